@@ -1,0 +1,44 @@
+//! Every limit of the wire, each with its reason. A limit is checked before the memory it bounds is taken.
+
+/// Largest frame, header included, after the handshake. Holds the largest body with all that may travel beside it
+/// and a history page worth asking for, yet 10,000 half-received frames fit in 2.5 GB.
+pub const FRAME_BYTES_MAX: usize = 256 * 1024;
+
+/// Largest frame before WELCOME: only HELLO is due, and a stranger may hold no more memory than this.
+pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 4 * 1024;
+
+/// Largest message body. Text with its encryption envelope is far smaller; anything larger is media.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest token in HELLO. Ours are about 250 bytes; a foreign issuer's may carry more claims.
+pub const TOKEN_BYTES_MAX: usize = 2 * 1024;
+
+/// Largest client name in HELLO: for logs and device lists only.
+pub const CLIENT_NAME_BYTES_MAX: usize = 64;
+
+/// Unacknowledged events a device may have outstanding unless it asks for fewer.
+pub const WINDOW_EVENTS_MAX: u32 = 256;
+
+/// Events a device gets when HELLO asks for a window of 0.
+pub const WINDOW_EVENTS_DEFAULT: u32 = 128;
+
+/// Bytes of unacknowledged event payload a device may have outstanding: the cost of a slow reader to its node.
+pub const WINDOW_BYTES_MAX: usize = 512 * 1024;
+
+/// Requests a connection may have unanswered. The server reads no further until one is answered.
+pub const REQUESTS_IN_FLIGHT_MAX: u32 = 64;
+
+/// Messages in one history page.
+pub const HISTORY_MESSAGES_MAX: u32 = 256;
+
+/// Payload bytes in one history page; a page ends before the message that would pass it (but holds at least one).
+pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
+
+/// Time between a client's heartbeats, unless WELCOME says otherwise. In milliseconds.
+pub const HEARTBEAT_MS: u32 = 30_000;
+
+/// Heartbeats that may be missing before the server closes the connection.
+pub const HEARTBEATS_MISSED_MAX: u32 = 3;
+
+/// Bytes of human text in ERROR and GOAWAY.
+pub const TEXT_BYTES_MAX: usize = 512;

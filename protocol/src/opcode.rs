@@ -1,0 +1,84 @@
+//! Every opcode. Numbers are retired, never reused.
+//!
+//! | range | use |
+//! |---|---|
+//! | `0x01..=0x0f` | the connection itself |
+//! | `0x10..=0x3f` | requests and their answers |
+//! | `0x40..=0x7f` | events: the payload's first element is the stamp, and each must be acknowledged |
+//! | `0x80..=0xbf` | ephemeral notices: never stored, never acknowledged |
+//! | `0xc0..=0xff` | reserved |
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Opcode {
+    /// Client: first frame of a connection.
+    Hello = 0x01,
+    /// Server: the handshake's success.
+    Welcome = 0x02,
+    /// Client: I am here.
+    Heartbeat = 0x03,
+    /// Server: answer to a heartbeat.
+    HeartbeatAck = 0x04,
+    /// Server: a request failed, or the connection is about to close.
+    Error = 0x05,
+    /// Server: reconnect elsewhere, or later.
+    Goaway = 0x06,
+    /// Server: a request without other answer is done.
+    Done = 0x07,
+
+    /// Client: a message for a conversation.
+    Send = 0x10,
+    /// Server: the message is durable, and this is its place.
+    Sent = 0x11,
+    /// Client: events up to a stamp are safe with this device.
+    Ack = 0x12,
+    /// Client: the user has read a conversation up to a sequence number.
+    Read = 0x13,
+    /// Client: give me a range of a conversation's log.
+    History = 0x14,
+    /// Server: that range, or its beginning.
+    HistoryPage = 0x15,
+    /// Client: who has this handle, or what is this user's handle.
+    Lookup = 0x16,
+    /// Server: that user.
+    Found = 0x17,
+
+    /// Event: a message.
+    MessageEvent = 0x40,
+    /// Event: a member's delivered and read watermarks moved.
+    ReceiptEvent = 0x41,
+}
+
+impl Opcode {
+    /// All of them, in ascending order.
+    pub const ALL: [Self; 17] = [
+        Self::Hello,
+        Self::Welcome,
+        Self::Heartbeat,
+        Self::HeartbeatAck,
+        Self::Error,
+        Self::Goaway,
+        Self::Done,
+        Self::Send,
+        Self::Sent,
+        Self::Ack,
+        Self::Read,
+        Self::History,
+        Self::HistoryPage,
+        Self::Lookup,
+        Self::Found,
+        Self::MessageEvent,
+        Self::ReceiptEvent,
+    ];
+
+    /// The opcode with this number, if this version knows it.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|opcode| *opcode as u8 == number)
+    }
+
+    /// Whether a number lies in the events' range. A client acknowledges events it does not know.
+    pub fn is_event(number: u8) -> bool {
+        (0x40..=0x7f).contains(&number)
+    }
+}

@@ -1,0 +1,490 @@
+//! What each frame carries, and the two enums that frames decode into.
+
+use bytes::Bytes;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::frame::{begin_frame, finish_frame};
+use crate::positional::{ValueError, decode_value, encode_value};
+use crate::{
+    ConversationId, DeviceId, ErrorCode, Handle, MessageId, Opcode, RawFrame, RequestId, Seq, Stamp, UserId,
+    limits, positional,
+};
+
+/// A payload type and the opcode it travels under.
+pub trait Payload: Serialize {
+    /// The frame's opcode.
+    const OPCODE: Opcode;
+}
+
+macro_rules! payloads {
+    ($($name:ident),* $(,)?) => { $( impl Payload for $name { const OPCODE: Opcode = Opcode::$name; } )* };
+}
+
+payloads!(
+    Hello,
+    Welcome,
+    Heartbeat,
+    HeartbeatAck,
+    Error,
+    Goaway,
+    Done,
+    Send,
+    Sent,
+    Ack,
+    Read,
+    History,
+    HistoryPage,
+    Lookup,
+    Found,
+    MessageEvent,
+    ReceiptEvent,
+);
+
+/// Bytes that mean nothing to the server.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Body(Bytes);
+
+impl Body {
+    /// A body of these bytes.
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Bodies are private: a log may say how long one is, not what it says.
+        write!(f, "Body({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BodyBytes;
+        impl Visitor<'_> for BodyBytes {
+            type Value = Body;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("binary")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Body, E> {
+                // Copied on purpose: what is kept must not hold the connection's read buffer.
+                Ok(Body(Bytes::copy_from_slice(bytes)))
+            }
+        }
+        deserializer.deserialize_bytes(BodyBytes)
+    }
+}
+
+positional! {
+    /// First frame of a connection.
+    pub struct Hello {
+        /// A signed token, at most [`limits::TOKEN_BYTES_MAX`].
+        pub token: String,
+        /// The client's name and version, for people; at most [`limits::CLIENT_NAME_BYTES_MAX`].
+        pub client: String,
+        /// The last event this device has safely stored: acknowledges all up to it. `None`: as the server remembers.
+        pub resume: Option<Stamp>,
+        /// Events the client is ready to hold unacknowledged; 0 for the server's choice.
+        pub window_events: u32,
+    }
+}
+
+positional! {
+    /// The handshake's success, and the terms of this connection.
+    pub struct Welcome {
+        /// Who the token says the client is.
+        pub user: UserId,
+        /// The user's handle.
+        pub handle: Handle,
+        /// Which of the user's devices.
+        pub device: DeviceId,
+        /// The server's name for this connection, for support.
+        pub connection: u64,
+        /// The server's clock, milliseconds since 1970.
+        pub time_ms: u64,
+        /// What the server has on record as acknowledged by this device.
+        pub cursor: Stamp,
+        /// Send a heartbeat when nothing else was sent for this long.
+        pub heartbeat_ms: u32,
+        /// Events the server pushes before it waits for acknowledgements.
+        pub window_events: u32,
+        /// Unanswered requests the server takes before it stops reading.
+        pub requests_in_flight: u32,
+        /// Largest frame either side may send, in bytes.
+        pub frame_bytes: u32,
+        /// Largest message body, in bytes.
+        pub body_bytes: u32,
+        /// Addresses (URLs) to connect to, this node's first; empty: the ones the client knows.
+        pub nodes: Vec<String>,
+    }
+}
+
+positional! {
+    /// I am here.
+    pub struct Heartbeat {
+        /// Anything; comes back in the answer.
+        pub nonce: u64,
+    }
+}
+
+positional! {
+    /// Answer to a heartbeat.
+    pub struct HeartbeatAck {
+        /// As in the heartbeat.
+        pub nonce: u64,
+    }
+}
+
+positional! {
+    /// A request failed; or, with request 0, something about the connection.
+    pub struct Error {
+        /// The request that failed, or 0.
+        pub request: RequestId,
+        /// An [`ErrorCode`]'s number; a code that the reader does not know is final for the request.
+        pub code: u16,
+        /// For people; at most [`limits::TEXT_BYTES_MAX`].
+        pub text: String,
+        /// When a retry makes sense; 0: at once, if the code allows one at all.
+        pub retry_after_ms: u32,
+    }
+}
+
+impl Error {
+    /// An error frame's payload.
+    pub fn new(request: RequestId, code: ErrorCode, text: impl Into<String>) -> Self {
+        let retry_after_ms = match code {
+            ErrorCode::StoreFull => 5_000,
+            ErrorCode::Unavailable | ErrorCode::Busy => 500,
+            _ => 0,
+        };
+        Self { request, code: code as u16, text: text.into(), retry_after_ms }
+    }
+
+    /// The code, if this version knows it.
+    pub fn known_code(&self) -> Option<ErrorCode> {
+        ErrorCode::from_number(self.code)
+    }
+}
+
+positional! {
+    /// The connection will be closed soon, for no fault of the client's.
+    pub struct Goaway {
+        /// An [`ErrorCode`]'s number.
+        pub code: u16,
+        /// For people.
+        pub text: String,
+        /// How long to wait before connecting again.
+        pub reconnect_after_ms: u32,
+        /// Where to connect instead; empty: anywhere the client knows.
+        pub nodes: Vec<String>,
+    }
+}
+
+positional! {
+    /// A request without other answer is done.
+    pub struct Done {
+        /// The request.
+        pub request: RequestId,
+    }
+}
+
+positional! {
+    /// A message for a conversation.
+    pub struct Send {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Where to. The sender must be in it.
+        pub conversation: ConversationId,
+        /// The sender's id of the message; a retry carries the same.
+        pub id: MessageId,
+        /// The message that must come before this one: the one sent last to this conversation, while it is not
+        /// confirmed. The server refuses this message until that one is accepted, so order survives any failure.
+        pub after: Option<MessageId>,
+        /// At most [`limits::BODY_BYTES_MAX`].
+        pub body: Body,
+    }
+}
+
+positional! {
+    /// The message is durable, and this is its place.
+    pub struct Sent {
+        /// The request.
+        pub request: RequestId,
+        /// Its place in the conversation. A retry gets the first one's.
+        pub seq: Seq,
+        /// When it was accepted, milliseconds since 1970 by the server's clock.
+        pub time_ms: u64,
+    }
+}
+
+positional! {
+    /// Every event up to and including this stamp is safe with this device. Has no answer.
+    pub struct Ack {
+        /// The last event's stamp.
+        pub stamp: Stamp,
+    }
+}
+
+positional! {
+    /// The user has read a conversation up to and including a message.
+    pub struct Read {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// The last message read. Beyond the conversation's head: as if it were the head.
+        pub seq: Seq,
+    }
+}
+
+positional! {
+    /// Give me messages `from..=to` of a conversation.
+    pub struct History {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Which conversation.
+        pub conversation: ConversationId,
+        /// The first message wanted.
+        pub from: Seq,
+        /// The last message wanted.
+        pub to: Seq,
+    }
+}
+
+positional! {
+    /// As many of the wanted messages, from the first on, as fit a page.
+    pub struct HistoryPage {
+        /// The request.
+        pub request: RequestId,
+        /// The conversation's last message.
+        pub head: Seq,
+        /// The first message of those wanted that this page says nothing about; after the last wanted: complete.
+        /// Messages below it that are not in the page no longer exist.
+        pub next: Seq,
+        /// In ascending order.
+        pub messages: Vec<Message>,
+    }
+}
+
+positional! {
+    /// Who has this handle, or which handle has this user. One of the two is given.
+    pub struct Lookup {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// The handle.
+        pub handle: Option<Handle>,
+        /// The user.
+        pub user: Option<UserId>,
+    }
+}
+
+positional! {
+    /// The user looked up.
+    pub struct Found {
+        /// The request.
+        pub request: RequestId,
+        /// The user.
+        pub user: UserId,
+        /// The user's handle.
+        pub handle: Handle,
+    }
+}
+
+positional! {
+    /// A message as every member sees it; also its form in the log, so that a push copies the stored bytes.
+    pub struct Message {
+        /// Where.
+        pub conversation: ConversationId,
+        /// Its place there.
+        pub seq: Seq,
+        /// Who sent it.
+        pub sender: UserId,
+        /// From which of the sender's devices.
+        pub device: DeviceId,
+        /// The sender's id of it.
+        pub id: MessageId,
+        /// When it was accepted, milliseconds since 1970 by the server's clock. Never orders anything.
+        pub time_ms: u64,
+        /// `None` only in an event on the very connection that sent it: the client has the body.
+        pub body: Option<Body>,
+    }
+}
+
+positional! {
+    /// How far a member has come in a conversation. Both only grow; `read <= delivered`.
+    pub struct Receipt {
+        /// Where.
+        pub conversation: ConversationId,
+        /// Who.
+        pub user: UserId,
+        /// All up to here have reached one of the user's devices.
+        pub delivered: Seq,
+        /// All up to here have been read.
+        pub read: Seq,
+    }
+}
+
+positional! {
+    /// Event: a message.
+    pub struct MessageEvent {
+        /// Its place in the inbox.
+        pub stamp: Stamp,
+        /// The message.
+        pub message: Message,
+    }
+}
+
+positional! {
+    /// Event: a member's watermarks moved.
+    pub struct ReceiptEvent {
+        /// Its place in the inbox.
+        pub stamp: Stamp,
+        /// The watermarks.
+        pub receipt: Receipt,
+    }
+}
+
+/// One frame's bytes.
+pub fn encode<P: Payload>(payload: &P) -> Bytes {
+    let mut out = Vec::with_capacity(64);
+    encode_into(&mut out, payload);
+    out.into()
+}
+
+/// Appends one frame's bytes.
+pub fn encode_into<P: Payload>(out: &mut Vec<u8>, payload: &P) {
+    let start = begin_frame(out, P::OPCODE as u8);
+    encode_value(out, payload);
+    finish_frame(out, start);
+}
+
+/// The frame of an event whose content is already encoded: `[stamp, content]`.
+pub fn encode_event(opcode: Opcode, stamp: Stamp, content: &[u8]) -> Bytes {
+    debug_assert!(Opcode::is_event(opcode as u8));
+    let mut out = Vec::with_capacity(crate::HEADER_BYTES + 15 + content.len());
+    let start = begin_frame(&mut out, opcode as u8);
+    out.push(0x92); // an array of two
+    encode_value(&mut out, &stamp);
+    out.extend_from_slice(content);
+    finish_frame(&mut out, start);
+    out.into()
+}
+
+/// Why a frame's payload was not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The opcode is unknown, or not for this direction. The connection can go on.
+    #[error("opcode {0:#04x} is not known here")]
+    UnknownOpcode(u8),
+    /// The payload is not what the opcode says.
+    #[error("{opcode:?}: {source}")]
+    Payload {
+        /// The frame's opcode.
+        opcode: Opcode,
+        /// What is wrong.
+        source: ValueError,
+    },
+    /// A field is over its limit.
+    #[error("{opcode:?}: {field} is over its limit of {limit} bytes")]
+    Limit {
+        /// The frame's opcode.
+        opcode: Opcode,
+        /// The field.
+        field: &'static str,
+        /// Its limit.
+        limit: usize,
+    },
+}
+
+macro_rules! direction {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is the payload of the same name")]
+        pub enum $name { $( $variant($variant), )* }
+
+        impl $name {
+            /// Reads a frame's payload.
+            ///
+            /// # Errors
+            /// When the opcode is not one of this direction's, or the payload not its.
+            pub fn decode(frame: &RawFrame) -> Result<Self, DecodeError> {
+                match Opcode::from_number(frame.opcode) {
+                    $( Some(Opcode::$variant) => decode_value(&frame.payload)
+                        .map(Self::$variant)
+                        .map_err(|source| DecodeError::Payload { opcode: Opcode::$variant, source }), )*
+                    _ => Err(DecodeError::UnknownOpcode(frame.opcode)),
+                }
+            }
+
+            /// The frame's opcode.
+            pub fn opcode(&self) -> Opcode {
+                match self { $( Self::$variant(_) => Opcode::$variant, )* }
+            }
+
+            /// The frame's bytes.
+            pub fn encode(&self) -> Bytes {
+                match self { $( Self::$variant(payload) => encode(payload), )* }
+            }
+        }
+
+        $( impl From<$variant> for $name {
+            fn from(payload: $variant) -> Self {
+                Self::$variant(payload)
+            }
+        } )*
+    };
+}
+
+direction! {
+    /// What a client sends.
+    ClientFrame { Hello, Heartbeat, Send, Ack, Read, History, Lookup }
+}
+
+direction! {
+    /// What a server sends.
+    ServerFrame {
+        Welcome, HeartbeatAck, Error, Goaway, Done, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
+    }
+}
+
+impl Hello {
+    /// Checks the fields that have limits of their own.
+    ///
+    /// # Errors
+    /// Names the field over its limit.
+    pub fn check_limits(&self) -> Result<(), DecodeError> {
+        let over = |field, limit| Err(DecodeError::Limit { opcode: Opcode::Hello, field, limit });
+        if self.token.len() > limits::TOKEN_BYTES_MAX {
+            return over("token", limits::TOKEN_BYTES_MAX);
+        }
+        if self.client.len() > limits::CLIENT_NAME_BYTES_MAX {
+            return over("client", limits::CLIENT_NAME_BYTES_MAX);
+        }
+        Ok(())
+    }
+}

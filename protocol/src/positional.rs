@@ -1,0 +1,96 @@
+//! Positional MessagePack: a struct is an array of its fields in order.
+//!
+//! Fields are only ever appended, under `since later`, where an absent element takes the default. A reader skips the
+//! elements it does not know. So old and new read each other. (`serde`'s derive would refuse longer arrays.)
+
+use serde::de::{Deserialize, IgnoredAny, SeqAccess};
+use serde::{Deserializer as _, Serialize};
+
+/// Why bytes are not the expected value.
+#[derive(Debug, thiserror::Error)]
+pub enum ValueError {
+    /// Not MessagePack, or not of the expected shape.
+    #[error("{0}")]
+    Shape(#[from] rmp_serde::decode::Error),
+    /// Bytes follow the value.
+    #[error("bytes follow the value")]
+    Trailing,
+}
+
+/// Reads one value that fills `bytes`.
+///
+/// # Errors
+/// When the bytes are not the value, or not that alone.
+pub fn decode_value<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, ValueError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(16);
+    let value = T::deserialize(&mut deserializer)?;
+    match (&mut deserializer).deserialize_ignored_any(IgnoredAny) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(error))
+            if error.kind() == std::io::ErrorKind::UnexpectedEof =>
+        {
+            Ok(value)
+        }
+        _ => Err(ValueError::Trailing),
+    }
+}
+
+/// Appends a value's bytes to `out`.
+///
+/// # Panics
+/// Never for this crate's types: they hold nothing MessagePack cannot carry.
+pub fn encode_value<T: Serialize>(out: &mut Vec<u8>, value: &T) {
+    value
+        .serialize(&mut rmp_serde::Serializer::new(out))
+        .expect("a positional struct serialises into memory without failing");
+}
+
+/// Consumes what a newer writer appended.
+pub fn skip_newer_fields<'de, A: SeqAccess<'de>>(mut fields: A) -> Result<(), A::Error> {
+    while fields.next_element::<IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+/// Declares a struct that travels or is stored as an array of its fields.
+#[macro_export]
+macro_rules! positional {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_doc:meta])* pub $field:ident: $type:ty, )*
+            $( since later: $( $(#[$later_doc:meta])* pub $later:ident: $later_type:ty, )* )?
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize)]
+        pub struct $name {
+            $( $(#[$field_doc])* pub $field: $type, )*
+            $($( $(#[$later_doc])* pub $later: $later_type, )*)?
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> ::serde::de::Visitor<'de> for Fields {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                        f.write_str(concat!("the fields of ", stringify!($name)))
+                    }
+
+                    fn visit_seq<A: ::serde::de::SeqAccess<'de>>(self, mut fields: A) -> Result<$name, A::Error> {
+                        let value = $name {
+                            $( $field: fields.next_element()?.ok_or_else(|| {
+                                <A::Error as ::serde::de::Error>::missing_field(stringify!($field))
+                            })?, )*
+                            $($( $later: fields.next_element()?.unwrap_or_default(), )*)?
+                        };
+                        $crate::skip_newer_fields(fields)?;
+                        Ok(value)
+                    }
+                }
+                deserializer.deserialize_seq(Fields)
+            }
+        }
+    };
+}
