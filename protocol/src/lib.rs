@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod direction;
 mod error_code;
 mod frame;
 mod handle;
@@ -24,6 +25,7 @@ mod opcode;
 mod payload;
 mod positional;
 
+pub use direction::{ClientFrame, DecodeError, ServerFrame};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError, HEADER_BYTES, PROTOCOL_VERSION, RawFrame, whole_frames};
 pub use handle::{Handle, HandleError};

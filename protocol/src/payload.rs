@@ -1,14 +1,14 @@
-//! What each frame carries, and the two enums that frames decode into.
+//! What each frame carries.
 
 use bytes::Bytes;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::{begin_frame, finish_frame};
-use crate::positional::{ValueError, decode_value, encode_value};
+use crate::positional::encode_value;
 use crate::{
-    ConversationId, DeviceId, ErrorCode, Handle, MessageId, Opcode, RawFrame, RequestId, Seq, Stamp, UserId,
-    limits, positional,
+    ConversationId, DecodeError, DeviceId, ErrorCode, Handle, MessageId, Opcode, RequestId, Seq, Stamp,
+    UserId, limits, positional,
 };
 
 /// A payload type and the opcode it travels under.
@@ -110,6 +110,23 @@ positional! {
         pub resume: Option<Stamp>,
         /// Events the client is ready to hold unacknowledged; 0 for the server's choice.
         pub window_events: u32,
+    }
+}
+
+impl Hello {
+    /// Checks the fields that have limits of their own.
+    ///
+    /// # Errors
+    /// Names the field over its limit.
+    pub fn check_limits(&self) -> Result<(), DecodeError> {
+        let over = |field, limit| Err(DecodeError::Limit { opcode: Opcode::Hello, field, limit });
+        if self.token.len() > limits::TOKEN_BYTES_MAX {
+            return over("token", limits::TOKEN_BYTES_MAX);
+        }
+        if self.client.len() > limits::CLIENT_NAME_BYTES_MAX {
+            return over("client", limits::CLIENT_NAME_BYTES_MAX);
+        }
+        Ok(())
     }
 }
 
@@ -392,99 +409,4 @@ pub fn encode_event(opcode: Opcode, stamp: Stamp, content: &[u8]) -> Bytes {
     out.extend_from_slice(content);
     finish_frame(&mut out, start);
     out.into()
-}
-
-/// Why a frame's payload was not understood.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// The opcode is unknown, or not for this direction. The connection can go on.
-    #[error("opcode {0:#04x} is not known here")]
-    UnknownOpcode(u8),
-    /// The payload is not what the opcode says.
-    #[error("{opcode:?}: {source}")]
-    Payload {
-        /// The frame's opcode.
-        opcode: Opcode,
-        /// What is wrong.
-        source: ValueError,
-    },
-    /// A field is over its limit.
-    #[error("{opcode:?}: {field} is over its limit of {limit} bytes")]
-    Limit {
-        /// The frame's opcode.
-        opcode: Opcode,
-        /// The field.
-        field: &'static str,
-        /// Its limit.
-        limit: usize,
-    },
-}
-
-macro_rules! direction {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "each variant is the payload of the same name")]
-        pub enum $name { $( $variant($variant), )* }
-
-        impl $name {
-            /// Reads a frame's payload.
-            ///
-            /// # Errors
-            /// When the opcode is not one of this direction's, or the payload not its.
-            pub fn decode(frame: &RawFrame) -> Result<Self, DecodeError> {
-                match Opcode::from_number(frame.opcode) {
-                    $( Some(Opcode::$variant) => decode_value(&frame.payload)
-                        .map(Self::$variant)
-                        .map_err(|source| DecodeError::Payload { opcode: Opcode::$variant, source }), )*
-                    _ => Err(DecodeError::UnknownOpcode(frame.opcode)),
-                }
-            }
-
-            /// The frame's opcode.
-            pub fn opcode(&self) -> Opcode {
-                match self { $( Self::$variant(_) => Opcode::$variant, )* }
-            }
-
-            /// The frame's bytes.
-            pub fn encode(&self) -> Bytes {
-                match self { $( Self::$variant(payload) => encode(payload), )* }
-            }
-        }
-
-        $( impl From<$variant> for $name {
-            fn from(payload: $variant) -> Self {
-                Self::$variant(payload)
-            }
-        } )*
-    };
-}
-
-direction! {
-    /// What a client sends.
-    ClientFrame { Hello, Heartbeat, Send, Ack, Read, History, Lookup }
-}
-
-direction! {
-    /// What a server sends.
-    ServerFrame {
-        Welcome, HeartbeatAck, Error, Goaway, Done, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
-    }
-}
-
-impl Hello {
-    /// Checks the fields that have limits of their own.
-    ///
-    /// # Errors
-    /// Names the field over its limit.
-    pub fn check_limits(&self) -> Result<(), DecodeError> {
-        let over = |field, limit| Err(DecodeError::Limit { opcode: Opcode::Hello, field, limit });
-        if self.token.len() > limits::TOKEN_BYTES_MAX {
-            return over("token", limits::TOKEN_BYTES_MAX);
-        }
-        if self.client.len() > limits::CLIENT_NAME_BYTES_MAX {
-            return over("client", limits::CLIENT_NAME_BYTES_MAX);
-        }
-        Ok(())
-    }
 }

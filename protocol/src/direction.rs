@@ -1,0 +1,85 @@
+//! What frames decode into: one enum for each direction.
+
+use bytes::Bytes;
+
+use crate::payload::*;
+use crate::positional::{ValueError, decode_value};
+use crate::{Opcode, RawFrame};
+
+/// Why a frame's payload was not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The opcode is unknown, or not for this direction. The connection can go on.
+    #[error("opcode {0:#04x} is not known here")]
+    UnknownOpcode(u8),
+    /// The payload is not what the opcode says.
+    #[error("{opcode:?}: {source}")]
+    Payload {
+        /// The frame's opcode.
+        opcode: Opcode,
+        /// What is wrong.
+        source: ValueError,
+    },
+    /// A field is over its limit.
+    #[error("{opcode:?}: {field} is over its limit of {limit} bytes")]
+    Limit {
+        /// The frame's opcode.
+        opcode: Opcode,
+        /// The field.
+        field: &'static str,
+        /// Its limit.
+        limit: usize,
+    },
+}
+
+macro_rules! direction {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each variant is the payload of the same name")]
+        pub enum $name { $( $variant($variant), )* }
+
+        impl $name {
+            /// Reads a frame's payload.
+            ///
+            /// # Errors
+            /// When the opcode is not one of this direction's, or the payload not its.
+            pub fn decode(frame: &RawFrame) -> Result<Self, DecodeError> {
+                match Opcode::from_number(frame.opcode) {
+                    $( Some(Opcode::$variant) => decode_value(&frame.payload)
+                        .map(Self::$variant)
+                        .map_err(|source| DecodeError::Payload { opcode: Opcode::$variant, source }), )*
+                    _ => Err(DecodeError::UnknownOpcode(frame.opcode)),
+                }
+            }
+
+            /// The frame's opcode.
+            pub fn opcode(&self) -> Opcode {
+                match self { $( Self::$variant(_) => Opcode::$variant, )* }
+            }
+
+            /// The frame's bytes.
+            pub fn encode(&self) -> Bytes {
+                match self { $( Self::$variant(payload) => encode(payload), )* }
+            }
+        }
+
+        $( impl From<$variant> for $name {
+            fn from(payload: $variant) -> Self {
+                Self::$variant(payload)
+            }
+        } )*
+    };
+}
+
+direction! {
+    /// What a client sends.
+    ClientFrame { Hello, Heartbeat, Send, Ack, Read, History, Lookup }
+}
+
+direction! {
+    /// What a server sends.
+    ServerFrame {
+        Welcome, HeartbeatAck, Error, Goaway, Done, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
+    }
+}
