@@ -1,0 +1,219 @@
+//! Several operations as one transaction.
+//!
+//! Each is applied in turn to the committed state under what those before it have written; the sum goes to the engine
+//! as [`Mutations`]. An operation that panics spoils the batch, which the lane then runs in halves until the culprit
+//! stands alone: no other operation suffers.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use crate::error::StoreError;
+use crate::op::{Base, Op, Overlay, Reads, View, Write, Writes};
+use crate::stamp::{CommitStamp, StampSlot};
+use crate::store::Committed;
+
+/// An operation waiting for its commit, with what to do then.
+pub(crate) trait Pending: Send {
+    fn reads(&self, reads: &mut Reads);
+    fn apply(&mut self, view: &View<'_>, writes: &mut Writes<'_>);
+    fn finish(self: Box<Self>, outcome: Result<CommitStamp, StoreError>);
+    fn bytes_hint(&self) -> usize;
+}
+
+pub(crate) struct Submitted<O: Op, F> {
+    op: O,
+    answer: Option<O::Answer>,
+    done: F,
+}
+
+impl<O, F> Submitted<O, F>
+where
+    O: Op,
+    F: FnOnce(Result<Committed<O::Answer>, StoreError>) + Send + 'static,
+{
+    pub(crate) fn new(op: O, done: F) -> Self {
+        Self { op, answer: None, done }
+    }
+}
+
+impl<O, F> Pending for Submitted<O, F>
+where
+    O: Op,
+    F: FnOnce(Result<Committed<O::Answer>, StoreError>) + Send + 'static,
+{
+    fn reads(&self, reads: &mut Reads) {
+        self.op.reads(reads);
+    }
+
+    fn apply(&mut self, view: &View<'_>, writes: &mut Writes<'_>) {
+        self.answer = Some(self.op.apply(view, writes));
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<CommitStamp, StoreError>) {
+        let this = *self;
+        (this.done)(outcome.map(|stamp| Committed {
+            answer: this.answer.expect("an operation that committed has been applied"),
+            stamp,
+        }));
+    }
+
+    fn bytes_hint(&self) -> usize {
+        self.op.bytes_hint()
+    }
+}
+
+/// Operations to be committed together, in order. An engine gets one, applies it, and hands it back.
+#[derive(Default)]
+pub struct Batch {
+    pending: Vec<Box<dyn Pending>>,
+    bytes: usize,
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batch({} operations, about {} bytes)", self.pending.len(), self.bytes)
+    }
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, pending: Box<dyn Pending>) {
+        self.bytes += pending.bytes_hint();
+        self.pending.push(pending);
+    }
+
+    /// How many operations.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// About how many bytes they will write.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything the operations may look at, without repetitions.
+    pub fn reads(&self) -> Reads {
+        let mut reads = Reads::default();
+        for pending in &self.pending {
+            pending.reads(&mut reads);
+        }
+        reads.keys.sort_unstable();
+        reads.keys.dedup();
+        reads.ranges.sort_unstable();
+        reads.ranges.dedup();
+        reads
+    }
+
+    /// Applies the operations in order. May be called again, on another state, after a conflict or unknown outcome.
+    ///
+    /// # Errors
+    /// [`StoreError::Panicked`] when an operation panicked.
+    pub fn apply(&mut self, base: &dyn Base) -> Result<Mutations, StoreError> {
+        let mut overlay = Overlay::default();
+        let mut log = Vec::new();
+        for pending in &mut self.pending {
+            let mut slots_used = overlay.slots_used;
+            let view = View::new(base, &overlay);
+            let mut writes = Writes { log: &mut log, slots_used: &mut slots_used };
+            catch_unwind(AssertUnwindSafe(|| pending.apply(&view, &mut writes)))
+                .map_err(|panic| StoreError::Panicked(panic_text(&*panic)))?;
+            overlay.slots_used = slots_used;
+            overlay.absorb(log.drain(..));
+        }
+        Ok(Mutations { overlay })
+    }
+
+    /// Cuts the batch in two, the first half staying here.
+    pub(crate) fn split_off_half(&mut self) -> Self {
+        let pending = self.pending.split_off(self.pending.len() / 2);
+        let bytes = pending.iter().map(|pending| pending.bytes_hint()).sum();
+        self.bytes -= bytes;
+        Self { pending, bytes }
+    }
+
+    /// Tells every operation's caller how it ended.
+    pub(crate) fn finish(self, outcome: Result<CommitStamp, StoreError>) {
+        for pending in self.pending {
+            // A caller's callback that panics must not keep the others from learning their outcome.
+            let told = catch_unwind(AssertUnwindSafe(|| pending.finish(outcome.clone())));
+            if let Err(panic) = told {
+                tracing::error!(
+                    panic = panic_text(&*panic),
+                    "a caller panicked on learning its operation's outcome"
+                );
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "not a text".into())
+}
+
+impl Overlay {
+    fn absorb(&mut self, writes: impl Iterator<Item = Write>) {
+        for write in writes {
+            match write {
+                Write::Put(key, value) => drop(self.puts.insert(key, Some(value))),
+                Write::Delete(key) => drop(self.puts.insert(key, None)),
+                Write::ClearRange(begin, end) => {
+                    let within: Vec<Vec<u8>> =
+                        self.puts.range(begin.clone()..end.clone()).map(|(key, _)| key.clone()).collect();
+                    for key in within {
+                        self.puts.remove(&key);
+                    }
+                    self.cleared.push((begin, end));
+                }
+                Write::PutStamped(prefix, slot, value) => self.stamped.push((prefix, slot, value)),
+            }
+        }
+    }
+}
+
+/// What a batch writes, to be carried out in this order: cleared ranges, puts and deletes, stamped puts.
+#[derive(Debug, Default)]
+pub struct Mutations {
+    overlay: Overlay,
+}
+
+/// A put whose key ends with a stamp of the commit.
+#[derive(Debug)]
+pub struct StampedPut<'a> {
+    /// The key without its stamp.
+    pub prefix: &'a [u8],
+    /// Which of the commit's stamps.
+    pub slot: StampSlot,
+    /// The value.
+    pub value: &'a Bytes,
+}
+
+impl Mutations {
+    /// Ranges to clear first, `begin` inclusive, `end` exclusive.
+    pub fn cleared(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.overlay.cleared
+    }
+
+    /// Keys to set, or with `None` to remove, in ascending order.
+    pub fn puts(&self) -> &BTreeMap<Vec<u8>, Option<Bytes>> {
+        &self.overlay.puts
+    }
+
+    /// Keys to set whose last 12 bytes are a stamp of the commit.
+    pub fn stamped(&self) -> impl Iterator<Item = StampedPut<'_>> {
+        self.overlay.stamped.iter().map(|(prefix, slot, value)| StampedPut { prefix, slot: *slot, value })
+    }
+
+    /// Whether nothing is to be written: the engine may skip the commit, though not the check of what was read.
+    pub fn is_empty(&self) -> bool {
+        self.overlay.cleared.is_empty() && self.overlay.puts.is_empty() && self.overlay.stamped.is_empty()
+    }
+}

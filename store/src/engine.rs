@@ -1,0 +1,53 @@
+//! What an engine is: bytes, snapshots, batches, watches. It knows no word of the domain.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+
+use crate::batch::Batch;
+use crate::error::StoreError;
+use crate::op::KeyRange;
+use crate::stamp::CommitStamp;
+
+/// A future in a box, since engines are chosen at run time.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps keys and values, in bytewise order of keys.
+pub trait Engine: Send + Sync + 'static {
+    /// The committed state as of now, at one version. To be dropped soon: seconds, not minutes.
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;
+
+    /// Commits the batch as one transaction, durably, and hands it back with the outcome.
+    ///
+    /// Serialisable: as if what the operations read and wrote happened at one instant. On a conflict the engine applies
+    /// the batch again, within its own bounds. The stamp is greater than that of every commit that ended before this
+    /// call began, and than that of every commit whose effects a snapshot has shown.
+    fn transact(&self, batch: Batch) -> BoxFuture<'_, (Batch, Result<CommitStamp, StoreError>)>;
+
+    /// Completes when the key's value may have changed since the call. May complete for no reason.
+    fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// The bounds of one transaction, and how many lanes pay.
+    fn limits(&self) -> EngineLimits;
+}
+
+/// The bounds of one transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineLimits {
+    /// Operations in a batch.
+    pub batch_ops_max: usize,
+    /// Bytes in a batch, by the operations' own hints.
+    pub batch_bytes_max: usize,
+    /// Lanes that commit side by side.
+    pub lanes: usize,
+}
+
+/// The store at one version.
+pub trait Snapshot: Send + Sync {
+    /// The values under some keys, in their order, fetched together.
+    fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>>;
+
+    /// A range's entries, in its order.
+    fn range<'a>(&'a self, range: &'a KeyRange) -> BoxFuture<'a, Result<Vec<(Bytes, Bytes)>, StoreError>>;
+}

@@ -1,0 +1,178 @@
+//! Everything in a map: for tests and the simulation. What it holds is gone with it.
+//!
+//! Commits happen in the caller's task, so that a single-threaded run is deterministic. Operations see only what they
+//! declared, as on an engine that fetches their reads beforehand.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::batch::{Batch, Mutations};
+use crate::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use crate::error::StoreError;
+use crate::op::{Base, KeyRange, Reads};
+use crate::stamp::CommitStamp;
+
+/// Everything in a map. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryEngine {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Copied on write, so that a snapshot is a clone of the pointer.
+    map: Arc<BTreeMap<Vec<u8>, Bytes>>,
+    commits: u64,
+}
+
+impl MemoryEngine {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn commit(&self, batch: &mut Batch) -> Result<CommitStamp, StoreError> {
+        let mut state = self.state();
+        let fetched = Fetched::from_map(&state.map, batch.reads());
+        let mutations = batch.apply(&fetched)?;
+        state.commits += 1;
+        let stamp = CommitStamp::from_number(state.commits);
+        if !mutations.is_empty() {
+            write(Arc::make_mut(&mut state.map), &mutations, stamp);
+        }
+        drop(state);
+        self.shared.changed.notify_waiters();
+        Ok(stamp)
+    }
+}
+
+fn write(map: &mut BTreeMap<Vec<u8>, Bytes>, mutations: &Mutations, stamp: CommitStamp) {
+    for (begin, end) in mutations.cleared() {
+        let within: Vec<Vec<u8>> =
+            map.range(begin.clone()..end.clone()).map(|(key, _)| key.clone()).collect();
+        for key in within {
+            map.remove(&key);
+        }
+    }
+    for (key, value) in mutations.puts() {
+        match value {
+            Some(value) => drop(map.insert(key.clone(), value.clone())),
+            None => drop(map.remove(key)),
+        }
+    }
+    for put in mutations.stamped() {
+        let key = [put.prefix, stamp.stamp(put.slot).as_bytes()].concat();
+        map.insert(key, put.value.clone());
+    }
+}
+
+impl Engine for MemoryEngine {
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
+        let map = self.state().map.clone();
+        Box::pin(async move { Ok(Box::new(MemorySnapshot { map }) as Box<dyn Snapshot>) })
+    }
+
+    fn transact(&self, mut batch: Batch) -> BoxFuture<'_, (Batch, Result<CommitStamp, StoreError>)> {
+        Box::pin(async move {
+            let outcome = self.commit(&mut batch);
+            (batch, outcome)
+        })
+    }
+
+    fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
+        let engine = self.clone();
+        let before = self.state().map.get(&key).cloned();
+        Box::pin(async move {
+            loop {
+                let mut changed = std::pin::pin!(engine.shared.changed.notified());
+                changed.as_mut().enable();
+                if engine.state().map.get(&key) != before.as_ref() {
+                    return Ok(());
+                }
+                changed.await;
+            }
+        })
+    }
+
+    fn limits(&self) -> EngineLimits {
+        EngineLimits { batch_ops_max: 1024, batch_bytes_max: 1 << 20, lanes: 1 }
+    }
+}
+
+struct MemorySnapshot {
+    map: Arc<BTreeMap<Vec<u8>, Bytes>>,
+}
+
+impl Snapshot for MemorySnapshot {
+    fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
+        Box::pin(async move { Ok(keys.iter().map(|key| self.map.get(key).cloned()).collect()) })
+    }
+
+    fn range<'a>(&'a self, range: &'a KeyRange) -> BoxFuture<'a, Result<Vec<(Bytes, Bytes)>, StoreError>> {
+        Box::pin(async move {
+            let entries = range_of(&self.map, range).into_iter();
+            Ok(entries.map(|(key, value)| (Bytes::from(key), value)).collect())
+        })
+    }
+}
+
+fn range_of(map: &BTreeMap<Vec<u8>, Bytes>, range: &KeyRange) -> Vec<(Vec<u8>, Bytes)> {
+    if range.begin >= range.end {
+        return Vec::new();
+    }
+    let within = map.range(range.begin.clone()..range.end.clone());
+    let copy = |(key, value): (&Vec<u8>, &Bytes)| (key.clone(), value.clone());
+    if range.reverse {
+        within.rev().take(range.limit).map(copy).collect()
+    } else {
+        within.take(range.limit).map(copy).collect()
+    }
+}
+
+/// What a batch declared to read, fetched beforehand. Looking at anything else panics.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched {
+    /// The declared keys' values.
+    pub(crate) values: HashMap<Vec<u8>, Option<Bytes>>,
+    /// The declared ranges' entries.
+    pub(crate) ranges: HashMap<KeyRange, Vec<(Vec<u8>, Bytes)>>,
+}
+
+impl Fetched {
+    fn from_map(map: &BTreeMap<Vec<u8>, Bytes>, reads: Reads) -> Self {
+        let values = reads.keys.into_iter().map(|key| {
+            let value = map.get(&key).cloned();
+            (key, value)
+        });
+        let ranges = reads.ranges.into_iter().map(|range| {
+            let entries = range_of(map, &range);
+            (range, entries)
+        });
+        Self { values: values.collect(), ranges: ranges.collect() }
+    }
+}
+
+impl Base for Fetched {
+    fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+        let value = self.values.get(key).unwrap_or_else(|| panic!("key {key:02x?} was not declared"));
+        value.as_ref().map(|value| Cow::Borrowed(&value[..]))
+    }
+
+    fn range(&self, range: &KeyRange) -> Vec<(Vec<u8>, Bytes)> {
+        self.ranges.get(range).unwrap_or_else(|| panic!("{range:02x?} was not declared")).clone()
+    }
+}

@@ -1,0 +1,5 @@
+//! The engines, one a file.
+
+mod memory;
+
+pub use memory::MemoryEngine;

@@ -1,0 +1,74 @@
+//! The key families: who lives where, and in what form.
+//!
+//! The first byte of a key is its family's ordinal, frozen for ever. Numbers in keys are big-endian, so that bytewise
+//! order is numeric order. Values are positional MessagePack unless a family says otherwise.
+//!
+//! | ordinal | family | key after the ordinal | value |
+//! |---|---|---|---|
+//! | `0x01` | [`meta`] | a name | by name |
+//! | `0x10` | [`user`] | user | [`user::User`] |
+//! | `0x11` | [`handle`] | the handle's text | user |
+//! | `0x12` | phone (reserved) | | |
+//! | `0x13` | [`device`] | user, device | [`device::Device`] |
+//! | `0x14` | [`cursor`] | user, device | stamp, 12 bytes |
+//! | `0x15` | [`inbox`] | user, stamp | [`inbox::InboxEntry`] |
+//! | `0x20` | [`conversation`] | conversation, part, ... | by part |
+//! | `0x30`, `0x31`, `0x32` | group, member, member-of (reserved) | | |
+//! | `0x40`, `0x41`, `0x42` | node, view, doorbell (reserved) | | |
+
+pub mod conversation;
+pub mod cursor;
+pub mod device;
+pub mod handle;
+pub mod inbox;
+pub mod meta;
+pub mod user;
+
+use bytes::Bytes;
+use rookery_protocol::{UserId, decode_value, encode_value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
+
+/// The ordinals. A retired one is never used again.
+mod family {
+    pub(super) const META: u8 = 0x01;
+    pub(super) const USER: u8 = 0x10;
+    pub(super) const HANDLE: u8 = 0x11;
+    pub(super) const DEVICE: u8 = 0x13;
+    pub(super) const CURSOR: u8 = 0x14;
+    pub(super) const INBOX: u8 = 0x15;
+    pub(super) const CONVERSATION: u8 = 0x20;
+}
+
+/// A key of `family` made of `parts`.
+fn key(family: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(family);
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// A key of `family` about `user`, made of `parts` after that.
+fn user_key(family: u8, user: UserId, rest: &[u8]) -> Vec<u8> {
+    key(family, &[&user.get().to_be_bytes(), rest])
+}
+
+/// A value's bytes.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Bytes {
+    let mut bytes = Vec::with_capacity(64);
+    encode_value(&mut bytes, value);
+    bytes.into()
+}
+
+/// The value that bytes hold.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when they do not.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    decode_value(bytes)
+        .map_err(|error| StoreError::Corrupt(format!("{}: {error}", std::any::type_name::<T>())))
+}

@@ -1,0 +1,108 @@
+//! A device acknowledges events: its cursor moves, what all devices have is trimmed, senders get delivery receipts.
+
+use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, UserId};
+
+use super::receipt::raise_mark;
+use crate::error::StoreError;
+use crate::keys::conversation::mark_key;
+use crate::keys::device::DEVICES_MAX;
+use crate::keys::{cursor, device, inbox};
+use crate::op::{KeyRange, Op, Reads, View, Writes};
+
+/// Every event up to `stamp` is safe with a device.
+#[derive(Debug, Clone)]
+pub struct AckEvents {
+    /// Whose inbox.
+    pub user: UserId,
+    /// Which device.
+    pub device: DeviceId,
+    /// The last event acknowledged; it was in the inbox.
+    pub stamp: Stamp,
+    /// The greatest seq from another user among the acknowledged messages, a direct conversation each.
+    pub delivered: Vec<(ConversationId, Seq)>,
+    /// Whether to remove what every device has acknowledged.
+    pub trim: bool,
+}
+
+/// What an acknowledgement did.
+#[derive(Debug, Clone)]
+pub enum Acked {
+    /// Done. These users have a receipt in their inbox.
+    Done {
+        /// Whom to wake.
+        told: Vec<UserId>,
+    },
+    /// The device has been removed.
+    NoSuchDevice,
+    /// Something in the store cannot be read.
+    Corrupt(StoreError),
+}
+
+impl AckEvents {
+    fn devices(&self) -> KeyRange {
+        KeyRange::prefix(&device::prefix(self.user), DEVICES_MAX)
+    }
+
+    fn cursors(&self) -> KeyRange {
+        KeyRange::prefix(&cursor::prefix(self.user), DEVICES_MAX)
+    }
+
+    fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Acked, StoreError> {
+        if view.get(&device::key(self.user, self.device)).is_none() {
+            return Ok(Acked::NoSuchDevice);
+        }
+        let own = cursor::key(self.user, self.device);
+        let before = view.get(&own).map(|value| cursor::decode(&value)).transpose()?.unwrap_or(Stamp::ZERO);
+        let stamp = before.max(self.stamp);
+        if stamp > before {
+            writes.put(own, stamp.as_bytes().to_vec());
+        }
+        if self.trim {
+            let cursors = view.range(&self.cursors());
+            let mut oldest = stamp;
+            for (key, _) in view.range(&self.devices()) {
+                let Some(device) = device::device_of(&key).filter(|device| *device != self.device) else {
+                    continue;
+                };
+                let key = cursor::key(self.user, device);
+                let cursor =
+                    cursors.iter().find(|(other, _)| *other == key).map(|(_, value)| cursor::decode(value));
+                oldest = oldest.min(cursor.transpose()?.unwrap_or(Stamp::ZERO));
+            }
+            writes.clear_range(inbox::prefix(self.user), inbox::key_after(self.user, oldest));
+        }
+        let mut told = Vec::new();
+        for (conversation, seq) in &self.delivered {
+            let peer = conversation.direct_peer(self.user).filter(|peer| *peer != self.user);
+            let tell = peer.as_slice();
+            if raise_mark(view, writes, (*conversation, self.user), (*seq, Seq::ZERO), tell)? {
+                told.extend_from_slice(tell);
+            }
+        }
+        Ok(Acked::Done { told })
+    }
+}
+
+impl Op for AckEvents {
+    type Answer = Acked;
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.key(device::key(self.user, self.device));
+        reads.key(cursor::key(self.user, self.device));
+        if self.trim {
+            reads.range(self.devices());
+            reads.range(self.cursors());
+        }
+        for (conversation, _) in &self.delivered {
+            reads.key(mark_key(*conversation, self.user));
+        }
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Acked {
+        self.decide(view, writes).unwrap_or_else(Acked::Corrupt)
+    }
+
+    fn bytes_hint(&self) -> usize {
+        128 + 192 * self.delivered.len()
+    }
+}

@@ -1,0 +1,15 @@
+//! The operations: what Rookery does to its store, one a file. Each is harmless when applied again.
+//!
+//! What an operation cannot read stops it with [`StoreError::Corrupt`](crate::StoreError::Corrupt) in its answer: it
+//! writes nothing then, and the other operations of its batch go on.
+
+mod ack;
+mod read;
+mod receipt;
+mod send;
+mod users;
+
+pub use ack::{AckEvents, Acked};
+pub use read::{MarkRead, MarkedRead};
+pub use send::{SendDirect, SendOutcome};
+pub use users::{AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice};

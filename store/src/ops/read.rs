@@ -1,0 +1,60 @@
+//! A user has read a conversation up to a message: the mark moves, the other side and the user's own devices learn it.
+
+use rookery_protocol::{ConversationId, Seq, UserId};
+
+use super::receipt::raise_mark;
+use crate::error::StoreError;
+use crate::keys::conversation::{decode_head, head_key, mark_key};
+use crate::op::{Op, Reads, View, Writes};
+
+/// A direct conversation was read up to `seq`.
+#[derive(Debug, Clone)]
+pub struct MarkRead {
+    /// Which conversation; `user` is in it.
+    pub conversation: ConversationId,
+    /// Who has read.
+    pub user: UserId,
+    /// Up to where; beyond the head means the head.
+    pub seq: Seq,
+}
+
+/// What reading did.
+#[derive(Debug, Clone)]
+pub enum MarkedRead {
+    /// Done. These users have a receipt in their inbox.
+    Done {
+        /// Whom to wake.
+        told: Vec<UserId>,
+    },
+    /// Something in the store cannot be read.
+    Corrupt(StoreError),
+}
+
+impl MarkRead {
+    fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<MarkedRead, StoreError> {
+        let head = view.get(&head_key(self.conversation));
+        let head = head.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO);
+        let seq = self.seq.min(head);
+        let peer =
+            self.conversation.direct_peer(self.user).expect("a session marks only its user's conversations");
+        let mut tell = vec![self.user];
+        if peer != self.user {
+            tell.push(peer);
+        }
+        let moved = raise_mark(view, writes, (self.conversation, self.user), (seq, seq), &tell)?;
+        Ok(MarkedRead::Done { told: if moved { tell } else { Vec::new() } })
+    }
+}
+
+impl Op for MarkRead {
+    type Answer = MarkedRead;
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.key(head_key(self.conversation));
+        reads.key(mark_key(self.conversation, self.user));
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> MarkedRead {
+        self.decide(view, writes).unwrap_or_else(MarkedRead::Corrupt)
+    }
+}

@@ -1,0 +1,164 @@
+//! What Rookery reads outside of transactions, as functions over a snapshot.
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, DeviceId, Handle, Seq, Stamp, UserId};
+
+use crate::engine::Snapshot;
+use crate::error::StoreError;
+use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key};
+use crate::keys::device::{DEVICES_MAX, Device};
+use crate::keys::inbox::InboxEntry;
+use crate::keys::user::User;
+use crate::keys::{cursor, decode, device, handle, inbox, user};
+use crate::op::KeyRange;
+
+async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
+    Ok(snapshot.get_many(&[key]).await?.pop().flatten())
+}
+
+/// An account.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn user(snapshot: &dyn Snapshot, user: UserId) -> Result<Option<User>, StoreError> {
+    get(snapshot, user::key(user)).await?.map(|value| decode(&value)).transpose()
+}
+
+/// Whose a handle is.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn user_by_handle(snapshot: &dyn Snapshot, handle: &Handle) -> Result<Option<UserId>, StoreError> {
+    get(snapshot, handle::key(handle)).await?.map(|value| handle::decode(&value)).transpose()
+}
+
+/// Accounts after `after`, by number, up to `limit`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn users(
+    snapshot: &dyn Snapshot,
+    after: Option<UserId>,
+    limit: usize,
+) -> Result<Vec<(UserId, User)>, StoreError> {
+    let mut range = KeyRange::prefix(&user::prefix(), limit);
+    if let Some(after) = after {
+        range.begin = user::key(after);
+        range.begin.push(0);
+    }
+    let entry = |(key, value): (Bytes, Bytes)| {
+        let user =
+            user::user_of(&key).ok_or_else(|| StoreError::Corrupt(format!("a user's key: {key:02x?}")))?;
+        Ok((user, decode(&value)?))
+    };
+    snapshot.range(&range).await?.into_iter().map(entry).collect()
+}
+
+/// A device.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn device(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    device: DeviceId,
+) -> Result<Option<Device>, StoreError> {
+    get(snapshot, device::key(user, device)).await?.map(|value| decode(&value)).transpose()
+}
+
+/// A user's devices, by number.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn devices(snapshot: &dyn Snapshot, user: UserId) -> Result<Vec<(DeviceId, Device)>, StoreError> {
+    let entry = |(key, value): (Bytes, Bytes)| {
+        let device = device::device_of(&key)
+            .ok_or_else(|| StoreError::Corrupt(format!("a device's key: {key:02x?}")))?;
+        Ok((device, decode(&value)?))
+    };
+    snapshot
+        .range(&KeyRange::prefix(&device::prefix(user), DEVICES_MAX))
+        .await?
+        .into_iter()
+        .map(entry)
+        .collect()
+}
+
+/// Up to where a device has acknowledged.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn cursor(snapshot: &dyn Snapshot, user: UserId, device: DeviceId) -> Result<Stamp, StoreError> {
+    let value = get(snapshot, cursor::key(user, device)).await?;
+    Ok(value.map(|value| cursor::decode(&value)).transpose()?.unwrap_or(Stamp::ZERO))
+}
+
+/// A user's events after `after`, in order, up to `limit`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn inbox_after(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    after: Stamp,
+    limit: usize,
+) -> Result<Vec<(Stamp, InboxEntry)>, StoreError> {
+    let range =
+        KeyRange { begin: inbox::key_after(user, after), end: inbox::end(user), limit, reverse: false };
+    let entry = |(key, value): (Bytes, Bytes)| Ok((inbox::stamp_of(&key)?, InboxEntry::decode(&value)?));
+    snapshot.range(&range).await?.into_iter().map(entry).collect()
+}
+
+/// Messages' bytes as logged, `None` where there is none any more.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn messages(
+    snapshot: &dyn Snapshot,
+    places: impl IntoIterator<Item = (ConversationId, Seq)>,
+) -> Result<Vec<Option<Bytes>>, StoreError> {
+    let keys: Vec<Vec<u8>> =
+        places.into_iter().map(|(conversation, seq)| log_key(conversation, seq)).collect();
+    snapshot.get_many(&keys).await
+}
+
+/// A conversation's last message's place.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn head(snapshot: &dyn Snapshot, conversation: ConversationId) -> Result<Seq, StoreError> {
+    let value = get(snapshot, head_key(conversation)).await?;
+    Ok(value.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO))
+}
+
+/// Messages `from..=to` of a conversation as logged, in order, up to `limit`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn log(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+    (from, to): (Seq, Seq),
+    limit: usize,
+) -> Result<Vec<Bytes>, StoreError> {
+    if from > to {
+        return Ok(Vec::new());
+    }
+    let mut end = log_key(conversation, to);
+    end.push(0);
+    let range = KeyRange { begin: log_key(conversation, from), end, limit, reverse: false };
+    Ok(snapshot.range(&range).await?.into_iter().map(|(_, value)| value).collect())
+}
+
+/// How far a member has come.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn mark(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Mark, StoreError> {
+    let value = get(snapshot, mark_key(conversation, user)).await?;
+    Ok(value.map(|value| decode(&value)).transpose()?.unwrap_or(Mark::NONE))
+}
