@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::payload::*;
 use crate::positional::{ValueError, decode_value};
-use crate::{Opcode, RawFrame};
+use crate::{ErrorCode, Opcode, RawFrame, Stamp, positional};
 
 /// Why a frame's payload was not understood.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum DecodeError {
         /// Its limit.
         limit: usize,
     },
+}
+
+impl DecodeError {
+    /// The code of the error frame that answers it.
+    pub fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownOpcode(_) => ErrorCode::UnknownOpcode,
+            Self::Payload { .. } | Self::Limit { .. } => ErrorCode::Malformed,
+        }
+    }
 }
 
 macro_rules! direction {
@@ -82,4 +92,20 @@ direction! {
     ServerFrame {
         Welcome, HeartbeatAck, Error, Goaway, Done, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
     }
+}
+
+positional! {
+    /// What every event begins with.
+    struct AnyEvent {
+        /// Its place in the inbox.
+        pub stamp: Stamp,
+    }
+}
+
+/// The stamp of an event, known or not, so that a client can acknowledge what it does not understand.
+///
+/// # Errors
+/// When the payload is no array that begins with a stamp.
+pub fn event_stamp(frame: &RawFrame) -> Result<Stamp, ValueError> {
+    decode_value::<AnyEvent>(&frame.payload).map(|event| event.stamp)
 }

@@ -10,6 +10,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::ErrorCode;
+
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 7;
 
@@ -45,6 +47,17 @@ pub enum FrameError {
     /// A message-oriented transport delivered part of a frame.
     #[error("a message ended inside a frame")]
     Truncated,
+}
+
+impl FrameError {
+    /// The code of the error frame that answers it.
+    pub fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Version(_) => ErrorCode::UnsupportedVersion,
+            Self::TooLarge { .. } => ErrorCode::FrameTooLarge,
+            Self::Flags(_) | Self::Truncated => ErrorCode::Malformed,
+        }
+    }
 }
 
 /// Turns a byte stream into frames. Holds at most one incomplete frame; never reserves more than has arrived.

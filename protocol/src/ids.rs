@@ -124,7 +124,7 @@ impl Seq {
     }
 }
 
-/// Sixteen bytes that travel and are stored as MessagePack `bin`.
+/// Bytes of a fixed number that travel and are stored as MessagePack `bin`.
 macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident, $len:literal, $expect:literal) => {
         $(#[$doc])*
@@ -184,7 +184,7 @@ macro_rules! byte_id {
 
             fn from_str(text: &str) -> Result<Self, HexError> {
                 let mut bytes = [0; $len];
-                if text.len() != 2 * $len || !text.is_ascii() {
+                if text.len() != 2 * $len || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
                     return Err(HexError);
                 }
                 for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
@@ -346,7 +346,13 @@ impl FromStr for ConversationId {
     type Err = ConversationIdError;
 
     fn from_str(text: &str) -> Result<Self, ConversationIdError> {
-        let number = |text: &str| text.parse().map_err(|_| ConversationIdError::Form);
+        let number = |text: &str| {
+            if text.starts_with('+') {
+                Err(ConversationIdError::Form)
+            } else {
+                text.parse().map_err(|_| ConversationIdError::Form)
+            }
+        };
         let user = |text: &str| UserId::new(number(text)?).map_err(ConversationIdError::Id);
         let parts: Vec<&str> = text.split(':').collect();
         match parts[..] {

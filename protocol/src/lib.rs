@@ -25,7 +25,7 @@ mod opcode;
 mod payload;
 mod positional;
 
-pub use direction::{ClientFrame, DecodeError, ServerFrame};
+pub use direction::{ClientFrame, DecodeError, ServerFrame, event_stamp};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError, HEADER_BYTES, PROTOCOL_VERSION, RawFrame, whole_frames};
 pub use handle::{Handle, HandleError};
@@ -35,4 +35,6 @@ pub use ids::{
 };
 pub use opcode::Opcode;
 pub use payload::*;
+#[doc(hidden)]
+pub use positional::array_only;
 pub use positional::{ValueError, decode_value, encode_value, skip_newer_fields};

@@ -94,6 +94,11 @@ impl<'de> Deserialize<'de> for Body {
                 // Copied on purpose: what is kept must not hold the connection's read buffer.
                 Ok(Body(Bytes::copy_from_slice(bytes)))
             }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Body, E> {
+                // A likely mistake, and the usual error would quote what people wrote.
+                Err(E::invalid_type(de::Unexpected::Other("a string"), &self))
+            }
         }
         deserializer.deserialize_bytes(BodyBytes)
     }
@@ -191,14 +196,17 @@ positional! {
 }
 
 impl Error {
-    /// An error frame's payload.
+    /// An error frame's payload. A text over its limit is cut: one that quotes what a peer sent can be any length.
     pub fn new(request: RequestId, code: ErrorCode, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        let cut = (0..=limits::TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
+        text.truncate(cut.unwrap_or(0));
         let retry_after_ms = match code {
             ErrorCode::StoreFull => 5_000,
             ErrorCode::Unavailable | ErrorCode::Busy => 500,
             _ => 0,
         };
-        Self { request, code: code as u16, text: text.into(), retry_after_ms }
+        Self { request, code: code as u16, text, retry_after_ms }
     }
 
     /// The code, if this version knows it.

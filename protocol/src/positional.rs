@@ -3,8 +3,10 @@
 //! Fields are only ever appended, under `since later`, where an absent element takes the default. A reader skips the
 //! elements it does not know. So old and new read each other. (`serde`'s derive would refuse longer arrays.)
 
-use serde::de::{Deserialize, IgnoredAny, SeqAccess};
-use serde::{Deserializer as _, Serialize};
+use serde::de::{self, Deserialize, IgnoredAny, SeqAccess};
+use serde::{Deserializer, Serialize};
+
+use crate::limits;
 
 /// Why bytes are not the expected value.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +25,12 @@ pub enum ValueError {
 /// When the bytes are not the value, or not that alone.
 pub fn decode_value<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, ValueError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(16);
+    // Its counter has to stay above zero.
+    deserializer.set_max_depth(limits::DEPTH_MAX + 1);
     let value = T::deserialize(&mut deserializer)?;
-    match (&mut deserializer).deserialize_ignored_any(IgnoredAny) {
+    // A number, because reading one looks at a single marker: inside a truncated array the end of the bytes would look
+    // the same as the end after the value.
+    match (&mut deserializer).deserialize_u8(IgnoredAny) {
         Err(rmp_serde::decode::Error::InvalidMarkerRead(error))
             if error.kind() == std::io::ErrorKind::UnexpectedEof =>
         {
@@ -45,6 +50,17 @@ pub fn encode_value<T: Serialize>(out: &mut Vec<u8>, value: &T) {
         .expect("a positional struct serialises into memory without failing");
 }
 
+/// Reads what the visitor expects of an array. Asked for a sequence, `rmp-serde` would take binary for an array of small
+/// numbers as well.
+#[doc(hidden)]
+pub fn array_only<'de, D, V>(deserializer: D, visitor: V) -> Result<V::Value, D::Error>
+where
+    D: Deserializer<'de>,
+    V: de::Visitor<'de>,
+{
+    deserializer.deserialize_any(visitor)
+}
+
 /// Consumes what a newer writer appended.
 pub fn skip_newer_fields<'de, A: SeqAccess<'de>>(mut fields: A) -> Result<(), A::Error> {
     while fields.next_element::<IgnoredAny>()?.is_some() {}
@@ -56,14 +72,14 @@ pub fn skip_newer_fields<'de, A: SeqAccess<'de>>(mut fields: A) -> Result<(), A:
 macro_rules! positional {
     (
         $(#[$doc:meta])*
-        pub struct $name:ident {
+        $visibility:vis struct $name:ident {
             $( $(#[$field_doc:meta])* pub $field:ident: $type:ty, )*
             $( since later: $( $(#[$later_doc:meta])* pub $later:ident: $later_type:ty, )* )?
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, ::serde::Serialize)]
-        pub struct $name {
+        $visibility struct $name {
             $( $(#[$field_doc])* pub $field: $type, )*
             $($( $(#[$later_doc])* pub $later: $later_type, )*)?
         }
@@ -89,7 +105,7 @@ macro_rules! positional {
                         Ok(value)
                     }
                 }
-                deserializer.deserialize_seq(Fields)
+                $crate::array_only(deserializer, Fields)
             }
         }
     };
