@@ -1,0 +1,130 @@
+//! A declared length is not a reason to take memory: reading takes what arrived, not what was announced.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rookery_protocol::{ClientFrame, FrameDecoder, Opcode, RawFrame, ServerFrame, limits};
+
+/// Counts the bytes each thread asks for.
+struct Counting;
+
+thread_local! {
+    static TAKEN: Cell<usize> = const { Cell::new(0) };
+}
+
+#[expect(unsafe_code, reason = "an allocator is unsafe to implement; this one counts and passes on")]
+// SAFETY: every call is passed on unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        TAKEN.set(TAKEN.get() + layout.size());
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn taken_by(work: impl FnOnce()) -> usize {
+    let before = TAKEN.get();
+    work();
+    TAKEN.get() - before
+}
+
+/// Payloads that announce far more than follows: in place of the payload, and of each of its fields.
+fn payloads(opcode: Opcode) -> Vec<Vec<u8>> {
+    let huge: [&[u8]; 8] = [
+        &[0xdd, 0xff, 0xff, 0xff, 0xff],
+        &[0xdf, 0xff, 0xff, 0xff, 0xff],
+        &[0xdb, 0xff, 0xff, 0xff, 0xff],
+        &[0xc6, 0xff, 0xff, 0xff, 0xff],
+        &[0xc9, 0xff, 0xff, 0xff, 0xff, 0x01],
+        &[0xdc, 0xff, 0xff],
+        &[0xda, 0xff, 0xff],
+        &[0xc5, 0xff, 0xff],
+    ];
+    let fields = fields_of(opcode);
+    let mut payloads: Vec<Vec<u8>> = huge.iter().map(|value| value.to_vec()).collect();
+    for at in 0..=fields.len() {
+        for value in huge {
+            payloads.push([&[0x9f][..], &fields[..at].concat(), value, &[0x01]].concat());
+        }
+    }
+    payloads
+}
+
+fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
+    let number = || vec![0x01];
+    let text = || vec![0xa1, b'a'];
+    let list = || vec![0x90];
+    let stamp = || [&[0xc4, 12][..], &[0; 12]].concat();
+    let id = || [&[0xc4, 16][..], &[0; 16]].concat();
+    let group = || vec![0xc4, 9, b'g', 0, 0, 0, 0, 0, 0, 0, 1];
+    match opcode {
+        Opcode::Hello => vec![text(), text(), stamp(), number()],
+        Opcode::Welcome => {
+            let mut fields = vec![number(), text(), number(), number(), number(), stamp()];
+            fields.extend([number(), number(), number(), number(), number(), list()]);
+            fields
+        }
+        Opcode::Error => vec![number(), number(), text(), number()],
+        Opcode::Goaway => vec![number(), text(), number(), list()],
+        Opcode::Send => vec![number(), group(), id(), id(), vec![0xc4, 1, 0]],
+        Opcode::HistoryPage => vec![number(), number(), number(), list()],
+        Opcode::Lookup => vec![number(), text(), number()],
+        Opcode::Read | Opcode::History => vec![number(), group(), number(), number()],
+        Opcode::Ack | Opcode::MessageEvent | Opcode::ReceiptEvent => vec![stamp()],
+        Opcode::Heartbeat | Opcode::HeartbeatAck | Opcode::Done | Opcode::Sent | Opcode::Found => {
+            vec![number()]
+        }
+    }
+}
+
+#[test]
+fn a_client_cannot_make_the_server_allocate_what_it_did_not_send() {
+    for opcode in Opcode::ALL {
+        for payload in payloads(opcode) {
+            let frame = RawFrame { opcode: opcode as u8, payload: payload.clone().into() };
+            let taken = taken_by(|| drop(ClientFrame::decode(&frame)));
+            assert!(taken <= 4 * 1024, "{opcode:?} {payload:02x?} took {taken} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_server_can_make_a_client_allocate_a_mebibyte_ahead_and_no_more() {
+    // The capacity of a list is taken before its elements are read; serde stops believing its length at 1 MiB.
+    for opcode in Opcode::ALL {
+        for payload in payloads(opcode) {
+            let frame = RawFrame { opcode: opcode as u8, payload: payload.clone().into() };
+            let taken = taken_by(|| drop(ServerFrame::decode(&frame)));
+            assert!(taken <= 1024 * 1024 + 4 * 1024, "{opcode:?} {payload:02x?} took {taken} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_announces_4_gib_takes_no_memory() {
+    let taken = taken_by(|| {
+        for limit in [limits::FRAME_BYTES_MAX, usize::MAX] {
+            let mut decoder = FrameDecoder::new(limit);
+            decoder.extend(&[0x10, 0x00, 0x10, 0xff, 0xff, 0xff, 0xff, 0x91]);
+            drop(decoder.next_frame());
+        }
+    });
+    assert!(taken <= 256, "took {taken} bytes");
+}
+
+#[test]
+fn a_wrong_text_costs_its_error_a_few_times_its_length_at_most() {
+    let text = vec![0x01; 100_000];
+    let payload = [&[0x91, 0xdb][..], &100_000_u32.to_be_bytes(), &text].concat();
+    let frame = RawFrame { opcode: Opcode::Heartbeat as u8, payload: payload.into() };
+    let taken = taken_by(|| drop(ClientFrame::decode(&frame)));
+    assert!(taken <= 32 * text.len(), "took {taken} bytes");
+}

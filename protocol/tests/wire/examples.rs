@@ -1,0 +1,447 @@
+//! The frames that the vectors show: each opcode as it usually looks, and at its edges.
+//!
+//! The usual ones tell one story, which `docs/protocol.md` follows: alice (device 1) writes to bob (device 2).
+
+use bytes::Bytes;
+use rookery_protocol::*;
+
+use crate::vector_file::json;
+
+/// One frame of the vectors.
+pub(crate) struct Example {
+    pub(crate) name: &'static str,
+    pub(crate) note: &'static str,
+    pub(crate) opcode: Opcode,
+    pub(crate) fields: String,
+    pub(crate) frame: Bytes,
+}
+
+fn example<P: Payload>(name: &'static str, note: &'static str, payload: P) -> Example {
+    Example { name, note, opcode: P::OPCODE, fields: json(&payload), frame: encode(&payload) }
+}
+
+pub(crate) fn user(number: u64) -> UserId {
+    UserId::new(number).expect("an id")
+}
+
+pub(crate) fn alice() -> UserId {
+    user(1001)
+}
+
+pub(crate) fn bob() -> UserId {
+    user(1002)
+}
+
+pub(crate) fn chat() -> ConversationId {
+    ConversationId::direct(alice(), bob())
+}
+
+pub(crate) fn team() -> ConversationId {
+    ConversationId::group(GroupId::new(77).expect("an id"))
+}
+
+pub(crate) fn message_id(last: u8) -> MessageId {
+    let mut bytes = *b"\x01\x96\xf0\xa1\xb2\xc3\x70\x01\x80\x01\0\0\0\0\0\0";
+    bytes[15] = last;
+    MessageId::from_bytes(bytes)
+}
+
+pub(crate) fn stamp(number: u64) -> Stamp {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Stamp::from_bytes(bytes)
+}
+
+fn handle(text: &str) -> Handle {
+    text.parse().expect("a handle")
+}
+
+fn request(number: u32) -> RequestId {
+    RequestId::new(number)
+}
+
+pub(crate) fn message(seq: u64, sender: UserId, device: u32, id: MessageId, body: Option<&[u8]>) -> Message {
+    Message {
+        conversation: chat(),
+        seq: Seq::new(seq),
+        sender,
+        device: DeviceId::new(device),
+        id,
+        time_ms: 1_746_789_012_345 + seq,
+        body: body.map(|bytes| Body::new(bytes.to_vec())),
+    }
+}
+
+fn biggest_message() -> Message {
+    Message {
+        conversation: ConversationId::direct(user(UserId::MAX), user(UserId::MAX)),
+        seq: Seq::new(u64::MAX),
+        sender: user(UserId::MAX),
+        device: DeviceId::new(u32::MAX),
+        id: MessageId::from_bytes([0xff; 16]),
+        time_ms: u64::MAX,
+        body: Some(Body::new(vec![0xee; 300])),
+    }
+}
+
+/// All of them, by opcode.
+pub(crate) fn all() -> Vec<Example> {
+    [connection(), requests(), events()].into_iter().flatten().collect()
+}
+
+/// Opcodes `0x01..=0x0f`.
+pub(crate) fn connection() -> Vec<Example> {
+    vec![
+        example(
+            "hello_typical",
+            "a new device: nothing stored yet, window left to the server",
+            Hello {
+                token: "token-of-alice-device-1".into(),
+                client: "example 1.0".into(),
+                resume: None,
+                window_events: 0,
+            },
+        ),
+        example(
+            "hello_resume",
+            "the device has stored everything up to a stamp and asks for a small window",
+            Hello {
+                token: "token-of-bob-device-2".into(),
+                client: "example 1.0".into(),
+                resume: Some(stamp(0x51)),
+                window_events: 16,
+            },
+        ),
+        example(
+            "hello_largest",
+            "token and client name at their limits, the largest numbers: still below the frame limit before WELCOME",
+            Hello {
+                token: "t".repeat(limits::TOKEN_BYTES_MAX),
+                client: "c".repeat(limits::CLIENT_NAME_BYTES_MAX),
+                resume: Some(Stamp::MAX),
+                window_events: u32::MAX,
+            },
+        ),
+        example(
+            "hello_empty",
+            "every field at its smallest",
+            Hello {
+                token: String::new(),
+                client: String::new(),
+                resume: Some(Stamp::ZERO),
+                window_events: 0,
+            },
+        ),
+        example(
+            "welcome_typical",
+            "to alice's new device: nothing acknowledged yet, all limits as usual, two nodes to know",
+            Welcome {
+                user: alice(),
+                handle: handle("alice"),
+                device: DeviceId::new(1),
+                connection: 42,
+                time_ms: 1_746_789_012_000,
+                cursor: Stamp::ZERO,
+                heartbeat_ms: limits::HEARTBEAT_MS,
+                window_events: limits::WINDOW_EVENTS_DEFAULT,
+                requests_in_flight: limits::REQUESTS_IN_FLIGHT_MAX,
+                frame_bytes: limits::FRAME_BYTES_MAX as u32,
+                body_bytes: limits::BODY_BYTES_MAX as u32,
+                nodes: vec!["tls://a.chat.example:7443".into(), "tls://b.chat.example:7443".into()],
+            },
+        ),
+        example(
+            "welcome_edge",
+            "the largest numbers, the shortest handle, no nodes",
+            Welcome {
+                user: user(UserId::MAX),
+                handle: handle("a"),
+                device: DeviceId::new(u32::MAX),
+                connection: u64::MAX,
+                time_ms: u64::MAX,
+                cursor: Stamp::MAX,
+                heartbeat_ms: u32::MAX,
+                window_events: u32::MAX,
+                requests_in_flight: u32::MAX,
+                frame_bytes: u32::MAX,
+                body_bytes: u32::MAX,
+                nodes: Vec::new(),
+            },
+        ),
+        example("heartbeat_typical", "", Heartbeat { nonce: 7 }),
+        example("heartbeat_edge", "the largest nonce", Heartbeat { nonce: u64::MAX }),
+        example("heartbeat_ack_typical", "answers heartbeat_typical", HeartbeatAck { nonce: 7 }),
+        example("heartbeat_ack_edge", "answers heartbeat_edge", HeartbeatAck { nonce: u64::MAX }),
+        example(
+            "error_of_a_request",
+            "request 9 may be sent again, with the same message id, after half a second",
+            Error::new(request(9), ErrorCode::Unavailable, "the store cannot be reached"),
+        ),
+        example(
+            "error_of_the_connection",
+            "request 0: about the connection; code 8 closes it",
+            Error::new(request(0), ErrorCode::TokenExpired, "the token has expired"),
+        ),
+        example(
+            "error_unknown_code",
+            "a code from the future: final for the request, no retry",
+            Error {
+                request: request(u32::MAX),
+                code: u16::MAX,
+                text: "\u{e9}".repeat(limits::TEXT_BYTES_MAX / 2),
+                retry_after_ms: u32::MAX,
+            },
+        ),
+        example(
+            "goaway_typical",
+            "the node stops: connect to the other one within the time given",
+            Goaway {
+                code: ErrorCode::Shutdown as u16,
+                text: "this node is stopping".into(),
+                reconnect_after_ms: 800,
+                nodes: vec!["tls://b.chat.example:7443".into()],
+            },
+        ),
+        example(
+            "goaway_edge",
+            "nothing to say and nowhere to point",
+            Goaway { code: 0, text: String::new(), reconnect_after_ms: 0, nodes: Vec::new() },
+        ),
+        example("done_typical", "answers read_typical", Done { request: request(4) }),
+        example("done_edge", "the largest request id", Done { request: request(u32::MAX) }),
+    ]
+}
+
+/// Opcodes `0x10..=0x3f`.
+pub(crate) fn requests() -> Vec<Example> {
+    vec![
+        example(
+            "send_typical",
+            "alice to bob",
+            Send {
+                request: request(2),
+                conversation: chat(),
+                id: message_id(1),
+                after: None,
+                body: Body::new("Hello, Bob".as_bytes()),
+            },
+        ),
+        example(
+            "send_pipelined",
+            "sent while send_typical is unanswered: `after` names it",
+            Send {
+                request: request(3),
+                conversation: chat(),
+                id: message_id(2),
+                after: Some(message_id(1)),
+                body: Body::new("Are you there?".as_bytes()),
+            },
+        ),
+        example(
+            "send_group_empty_body",
+            "to a group; the smallest body",
+            Send {
+                request: request(1),
+                conversation: team(),
+                id: MessageId::from_bytes([0; 16]),
+                after: None,
+                body: Body::default(),
+            },
+        ),
+        example(
+            "send_edge",
+            "notes to oneself, the largest ids; a body of 300 bytes takes bin 16",
+            Send {
+                request: request(u32::MAX),
+                conversation: ConversationId::direct(user(UserId::MAX), user(UserId::MAX)),
+                id: MessageId::from_bytes([0xff; 16]),
+                after: Some(MessageId::from_bytes([0xfe; 16])),
+                body: Body::new(vec![0xee; 300]),
+            },
+        ),
+        example(
+            "sent_typical",
+            "answers send_typical",
+            Sent { request: request(2), seq: Seq::new(1), time_ms: 1_746_789_012_346 },
+        ),
+        example(
+            "sent_pipelined",
+            "answers send_pipelined",
+            Sent { request: request(3), seq: Seq::new(2), time_ms: 1_746_789_012_347 },
+        ),
+        example(
+            "sent_edge",
+            "the largest numbers",
+            Sent { request: request(u32::MAX), seq: Seq::new(u64::MAX), time_ms: u64::MAX },
+        ),
+        example("ack_typical", "message_event_typical is stored", Ack { stamp: stamp(0x52) }),
+        example(
+            "ack_edge",
+            "the largest stamp; as an answer to what was pushed, never right",
+            Ack { stamp: Stamp::MAX },
+        ),
+        example(
+            "read_typical",
+            "bob has read alice's first message",
+            Read { request: request(4), conversation: chat(), seq: Seq::new(1) },
+        ),
+        example(
+            "read_edge",
+            "beyond any head: counts as the head",
+            Read { request: request(u32::MAX), conversation: team(), seq: Seq::new(u64::MAX) },
+        ),
+        example(
+            "history_typical",
+            "messages 1 to 50",
+            History { request: request(5), conversation: chat(), from: Seq::new(1), to: Seq::new(50) },
+        ),
+        example(
+            "history_edge",
+            "all there is",
+            History {
+                request: request(u32::MAX),
+                conversation: team(),
+                from: Seq::new(1),
+                to: Seq::new(u64::MAX),
+            },
+        ),
+        example(
+            "history_page_typical",
+            "answers history_typical; the log has two messages",
+            HistoryPage {
+                request: request(5),
+                head: Seq::new(2),
+                next: Seq::new(51),
+                messages: vec![
+                    message(1, alice(), 1, message_id(1), Some(b"Hello, Bob")),
+                    message(2, alice(), 1, message_id(2), Some(b"Are you there?")),
+                ],
+            },
+        ),
+        example(
+            "history_page_partial",
+            "a page that ends early: ask again from 8. Message 6 no longer exists",
+            HistoryPage {
+                request: request(6),
+                head: Seq::new(900),
+                next: Seq::new(8),
+                messages: vec![message(7, bob(), 2, message_id(7), Some(b"seven"))],
+            },
+        ),
+        example(
+            "history_page_empty",
+            "an empty conversation",
+            HistoryPage {
+                request: request(u32::MAX),
+                head: Seq::ZERO,
+                next: Seq::new(51),
+                messages: Vec::new(),
+            },
+        ),
+        example(
+            "history_page_edge",
+            "16 messages take array 16; the largest numbers",
+            HistoryPage {
+                request: request(7),
+                head: Seq::new(u64::MAX),
+                next: Seq::new(u64::MAX),
+                messages: (1..=15)
+                    .map(|seq| message(seq, bob(), 2, message_id(seq as u8), Some(b"")))
+                    .chain([biggest_message()])
+                    .collect(),
+            },
+        ),
+        example(
+            "lookup_handle",
+            "who is bob?",
+            Lookup { request: request(1), handle: Some(handle("bob")), user: None },
+        ),
+        example(
+            "lookup_user",
+            "what is user 2^53-1 called?",
+            Lookup { request: request(u32::MAX), handle: None, user: Some(user(UserId::MAX)) },
+        ),
+        example(
+            "found_typical",
+            "answers lookup_handle",
+            Found { request: request(1), user: bob(), handle: handle("bob") },
+        ),
+        example(
+            "found_edge",
+            "the longest handle, with every kind of character",
+            Found {
+                request: request(u32::MAX),
+                user: user(UserId::MAX),
+                handle: handle("0abcdefghijklm.nopqrstuvwxyz_-19"),
+            },
+        ),
+    ]
+}
+
+/// Opcodes `0x40..=0x7f`.
+pub(crate) fn events() -> Vec<Example> {
+    vec![
+        example(
+            "message_event_typical",
+            "alice's first message, as bob's device gets it",
+            MessageEvent {
+                stamp: stamp(0x52),
+                message: message(1, alice(), 1, message_id(1), Some(b"Hello, Bob")),
+            },
+        ),
+        example(
+            "message_event_own",
+            "alice's first message, as the connection that sent it gets it: no body; her other devices get it with one",
+            MessageEvent { stamp: stamp(0x52), message: message(1, alice(), 1, message_id(1), None) },
+        ),
+        example(
+            "message_event_empty_body",
+            "an empty body is not an absent one",
+            MessageEvent { stamp: Stamp::ZERO, message: message(3, bob(), 2, message_id(3), Some(b"")) },
+        ),
+        example(
+            "message_event_edge",
+            "the largest numbers; 300 bytes of body take bin 16",
+            MessageEvent { stamp: Stamp::MAX, message: biggest_message() },
+        ),
+        example(
+            "receipt_event_delivered",
+            "alice learns: bob's device has stored message 1",
+            ReceiptEvent {
+                stamp: stamp(0x53),
+                receipt: Receipt {
+                    conversation: chat(),
+                    user: bob(),
+                    delivered: Seq::new(1),
+                    read: Seq::ZERO,
+                },
+            },
+        ),
+        example(
+            "receipt_event_read",
+            "alice learns: bob has read message 1",
+            ReceiptEvent {
+                stamp: stamp(0x54),
+                receipt: Receipt {
+                    conversation: chat(),
+                    user: bob(),
+                    delivered: Seq::new(1),
+                    read: Seq::new(1),
+                },
+            },
+        ),
+        example(
+            "receipt_event_edge",
+            "the largest numbers",
+            ReceiptEvent {
+                stamp: Stamp::MAX,
+                receipt: Receipt {
+                    conversation: team(),
+                    user: user(UserId::MAX),
+                    delivered: Seq::new(u64::MAX),
+                    read: Seq::new(u64::MAX),
+                },
+            },
+        ),
+    ]
+}

@@ -1,0 +1,44 @@
+//! The fuzzers begin from the vectors: `fuzz/corpus/<target>/seed-<name>`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::vector_file::{entries, unhex};
+
+/// What a target is given of each vector.
+fn seeds() -> BTreeMap<String, Vec<u8>> {
+    let named = |file: &str| -> Vec<_> {
+        let seed = |vector: &crate::vector_file::Value| {
+            (format!("seed-{}", vector.field("name").text()), unhex(vector.field("frame").text()))
+        };
+        entries(file).iter().map(seed).collect()
+    };
+    ["connection.json", "requests.json", "events.json", "evolution.json"]
+        .into_iter()
+        .flat_map(named)
+        .collect()
+}
+
+#[test]
+fn the_fuzzers_seeds_are_the_vectors_frames() {
+    for target in ["decoder", "roundtrip"] {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        let seeds = seeds();
+        if std::env::var_os("ROOKERY_BLESS").is_some() {
+            std::fs::create_dir_all(&directory).unwrap();
+            seeds.iter().for_each(|(name, bytes)| std::fs::write(directory.join(name), bytes).unwrap());
+        }
+        for (name, bytes) in &seeds {
+            let committed = std::fs::read(directory.join(name));
+            assert!(
+                committed.is_ok_and(|committed| &committed == bytes),
+                "{target}/{name}; run with ROOKERY_BLESS=1"
+            );
+        }
+        let committed = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let committed: Vec<_> = committed.filter_map(|name| name.into_string().ok()).collect();
+        for name in committed.iter().filter(|name| name.starts_with("seed-")) {
+            assert!(seeds.contains_key(name), "{target}/{name} is of no vector");
+        }
+    }
+}

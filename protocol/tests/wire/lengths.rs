@@ -1,0 +1,154 @@
+//! How long frames get: what admission, windows and buffers are reckoned with.
+
+use proptest::prelude::*;
+use rookery_protocol::*;
+
+use crate::examples::{chat, stamp, user};
+use crate::strategies::{client_frame, server_frame};
+
+/// The header, the array of fields and each field at its longest.
+fn bound(fields: &[usize]) -> usize {
+    HEADER_BYTES + 1 + fields.iter().sum::<usize>()
+}
+
+const U16: usize = 3;
+const U32: usize = 5;
+const U64: usize = 9;
+const STAMP: usize = 2 + 12;
+const MESSAGE_ID: usize = 2 + 16;
+const CONVERSATION: usize = 2 + 17;
+const HANDLE: usize = 2 + 32;
+
+fn str_or_bin(length: usize) -> usize {
+    5 + length
+}
+
+fn message_bound(message: &Message) -> usize {
+    let body = message.body.as_ref().map_or(0, Body::len);
+    1 + CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64 + str_or_bin(body)
+}
+
+fn list_bound(texts: &[String]) -> usize {
+    5 + texts.iter().map(|text| str_or_bin(text.len())).sum::<usize>()
+}
+
+proptest! {
+    #[test]
+    fn a_clients_frame_is_no_longer_than_its_fields_allow(frame in client_frame()) {
+        let most = match &frame {
+            ClientFrame::Hello(hello) => {
+                bound(&[str_or_bin(hello.token.len()), str_or_bin(hello.client.len()), STAMP, U32])
+            }
+            ClientFrame::Heartbeat(_) => bound(&[U64]),
+            ClientFrame::Send(send) => {
+                bound(&[U32, CONVERSATION, MESSAGE_ID, MESSAGE_ID, str_or_bin(send.body.len())])
+            }
+            ClientFrame::Ack(_) => bound(&[STAMP]),
+            ClientFrame::Read(_) => bound(&[U32, CONVERSATION, U64]),
+            ClientFrame::History(_) => bound(&[U32, CONVERSATION, U64, U64]),
+            ClientFrame::Lookup(_) => bound(&[U32, HANDLE, U64]),
+        };
+        prop_assert!(frame.encode().len() <= most);
+    }
+
+    #[test]
+    fn a_servers_frame_is_no_longer_than_its_fields_allow(frame in server_frame()) {
+        let most = match &frame {
+            ServerFrame::Welcome(welcome) => {
+                bound(&[U64, HANDLE, U32, U64, U64, STAMP, U32, U32, U32, U32, U32, list_bound(&welcome.nodes)])
+            }
+            ServerFrame::HeartbeatAck(_) => bound(&[U64]),
+            ServerFrame::Error(error) => bound(&[U32, U16, str_or_bin(error.text.len()), U32]),
+            ServerFrame::Goaway(goaway) => {
+                bound(&[U16, str_or_bin(goaway.text.len()), U32, list_bound(&goaway.nodes)])
+            }
+            ServerFrame::Done(_) => bound(&[U32]),
+            ServerFrame::Sent(_) => bound(&[U32, U64, U64]),
+            ServerFrame::HistoryPage(page) => {
+                bound(&[U32, U64, U64, 5 + page.messages.iter().map(message_bound).sum::<usize>()])
+            }
+            ServerFrame::Found(_) => bound(&[U32, U64, HANDLE]),
+            ServerFrame::MessageEvent(event) => bound(&[STAMP, message_bound(&event.message)]),
+            ServerFrame::ReceiptEvent(_) => bound(&[STAMP, 1 + CONVERSATION + U64 + U64 + U64]),
+        };
+        prop_assert!(frame.encode().len() <= most);
+    }
+}
+
+#[test]
+fn the_longest_permitted_hello_fits_before_welcome() {
+    let hello = Hello {
+        token: "t".repeat(limits::TOKEN_BYTES_MAX),
+        client: "c".repeat(limits::CLIENT_NAME_BYTES_MAX),
+        resume: Some(Stamp::MAX),
+        window_events: u32::MAX,
+    };
+    hello.check_limits().unwrap();
+    assert!(encode(&hello).len() <= limits::HANDSHAKE_FRAME_BYTES_MAX);
+}
+
+#[test]
+fn a_hello_over_a_limit_names_the_field() {
+    let over = |token: usize, client: usize| {
+        let hello =
+            Hello { token: "t".repeat(token), client: "c".repeat(client), resume: None, window_events: 0 };
+        let error = hello.check_limits().unwrap_err();
+        assert_eq!(error.error_code(), ErrorCode::Malformed);
+        error.to_string()
+    };
+    assert!(over(limits::TOKEN_BYTES_MAX + 1, 0).contains("token"));
+    assert!(over(0, limits::CLIENT_NAME_BYTES_MAX + 1).contains("client"));
+}
+
+fn largest_message() -> Message {
+    Message {
+        conversation: ConversationId::direct(user(UserId::MAX), user(UserId::MAX)),
+        seq: Seq::new(u64::MAX),
+        sender: user(UserId::MAX),
+        device: DeviceId::new(u32::MAX),
+        id: MessageId::from_bytes([0xff; 16]),
+        time_ms: u64::MAX,
+        body: Some(Body::new(vec![0xff; limits::BODY_BYTES_MAX])),
+    }
+}
+
+#[test]
+fn the_largest_body_fits_a_frame_both_ways_and_a_window() {
+    let send = Send {
+        request: RequestId::new(u32::MAX),
+        conversation: chat(),
+        id: MessageId::from_bytes([0xff; 16]),
+        after: Some(MessageId::from_bytes([0xff; 16])),
+        body: Body::new(vec![0xff; limits::BODY_BYTES_MAX]),
+    };
+    assert!(encode(&send).len() <= limits::FRAME_BYTES_MAX);
+    let event = encode(&MessageEvent { stamp: stamp(1), message: largest_message() });
+    assert!(event.len() <= limits::FRAME_BYTES_MAX);
+    assert!(event.len() <= limits::WINDOW_BYTES_MAX);
+}
+
+#[test]
+fn a_history_page_at_its_limits_fits_a_frame() {
+    // A page ends before the message that would pass the limit, but has one at least.
+    let mut one = Vec::new();
+    encode_value(&mut one, &largest_message());
+    let fixed = encode(&HistoryPage {
+        request: RequestId::new(u32::MAX),
+        head: Seq::new(u64::MAX),
+        next: Seq::new(u64::MAX),
+        messages: Vec::new(),
+    });
+    let longest = limits::HISTORY_BYTES_MAX.max(one.len());
+    assert!(fixed.len() + 4 + longest <= limits::FRAME_BYTES_MAX);
+}
+
+#[test]
+fn an_error_text_is_cut_at_its_limit_between_characters() {
+    for text in ["x".repeat(10_000), "\u{e9}".repeat(10_000), format!("x{}", "\u{1f426}".repeat(10_000))] {
+        let error = Error::new(RequestId::new(0), ErrorCode::Malformed, text.clone());
+        assert!(error.text.len() <= limits::TEXT_BYTES_MAX && error.text.len() > limits::TEXT_BYTES_MAX - 4);
+        assert!(text.starts_with(&error.text));
+    }
+    let short = Error::new(RequestId::new(0), ErrorCode::Malformed, "x".repeat(limits::TEXT_BYTES_MAX));
+    assert_eq!(short.text.len(), limits::TEXT_BYTES_MAX);
+}

@@ -1,0 +1,120 @@
+//! Any frame at all.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use rookery_protocol::*;
+
+prop_compose! {
+    fn user()(number in prop_oneof![1..=300_u64, 1..=UserId::MAX]) -> UserId { UserId::new(number).unwrap() }
+}
+prop_compose! {
+    pub(crate) fn handle()(text in "[a-z0-9][a-z0-9._-]{0,31}") -> Handle { text.parse().unwrap() }
+}
+prop_compose! {
+    fn device()(number: u32) -> DeviceId { DeviceId::new(number) }
+}
+prop_compose! {
+    fn seq()(number in prop_oneof![0..300_u64, any::<u64>()]) -> Seq { Seq::new(number) }
+}
+prop_compose! {
+    fn request()(number in prop_oneof![0..300_u32, any::<u32>()]) -> RequestId { RequestId::new(number) }
+}
+prop_compose! {
+    pub(crate) fn message_id()(bytes: [u8; 16]) -> MessageId { MessageId::from_bytes(bytes) }
+}
+prop_compose! {
+    pub(crate) fn stamp()(bytes: [u8; 12]) -> Stamp { Stamp::from_bytes(bytes) }
+}
+prop_compose! {
+    fn body()(bytes in vec(any::<u8>(), 0..600)) -> Body { Body::new(bytes) }
+}
+
+pub(crate) fn conversation() -> impl Strategy<Value = ConversationId> {
+    prop_oneof![
+        (user(), user()).prop_map(|(a, b)| ConversationId::direct(a, b)),
+        (1..=GroupId::MAX).prop_map(|number| ConversationId::group(GroupId::new(number).unwrap())),
+    ]
+}
+
+prop_compose! {
+    fn message()(
+        conversation in conversation(), seq in seq(), sender in user(), device in device(), id in message_id(),
+        time_ms: u64, body in option::of(body()),
+    ) -> Message {
+        Message { conversation, seq, sender, device, id, time_ms, body }
+    }
+}
+
+prop_compose! {
+    fn welcome()(
+        (user, handle, device) in (user(), handle(), device()), connection: u64, time_ms: u64, cursor in stamp(),
+        (heartbeat_ms, window_events, requests_in_flight, frame_bytes, body_bytes) in any::<(u32, u32, u32, u32, u32)>(),
+        nodes in vec(".{0,60}", 0..20),
+    ) -> Welcome {
+        Welcome {
+            user, handle, device, connection, time_ms, cursor, heartbeat_ms, window_events, requests_in_flight,
+            frame_bytes, body_bytes, nodes,
+        }
+    }
+}
+
+/// Any frame of a client.
+pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
+    prop_oneof![
+        (".{0,300}", ".{0,64}", option::of(stamp()), any::<u32>()).prop_map(
+            |(token, client, resume, window_events)| Hello { token, client, resume, window_events }.into()
+        ),
+        any::<u64>().prop_map(|nonce| Heartbeat { nonce }.into()),
+        (request(), conversation(), message_id(), option::of(message_id()), body()).prop_map(
+            |(request, conversation, id, after, body)| Send { request, conversation, id, after, body }.into()
+        ),
+        stamp().prop_map(|stamp| Ack { stamp }.into()),
+        (request(), conversation(), seq()).prop_map(|(request, conversation, seq)| Read {
+            request,
+            conversation,
+            seq
+        }
+        .into()),
+        (request(), conversation(), seq(), seq()).prop_map(|(request, conversation, from, to)| History {
+            request,
+            conversation,
+            from,
+            to
+        }
+        .into()),
+        (request(), option::of(handle()), option::of(user())).prop_map(|(request, handle, user)| Lookup {
+            request,
+            handle,
+            user
+        }
+        .into()),
+    ]
+}
+
+/// Any frame of a server.
+pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
+    prop_oneof![
+        welcome().prop_map_into(),
+        any::<u64>().prop_map(|nonce| HeartbeatAck { nonce }.into()),
+        (request(), any::<u16>(), ".{0,128}", any::<u32>()).prop_map(
+            |(request, code, text, retry_after_ms)| Error { request, code, text, retry_after_ms }.into()
+        ),
+        (any::<u16>(), ".{0,128}", any::<u32>(), vec(".{0,60}", 0..20)).prop_map(
+            |(code, text, reconnect_after_ms, nodes)| Goaway { code, text, reconnect_after_ms, nodes }.into()
+        ),
+        request().prop_map(|request| Done { request }.into()),
+        (request(), seq(), any::<u64>())
+            .prop_map(|(request, seq, time_ms)| Sent { request, seq, time_ms }.into()),
+        (request(), seq(), seq(), vec(message(), 0..20))
+            .prop_map(|(request, head, next, messages)| HistoryPage { request, head, next, messages }.into()),
+        (request(), user(), handle())
+            .prop_map(|(request, user, handle)| Found { request, user, handle }.into()),
+        (stamp(), message()).prop_map(|(stamp, message)| MessageEvent { stamp, message }.into()),
+        (stamp(), conversation(), user(), seq(), seq()).prop_map(
+            |(stamp, conversation, user, delivered, read)| {
+                ReceiptEvent { stamp, receipt: Receipt { conversation, user, delivered, read } }.into()
+            }
+        ),
+    ]
+}
