@@ -1,0 +1,65 @@
+//! How a client reaches a node: over the network, or however a simulation likes.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use crate::tls::Tls;
+use crate::{ByteStream, Link, NodeAddress, Scheme, TlsOptions, link};
+
+/// A connection attempt. Dropping it gives it up.
+pub type DialFuture = Pin<Box<dyn Future<Output = io::Result<Link>> + Send>>;
+
+/// Makes connections.
+pub trait Dialer: Send + Sync + 'static {
+    /// Connects to a node, up to the point where HELLO can be sent. The client sees to the deadline.
+    fn dial(&self, node: &NodeAddress) -> DialFuture;
+}
+
+impl<D: Dialer + ?Sized> Dialer for Arc<D> {
+    fn dial(&self, node: &NodeAddress) -> DialFuture {
+        (**self).dial(node)
+    }
+}
+
+/// Connects over the network: TCP, TLS, WebSocket.
+#[derive(Debug, Clone)]
+pub struct NetworkDialer {
+    tls: TlsOptions,
+}
+
+impl NetworkDialer {
+    /// A dialer that trusts what `tls` says, where an address asks for encryption.
+    pub fn new(tls: TlsOptions) -> Self {
+        Self { tls }
+    }
+}
+
+impl Dialer for NetworkDialer {
+    fn dial(&self, node: &NodeAddress) -> DialFuture {
+        let (node, tls) = (node.clone(), self.tls.clone());
+        Box::pin(async move {
+            let socket = TcpStream::connect((node.host(), node.port())).await?;
+            socket.set_nodelay(true)?;
+            let stream: Box<dyn ByteStream> = if node.scheme().is_encrypted() {
+                Box::new(Tls::new(&tls).map_err(io::Error::other)?.connect(&node, socket).await?)
+            } else {
+                Box::new(socket)
+            };
+            match node.scheme() {
+                Scheme::Tcp | Scheme::Tls => Ok(Link::from_stream(stream)),
+                Scheme::Ws | Scheme::Wss => open_websocket(&node, stream).await,
+            }
+        })
+    }
+}
+
+async fn open_websocket(node: &NodeAddress, stream: Box<dyn ByteStream>) -> io::Result<Link> {
+    let config = Some(Link::websocket_config());
+    let handshake = tokio_tungstenite::client_async_with_config(node.to_string(), stream, config);
+    let (socket, _) = Box::pin(handshake).await.map_err(link::websocket_error)?;
+    Ok(Link::from_websocket(socket))
+}

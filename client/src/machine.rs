@@ -1,0 +1,452 @@
+//! Every decision of a client, and none of its effects: no clock, no socket, no file.
+//!
+//! [`Machine::handle`] is told what happened and when; [`Machine::next_effect`] and [`Machine::take_output`] say what to
+//! do. What arrives on a connection is decided in [`online`].
+//!
+//! Invariants:
+//! - a message is transmitted only after a commit has put it into the local store;
+//! - an event is acknowledged only after the commit that covers it, and on the connection that pushed it;
+//! - a conversation's messages are handed up once each, in order.
+
+mod acks;
+mod nodes;
+mod online;
+mod ordering;
+mod outbox;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rookery_protocol::{
+    Ack, Body, ConversationId, DeviceId, Hello, MessageId, Payload, RawFrame, Receipt, Seq, Stamp, UserId,
+    limits,
+};
+
+use crate::backoff::Backoff;
+use crate::local_store::{Batch, Saved};
+use crate::{Config, Identity, LocalStoreError, Message, NodeAddress, Refusal, RequestError, TerminalError};
+use acks::AckQueue;
+use nodes::Nodes;
+use online::Online;
+use ordering::Ordering;
+use outbox::Outbox;
+use requests::Requests;
+
+pub(crate) use requests::{Answer, Call, CallId};
+
+/// A connection that lasted this long makes the next wait short again.
+const STABLE: Duration = Duration::from_secs(10);
+/// For the last commit when the application closes the client.
+const CLOSING: Duration = Duration::from_secs(5);
+/// Bytes of frames made ahead of the socket; requests beyond it wait in the machine.
+const OUTPUT_BYTES_SOFT_MAX: usize = 64 * 1024;
+
+/// What has happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The first input.
+    Start,
+    /// A connection is up, and this is the token to present.
+    Dialed { token: String },
+    /// There is no connection, because ...
+    DialFailed { reason: String },
+    /// Bytes came, perhaps not a whole frame.
+    Heard,
+    /// A frame came.
+    Frame(RawFrame),
+    /// The connection is gone, because ...
+    Lost { reason: String },
+    /// The application took all deliveries up to this one.
+    Taken(u64),
+    /// The commit under way has ended.
+    Committed(Result<(), LocalStoreError>),
+    /// The application sends a message.
+    Send { conversation: ConversationId, id: MessageId, body: Body },
+    /// The application has shown messages to the user.
+    Read { conversation: ConversationId, seq: Seq },
+    /// The application asks something.
+    Call { id: CallId, call: Call },
+    /// The socket took the output: there is room for more.
+    OutputTaken,
+    /// Time has passed.
+    Tick,
+    /// The application is done.
+    Close,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Connect, unless told to hang up meanwhile.
+    Dial(NodeAddress),
+    /// Drop the connection, or the attempt.
+    HangUp,
+    /// Commit, then say so. One at a time.
+    Commit(Batch),
+    HandUp {
+        delivery: u64,
+        message: Message,
+    },
+    HandUpReceipt {
+        delivery: u64,
+        receipt: Receipt,
+    },
+    Sent {
+        id: MessageId,
+        bytes: usize,
+        conversation: ConversationId,
+        seq: Seq,
+        time_ms: u64,
+    },
+    SendFailed {
+        id: MessageId,
+        bytes: usize,
+        conversation: ConversationId,
+        refusal: Refusal,
+    },
+    Answer {
+        id: CallId,
+        answer: Result<Answer, RequestError>,
+    },
+    Connected(Identity),
+    Disconnected {
+        retry_in: Duration,
+        reason: String,
+    },
+    /// Nothing more will come. Pass on the output, then end.
+    Stop(Option<TerminalError>),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Nothing is connected before this time.
+    Waiting(Duration),
+    Dialing {
+        deadline: Duration,
+    },
+    Handshaking {
+        deadline: Duration,
+        heard: bool,
+    },
+    Online(Box<Online>),
+    Stopped,
+}
+
+/// Something to do at a time.
+#[derive(Debug, Clone, Copy)]
+enum Alarm {
+    Unblock(ConversationId),
+    RetryCall(CallId),
+    RetryMark(ConversationId),
+    Fill(ConversationId),
+}
+
+/// A commit under way.
+#[derive(Debug, Default)]
+struct Committing {
+    /// To acknowledge afterwards, if the connection is still the same.
+    ack: Option<Stamp>,
+    cursor: Option<Stamp>,
+    saved: Vec<(ConversationId, u64)>,
+}
+
+/// A client without its senses and limbs.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    hello: Hello,
+    dial_deadline: Duration,
+    handshake_deadline: Duration,
+    request_deadline: Duration,
+    rng: StdRng,
+    nodes: Nodes,
+    backoff: Backoff,
+    phase: Phase,
+    /// When closing: the time by which it must be done.
+    closing: Option<Duration>,
+    device: Option<(UserId, DeviceId)>,
+    /// Gathered, in the commit under way, or committed.
+    cursor: Option<Stamp>,
+    /// Committed: what HELLO may acknowledge.
+    cursor_committed: Option<Stamp>,
+    /// How long the server asked to be left alone, when it did.
+    asked_wait: Option<Duration>,
+    taken: u64,
+    acks: AckQueue,
+    ordering: Ordering,
+    outbox: Outbox,
+    requests: Requests,
+    alarms: BTreeMap<(Duration, u64), Alarm>,
+    alarm_count: u64,
+    batch: Batch,
+    batch_saves: Vec<(ConversationId, u64)>,
+    ack_due: Option<Stamp>,
+    committing: Option<Committing>,
+    output: Vec<u8>,
+    effects: VecDeque<Effect>,
+}
+
+impl Machine {
+    pub(crate) fn new(config: &Config, saved: Saved, rng: &mut StdRng) -> Self {
+        let mut rng = StdRng::from_rng(rng);
+        let start = rng.random_range(0..config.nodes.len().max(1));
+        let mut client = config.client_name.clone();
+        while client.len() > limits::CLIENT_NAME_BYTES_MAX {
+            client.pop();
+        }
+        Self {
+            hello: Hello { token: String::new(), client, resume: None, window_events: config.window_events },
+            dial_deadline: config.dial_deadline,
+            handshake_deadline: config.handshake_deadline,
+            request_deadline: config.request_deadline,
+            rng,
+            nodes: Nodes::new(config.nodes.clone(), start),
+            backoff: Backoff::default(),
+            phase: Phase::Waiting(Duration::ZERO),
+            closing: None,
+            device: saved.device,
+            cursor: saved.cursor,
+            cursor_committed: saved.cursor,
+            asked_wait: None,
+            taken: 0,
+            acks: AckQueue::default(),
+            ordering: Ordering::new(&saved.positions, limits::WINDOW_EVENTS_MAX as usize),
+            outbox: Outbox::new(saved.outbox),
+            requests: Requests::default(),
+            alarms: BTreeMap::new(),
+            alarm_count: 0,
+            batch: Batch::default(),
+            batch_saves: Vec::new(),
+            ack_due: None,
+            committing: None,
+            output: Vec::new(),
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Something happened at `now`, counted from the client's start.
+    pub(crate) fn handle(&mut self, now: Duration, input: Input) {
+        if matches!(self.phase, Phase::Stopped) {
+            return;
+        }
+        match input {
+            Input::Start | Input::OutputTaken | Input::Tick => {}
+            Input::Dialed { token } => self.greet(now, token),
+            Input::DialFailed { reason } => self.retry_later(now, reason),
+            Input::Heard => self.heard(now),
+            Input::Frame(frame) => self.frame(now, &frame),
+            Input::Lost { reason } => self.lost(now, reason),
+            Input::Taken(delivery) => {
+                if delivery > self.taken {
+                    self.taken = delivery;
+                    self.batch.taken_noted = true;
+                }
+            }
+            Input::Committed(Ok(())) => self.committed(),
+            Input::Committed(Err(error)) => self.stop(Some(TerminalError::LocalStore(error))),
+            Input::Send { conversation, id, body } => {
+                let entry = self.outbox.add(conversation, id, body);
+                self.batch_saves.push((conversation, entry.order));
+                self.batch.outbox_added.push(entry);
+            }
+            Input::Read { conversation, seq } => self.requests.mark(conversation, seq),
+            Input::Call { id, call } => self.requests.call(id, call, now + self.request_deadline),
+            Input::Close => self.closing = self.closing.or(Some(now + CLOSING)),
+        }
+        self.pass_time(now);
+        self.gather_acks();
+        self.start_commit();
+        self.transmit(now);
+        self.finish_closing(now);
+    }
+
+    pub(crate) fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Moves frames to be written into `into`; says whether there were any.
+    pub(crate) fn take_output(&mut self, into: &mut Vec<u8>) -> bool {
+        let any = !self.output.is_empty();
+        if into.is_empty() {
+            std::mem::swap(into, &mut self.output);
+        } else {
+            into.append(&mut self.output);
+        }
+        any
+    }
+
+    /// When to call [`handle`](Self::handle) with a tick at the latest.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let phase = match &self.phase {
+            Phase::Waiting(until) if self.closing.is_none() => Some(*until),
+            Phase::Dialing { deadline } | Phase::Handshaking { deadline, .. } => Some(*deadline),
+            Phase::Online(online) => Some(online.deadline()),
+            Phase::Waiting(_) => None,
+            Phase::Stopped => return None,
+        };
+        let alarm = match &self.phase {
+            Phase::Online(_) => self.alarms.first_key_value().map(|(key, _)| key.0),
+            _ => None,
+        };
+        [phase, alarm, self.closing, self.requests.deadline()].into_iter().flatten().min()
+    }
+
+    fn pass_time(&mut self, now: Duration) {
+        match &mut self.phase {
+            Phase::Waiting(until) if *until <= now && self.closing.is_none() => {
+                self.phase = Phase::Dialing { deadline: now + self.dial_deadline };
+                self.effects.push_back(Effect::Dial(self.nodes.current()));
+            }
+            Phase::Dialing { deadline } if *deadline <= now => {
+                self.effects.push_back(Effect::HangUp);
+                self.retry_later(now, "no connection in time".to_owned());
+            }
+            Phase::Handshaking { deadline, heard } if *deadline <= now => {
+                let reason = if *heard { "no WELCOME in time" } else { "the server says nothing" };
+                self.hang_up(now, reason.to_owned());
+            }
+            Phase::Online(_) => self.pass_time_online(now),
+            _ => {}
+        }
+        while let Some(id) = self.requests.expire(now) {
+            self.effects.push_back(Effect::Answer { id, answer: Err(RequestError::Timeout) });
+        }
+    }
+
+    fn greet(&mut self, now: Duration, token: String) {
+        if !matches!(self.phase, Phase::Dialing { .. }) {
+            return;
+        }
+        self.hello.resume = self.cursor_committed;
+        self.hello.token = token;
+        rookery_protocol::encode_into(&mut self.output, &self.hello);
+        self.hello.token = String::new();
+        self.phase = Phase::Handshaking { deadline: now + self.handshake_deadline, heard: false };
+    }
+
+    fn heard(&mut self, now: Duration) {
+        match &mut self.phase {
+            Phase::Handshaking { heard, .. } => *heard = true,
+            Phase::Online(online) => online.heard(now),
+            _ => {}
+        }
+    }
+
+    fn lost(&mut self, now: Duration, reason: String) {
+        match &mut self.phase {
+            Phase::Online(online) => {
+                let reason = online.parting_words().unwrap_or(reason);
+                self.leave(now, reason);
+            }
+            Phase::Dialing { .. } | Phase::Handshaking { .. } => self.retry_later(now, reason),
+            Phase::Waiting(_) | Phase::Stopped => {}
+        }
+    }
+
+    /// Ends the connection from this side.
+    fn hang_up(&mut self, now: Duration, reason: String) {
+        self.effects.push_back(Effect::HangUp);
+        if matches!(self.phase, Phase::Online(_)) {
+            self.leave(now, reason);
+        } else {
+            self.retry_later(now, reason);
+        }
+    }
+
+    /// The connection that was is no more.
+    fn leave(&mut self, now: Duration, reason: String) {
+        self.acks.clear();
+        self.ordering.drop_held();
+        self.ack_due = None;
+        if let Some(committing) = &mut self.committing {
+            committing.ack = None;
+        }
+        self.alarms.clear();
+        if let Phase::Online(online) = &self.phase
+            && online.since() + STABLE <= now
+        {
+            self.backoff.reset();
+        }
+        self.retry_later(now, reason);
+    }
+
+    fn retry_later(&mut self, now: Duration, reason: String) {
+        self.output = Vec::new();
+        self.nodes.rotate();
+        let mut wait = self.backoff.next(&mut self.rng);
+        if let Some(asked) = self.asked_wait.take() {
+            // What the server asks for, and a little so that its clients do not return all at once.
+            wait = asked + wait.min(Duration::from_secs(1));
+        }
+        self.phase = Phase::Waiting(now + wait);
+        self.effects.push_back(Effect::Disconnected { retry_in: wait, reason });
+    }
+
+    fn stop(&mut self, error: Option<TerminalError>) {
+        self.phase = Phase::Stopped;
+        self.effects.push_back(Effect::Stop(error));
+    }
+
+    fn gather_acks(&mut self) {
+        if let Some(stamp) = self.acks.advance(self.taken) {
+            self.ack_due = Some(stamp);
+            if self.cursor.is_none_or(|cursor| cursor < stamp) {
+                self.cursor = Some(stamp);
+                self.batch.cursor = self.cursor;
+            }
+        }
+    }
+
+    fn start_commit(&mut self) {
+        if self.committing.is_some() || matches!(self.phase, Phase::Stopped) {
+            return;
+        }
+        if self.batch.is_empty() {
+            if let Some(stamp) = self.ack_due.take() {
+                self.acknowledge(stamp);
+            }
+            return;
+        }
+        let saved = std::mem::take(&mut self.batch_saves);
+        self.committing = Some(Committing { ack: self.ack_due.take(), cursor: self.cursor, saved });
+        self.effects.push_back(Effect::Commit(std::mem::take(&mut self.batch)));
+    }
+
+    fn committed(&mut self) {
+        let Some(Committing { ack, cursor, saved }) = self.committing.take() else { return };
+        self.cursor_committed = cursor;
+        for (conversation, order) in saved {
+            self.outbox.saved(conversation, order);
+        }
+        if let Some(stamp) = ack {
+            self.acknowledge(stamp);
+        }
+    }
+
+    fn acknowledge(&mut self, stamp: Stamp) {
+        if let Phase::Online(_) = self.phase {
+            self.put(&Ack { stamp });
+        }
+    }
+
+    fn finish_closing(&mut self, now: Duration) {
+        let Some(deadline) = self.closing else { return };
+        let settled = self.committing.is_none() && self.batch.is_empty();
+        if !matches!(self.phase, Phase::Stopped) && (settled || deadline <= now) {
+            self.stop(None);
+        }
+    }
+
+    fn set_alarm(&mut self, at: Duration, alarm: Alarm) {
+        self.alarm_count += 1;
+        self.alarms.insert((at, self.alarm_count), alarm);
+    }
+
+    fn put(&mut self, frame: &impl Payload) {
+        rookery_protocol::encode_into(&mut self.output, frame);
+    }
+}

@@ -1,0 +1,450 @@
+//! A connection past its HELLO: what frames mean, what is in flight, heartbeats, and how it ends.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rookery_protocol::{
+    ConversationId, DecodeError, Error, ErrorCode, Goaway, Heartbeat, History, HistoryPage, Lookup,
+    MessageEvent, Opcode, RawFrame, Read, ReceiptEvent, RequestId, Send, Sent, ServerFrame, Stamp, Welcome,
+    decode_value, limits, positional,
+};
+
+use super::acks::Settled;
+use super::ordering::{Outcome, Overflow};
+use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase};
+use crate::{Identity, Refusal, RequestError, TerminalError};
+
+/// After a GOAWAY: how long to wait for answers on the way.
+const LEAVING: Duration = Duration::from_secs(1);
+/// Between attempts when the server names no time of its own.
+const RETRY: Duration = Duration::from_millis(500);
+/// Deliveries the application may leave untaken while history is fetched for it.
+const UNTAKEN_WHILE_FETCHING_MAX: u64 = 256;
+
+/// Events a server may push ahead of acknowledgements before it is told to leave: twice any window.
+const EVENTS_UNACKED_MAX: usize = 2 * limits::WINDOW_EVENTS_MAX as usize;
+const PUSHED_TOO_MUCH: &str = "the server pushed more than the window holds";
+
+positional! {
+    /// Any event, also one this version does not know: a stamp, and the rest skipped.
+    pub struct AnyEvent {
+        /// The event's place in the inbox.
+        pub stamp: Stamp,
+    }
+}
+
+/// What a request was for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Send { conversation: ConversationId, order: u64 },
+    Mark(ConversationId),
+    Call(CallId),
+    Fill(ConversationId),
+}
+
+/// The state of a connection that the server has welcomed.
+#[derive(Debug)]
+pub(crate) struct Online {
+    since: Duration,
+    last_heard: Duration,
+    last_sent: Duration,
+    heartbeat: Duration,
+    nonce: u64,
+    requests_max: usize,
+    last_request: u32,
+    in_flight: HashMap<RequestId, Purpose>,
+    /// What the server said before it closes.
+    parting: Option<String>,
+    /// The server is going away: nothing new, and hang up at this time or when all is answered.
+    leaving: Option<Duration>,
+}
+
+impl Online {
+    fn new(now: Duration, welcome: &Welcome) -> Self {
+        Self {
+            since: now,
+            last_heard: now,
+            last_sent: now,
+            heartbeat: Duration::from_millis(u64::from(welcome.heartbeat_ms.max(100))),
+            nonce: 0,
+            requests_max: welcome.requests_in_flight.clamp(1, limits::REQUESTS_IN_FLIGHT_MAX) as usize,
+            last_request: 0,
+            in_flight: HashMap::new(),
+            parting: None,
+            leaving: None,
+        }
+    }
+
+    pub(crate) fn since(&self) -> Duration {
+        self.since
+    }
+
+    pub(crate) fn heard(&mut self, now: Duration) {
+        self.last_heard = now;
+    }
+
+    pub(crate) fn parting_words(&mut self) -> Option<String> {
+        self.parting.take()
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        let ends = self.leaving.unwrap_or(Duration::MAX);
+        self.silent_at().min(self.last_sent + self.heartbeat).min(ends)
+    }
+
+    fn silent_at(&self) -> Duration {
+        self.last_heard + self.heartbeat * limits::HEARTBEATS_MISSED_MAX
+    }
+
+    fn request(&mut self, purpose: Purpose) -> RequestId {
+        self.last_request = self.last_request.checked_add(1).unwrap_or(1);
+        let request = RequestId::new(self.last_request);
+        self.in_flight.insert(request, purpose);
+        request
+    }
+
+    fn has_room(&self) -> bool {
+        self.leaving.is_none() && self.in_flight.len() < self.requests_max
+    }
+}
+
+impl Machine {
+    pub(super) fn pass_time_online(&mut self, now: Duration) {
+        let Phase::Online(online) = &mut self.phase else { return };
+        if online.silent_at() <= now {
+            return self.hang_up(now, "nothing was heard for three heartbeats".to_owned());
+        }
+        if let Some(leaving) = online.leaving
+            && (leaving <= now || online.in_flight.is_empty())
+        {
+            let reason = online.parting_words().unwrap_or_default();
+            return self.hang_up(now, reason);
+        }
+        if online.last_sent + online.heartbeat <= now && self.output.is_empty() {
+            online.nonce += 1;
+            let nonce = online.nonce;
+            self.put(&Heartbeat { nonce });
+        }
+        while let Some(first) = self.alarms.first_entry().filter(|first| first.key().0 <= now) {
+            match first.remove() {
+                Alarm::Unblock(conversation) => self.outbox.unblock(conversation, now),
+                Alarm::RetryCall(id) => self.requests.retry_call(id),
+                Alarm::RetryMark(conversation) => self.requests.retry_mark(conversation),
+                Alarm::Fill(conversation) => self.fetch(now, conversation),
+            }
+        }
+    }
+
+    /// Makes frames of what waits, as far as the server and the socket have room.
+    pub(super) fn transmit(&mut self, now: Duration) {
+        while self.output.len() < OUTPUT_BYTES_SOFT_MAX && self.closing.is_none() && self.transmit_one() {}
+        if let Phase::Online(online) = &mut self.phase
+            && !self.output.is_empty()
+        {
+            online.last_sent = now;
+        }
+    }
+
+    fn transmit_one(&mut self) -> bool {
+        let Phase::Online(online) = &mut self.phase else { return false };
+        if !online.has_room() {
+            return false;
+        }
+        if let Some((id, call)) = self.requests.next_call() {
+            let request = online.request(Purpose::Call(id));
+            match call {
+                Call::LookupHandle(handle) => {
+                    self.put(&Lookup { request, handle: Some(handle), user: None });
+                }
+                Call::LookupUser(user) => self.put(&Lookup { request, handle: None, user: Some(user) }),
+                Call::History { conversation, from, to } => {
+                    self.put(&History { request, conversation, from, to });
+                }
+            }
+        } else if let Some((conversation, seq)) = self.requests.next_mark() {
+            let request = online.request(Purpose::Mark(conversation));
+            self.put(&Read { request, conversation, seq });
+        } else if let Some(message) = self.outbox.next_transmission() {
+            let (conversation, order) = (message.conversation, message.order);
+            let request = online.request(Purpose::Send { conversation, order });
+            self.put(&Send {
+                request,
+                conversation,
+                id: message.id,
+                after: message.after,
+                body: message.body,
+            });
+        } else {
+            return false;
+        }
+        true
+    }
+
+    pub(super) fn frame(&mut self, now: Duration, frame: &RawFrame) {
+        match &self.phase {
+            Phase::Handshaking { .. } => match ServerFrame::decode(frame) {
+                Ok(ServerFrame::Welcome(welcome)) => self.welcome(now, &welcome),
+                Ok(ServerFrame::Error(error)) => self.refused(now, error),
+                Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
+                _ => self.hang_up(now, "the server's first frame was no WELCOME".to_owned()),
+            },
+            Phase::Online(_) => {
+                self.frame_online(now, frame);
+                if self.acks.len() > EVENTS_UNACKED_MAX {
+                    self.hang_up(now, PUSHED_TOO_MUCH.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn frame_online(&mut self, now: Duration, frame: &RawFrame) {
+        match ServerFrame::decode(frame) {
+            Ok(ServerFrame::MessageEvent(event)) => self.message_event(now, event),
+            Ok(ServerFrame::ReceiptEvent(ReceiptEvent { stamp, receipt })) => {
+                let delivery = self.ordering.next_delivery();
+                self.acks.push(stamp, Settled::WhenTaken(delivery));
+                self.effects.push_back(Effect::HandUpReceipt { delivery, receipt });
+            }
+            Ok(ServerFrame::Sent(sent)) => self.sent(&sent),
+            Ok(ServerFrame::Done(done)) => {
+                if let Some(Purpose::Mark(conversation)) = self.answered(done.request) {
+                    self.requests.mark_answered(conversation);
+                }
+            }
+            Ok(ServerFrame::HistoryPage(page)) => self.page(now, page),
+            Ok(ServerFrame::Found(found)) => {
+                if let Some(Purpose::Call(id)) = self.answered(found.request) {
+                    self.answer(id, Ok(Answer::Found(found)));
+                }
+            }
+            Ok(ServerFrame::Error(error)) => self.refused(now, error),
+            Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
+            Ok(ServerFrame::HeartbeatAck(_)) => {}
+            Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
+            Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {
+                match decode_value::<AnyEvent>(&frame.payload) {
+                    Ok(event) => {
+                        self.acks.push(event.stamp, Settled::WhenTaken(0));
+                    }
+                    Err(_) => {
+                        self.hang_up(now, format!("the server sent an event {opcode:#04x} without a stamp"));
+                    }
+                }
+            }
+            Err(DecodeError::UnknownOpcode(_)) => {}
+            Err(error) => self.hang_up(now, format!("the server sent what is no frame of ours: {error}")),
+        }
+    }
+
+    fn welcome(&mut self, now: Duration, welcome: &Welcome) {
+        let device = (welcome.user, welcome.device);
+        match self.device {
+            Some(held) if held != device => {
+                let (held_user, held_device) = (held.0.get(), held.1.get());
+                let (user, device) = (welcome.user.get(), welcome.device.get());
+                return self.stop(Some(TerminalError::OtherDevice { held_user, held_device, user, device }));
+            }
+            Some(_) => {}
+            None => {
+                self.device = Some(device);
+                self.batch.device = Some(device);
+            }
+        }
+        self.nodes.learn(&welcome.nodes);
+        self.phase = Phase::Online(Box::new(Online::new(now, welcome)));
+        self.outbox.restart();
+        self.requests.restart();
+        let identity =
+            Identity { user: welcome.user, handle: welcome.handle.clone(), device: welcome.device };
+        self.effects.push_back(Effect::Connected(identity));
+    }
+
+    fn message_event(&mut self, now: Duration, event: MessageEvent) {
+        let MessageEvent { stamp, mut message } = event;
+        let ack = self.acks.push(stamp, Settled::NotYet);
+        let own = self.device == Some((message.sender, message.device));
+        let body = match message.body.take() {
+            Some(body) => {
+                if own {
+                    self.outbox.take_confirmed(message.id);
+                }
+                Some(body)
+            }
+            None if own => self.outbox.body_for_event(message.conversation, message.id),
+            None => None,
+        };
+        let conversation = message.conversation;
+        let was_missing = self.ordering.missing(conversation).is_some();
+        match self.ordering.offer(message, body, ack) {
+            Ok(outcome) => {
+                // While something was missing before, a request for it is on its way.
+                let missing = self.hand_up(outcome);
+                if missing && !was_missing {
+                    self.fetch(now, conversation);
+                }
+            }
+            Err(Overflow) => {
+                self.hang_up(now, PUSHED_TOO_MUCH.to_owned());
+            }
+        }
+    }
+
+    /// Says whether messages are missing still.
+    fn hand_up(&mut self, outcome: Outcome) -> bool {
+        for ready in outcome.ready {
+            self.effects.push_back(Effect::HandUp { delivery: ready.delivery, message: ready.message });
+        }
+        for settlement in outcome.settled {
+            self.acks.settle(settlement.ack, Settled::WhenTaken(settlement.delivery));
+        }
+        outcome.missing
+    }
+
+    /// Asks for the first messages missing in a conversation, once the application has room for them.
+    fn fetch(&mut self, now: Duration, conversation: ConversationId) {
+        let Phase::Online(online) = &mut self.phase else { return };
+        let Some((from, to)) = self.ordering.missing(conversation) else { return };
+        let untaken = self.ordering.last_delivery() - self.taken;
+        if untaken > UNTAKEN_WHILE_FETCHING_MAX || !online.has_room() {
+            return self.set_alarm(now + RETRY, Alarm::Fill(conversation));
+        }
+        let request = online.request(Purpose::Fill(conversation));
+        self.put(&History { request, conversation, from, to });
+    }
+
+    fn page(&mut self, now: Duration, page: HistoryPage) {
+        match self.answered(page.request) {
+            Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Page(page))),
+            Some(Purpose::Fill(conversation)) => {
+                let before = self.ordering.missing(conversation);
+                let outcome = self.ordering.fill(conversation, page);
+                self.hand_up(outcome);
+                let after = self.ordering.missing(conversation);
+                if after.is_some() && after == before {
+                    // A page that says nothing: do not ask for it in a loop.
+                    self.set_alarm(now + RETRY, Alarm::Fill(conversation));
+                } else {
+                    self.fetch(now, conversation);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sent(&mut self, sent: &Sent) {
+        let Some(Purpose::Send { conversation, order }) = self.answered(sent.request) else { return };
+        let Some(removed) = self.outbox.confirmed(conversation, order) else { return };
+        self.batch.outbox_removed.push(order);
+        self.effects.push_back(Effect::Sent {
+            id: removed.id,
+            bytes: removed.bytes,
+            conversation,
+            seq: sent.seq,
+            time_ms: sent.time_ms,
+        });
+    }
+
+    fn answered(&mut self, request: RequestId) -> Option<Purpose> {
+        let Phase::Online(online) = &mut self.phase else { return None };
+        online.in_flight.remove(&request)
+    }
+
+    fn answer(&mut self, id: CallId, answer: Result<Answer, RequestError>) {
+        if self.requests.finish_call(id) {
+            self.effects.push_back(Effect::Answer { id, answer });
+        }
+    }
+
+    fn refused(&mut self, now: Duration, error: Error) {
+        if error.request.get() == 0 {
+            return self.connection_refused(now, error);
+        }
+        let Some(purpose) = self.answered(error.request) else { return };
+        let code = error.known_code();
+        let retryable = code.is_some_and(ErrorCode::is_retryable);
+        let asked = Duration::from_millis(u64::from(error.retry_after_ms));
+        let wait = if asked.is_zero() { RETRY } else { asked };
+        let refusal = Refusal { code: error.code, text: error.text };
+        match purpose {
+            Purpose::Send { conversation, order } => {
+                let until = match code {
+                    Some(ErrorCode::OutOfOrder) => self.outbox.retry_in_order(conversation, order, now),
+                    _ if retryable => self.outbox.retry(conversation, order, now, wait),
+                    _ => return self.send_failed(conversation, order, refusal),
+                };
+                if let Some(until) = until {
+                    self.set_alarm(until, Alarm::Unblock(conversation));
+                }
+            }
+            Purpose::Call(id) if retryable => self.set_alarm(now + wait, Alarm::RetryCall(id)),
+            Purpose::Call(id) => self.answer(id, Err(RequestError::Refused(refusal))),
+            Purpose::Mark(conversation) if retryable => {
+                self.set_alarm(now + wait, Alarm::RetryMark(conversation));
+            }
+            Purpose::Mark(conversation) => self.requests.mark_answered(conversation),
+            Purpose::Fill(conversation) if retryable => {
+                self.set_alarm(now + wait, Alarm::Fill(conversation));
+            }
+            Purpose::Fill(conversation) => {
+                let outcome = self.ordering.give_up(conversation);
+                if self.hand_up(outcome) {
+                    self.fetch(now, conversation);
+                }
+            }
+        }
+    }
+
+    fn send_failed(&mut self, conversation: ConversationId, order: u64, refusal: Refusal) {
+        let Some(removed) = self.outbox.failed(conversation, order) else { return };
+        self.batch.outbox_removed.push(order);
+        let (id, bytes) = (removed.id, removed.bytes);
+        self.effects.push_back(Effect::SendFailed { id, bytes, conversation, refusal });
+    }
+
+    fn connection_refused(&mut self, now: Duration, error: Error) {
+        let (code, retry_after_ms) = (error.known_code(), error.retry_after_ms);
+        let refusal = Refusal { code: error.code, text: error.text };
+        match code {
+            Some(code) if is_final(code) => self.stop(Some(TerminalError::Refused(refusal))),
+            // A server that does not take our acknowledgements would stop pushing: begin afresh.
+            Some(code) if code.closes() || code == ErrorCode::BadAck => {
+                self.part(now, refusal.to_string(), retry_after_ms);
+            }
+            _ if matches!(self.phase, Phase::Handshaking { .. }) => {
+                self.part(now, refusal.to_string(), retry_after_ms);
+            }
+            _ => tracing::debug!(%refusal, "the server complains about no request in particular"),
+        }
+    }
+
+    fn goaway(&mut self, now: Duration, goaway: Goaway) {
+        let refusal = Refusal { code: goaway.code, text: goaway.text };
+        if refusal.known_code().is_some_and(is_final) {
+            return self.stop(Some(TerminalError::Refused(refusal)));
+        }
+        self.nodes.go_to(&goaway.nodes);
+        self.asked_wait = Some(Duration::from_millis(u64::from(goaway.reconnect_after_ms)));
+        match &mut self.phase {
+            Phase::Online(online) if !online.in_flight.is_empty() => {
+                online.parting = Some(refusal.to_string());
+                online.leaving = Some(now + LEAVING);
+            }
+            _ => self.hang_up(now, refusal.to_string()),
+        }
+    }
+
+    /// Hangs up and waits for at least as long as the server asked.
+    fn part(&mut self, now: Duration, reason: String, retry_after_ms: u32) {
+        if retry_after_ms > 0 {
+            self.asked_wait = Some(Duration::from_millis(u64::from(retry_after_ms)));
+        }
+        self.hang_up(now, reason);
+    }
+}
+
+/// Whether the user has to do something before another connection makes sense.
+fn is_final(code: ErrorCode) -> bool {
+    use ErrorCode::{Replaced, TokenExpired, TokenInvalid, TokenRevoked};
+    matches!(code, Replaced | TokenInvalid | TokenExpired | TokenRevoked)
+}

@@ -1,0 +1,296 @@
+//! What the application's side and the driver's side of a client share: commands one way, deliveries the other.
+//!
+//! A delivery is taken when the application asks for the next one, and at that moment noted in the local store; the
+//! driver learns of it, commits, and only then acknowledges.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rookery_protocol::{Body, ConversationId, MessageId, Seq};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+
+use crate::local_store::LocalStore;
+use crate::machine::{Answer, Call};
+use crate::{EnqueueError, Event, Identity, LocalStoreError, RequestError, SendError};
+
+/// Requests that wait for the driver or for an answer.
+const CALLS_MAX: usize = 256;
+
+pub(crate) type SentReply = oneshot::Sender<Result<(Seq, u64), SendError>>;
+pub(crate) type AnswerReply = oneshot::Sender<Result<Answer, RequestError>>;
+
+/// What the application wants.
+pub(crate) enum Command {
+    Send { conversation: ConversationId, id: MessageId, body: Body, reply: SentReply },
+    Read { conversation: ConversationId, seq: Seq },
+    Call { call: Call, reply: AnswerReply },
+}
+
+/// Something to hand up.
+struct Queued {
+    /// The machine's number for it, if the server awaits its acknowledgement.
+    delivery: Option<u64>,
+    event: Event,
+}
+
+/// The delivery that the application has and has not asked beyond.
+#[derive(Default)]
+struct Current {
+    delivery: Option<u64>,
+    position: Option<(ConversationId, Seq)>,
+}
+
+/// How the client's life goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Running,
+    /// The application asked to close.
+    Closing,
+    /// The application dropped every handle.
+    Abandoned,
+    /// The driver has ended.
+    Ended,
+}
+
+pub(crate) struct State {
+    pub(crate) store: Box<dyn LocalStore>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) life: Life,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) connected: bool,
+    /// Noting a position failed: the driver ends the client.
+    pub(crate) store_failure: Option<LocalStoreError>,
+    pub(crate) calls_waiting: usize,
+    taken: u64,
+    current: Current,
+    queue: VecDeque<Queued>,
+    /// Whether there is a connection, when the application has not heard.
+    connection_news: Option<Event>,
+    nobody_listens: bool,
+    outbox_messages: usize,
+    outbox_bytes: usize,
+    rng: StdRng,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) driver: Notify,
+    pub(crate) application: Notify,
+    pub(crate) ended: Notify,
+    started: Instant,
+    started_unix_ms: u64,
+    outbox_messages_max: usize,
+    outbox_bytes_max: usize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: &crate::Config,
+        store: Box<dyn LocalStore>,
+        unsent: (usize, usize),
+        rng: StdRng,
+        started: Instant,
+    ) -> Self {
+        let (outbox_messages, outbox_bytes) = unsent;
+        let state = State {
+            store,
+            commands: Vec::new(),
+            life: Life::Running,
+            identity: None,
+            connected: false,
+            store_failure: None,
+            calls_waiting: 0,
+            taken: 0,
+            current: Current::default(),
+            queue: VecDeque::new(),
+            connection_news: None,
+            nobody_listens: false,
+            outbox_messages,
+            outbox_bytes,
+            rng,
+        };
+        Self {
+            state: Mutex::new(state),
+            driver: Notify::new(),
+            application: Notify::new(),
+            ended: Notify::new(),
+            started,
+            started_unix_ms: config.started_unix_ms,
+            outbox_messages_max: config.outbox_messages_max,
+            outbox_bytes_max: config.outbox_bytes_max,
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Time since the client's start, the machine's clock.
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn instant(&self, at: Duration) -> Instant {
+        self.started + at
+    }
+
+    pub(crate) fn enqueue(
+        &self,
+        conversation: ConversationId,
+        body: Body,
+        reply: SentReply,
+    ) -> Result<MessageId, EnqueueError> {
+        let unix_ms = self.started_unix_ms + u64::try_from(self.now().as_millis()).unwrap_or_default();
+        let mut state = self.state();
+        if state.life != Life::Running {
+            return Err(EnqueueError::Closed);
+        }
+        if state.outbox_messages >= self.outbox_messages_max
+            || state.outbox_bytes + body.len() > self.outbox_bytes_max
+        {
+            return Err(EnqueueError::Full(state.outbox_messages));
+        }
+        state.outbox_messages += 1;
+        state.outbox_bytes += body.len();
+        let random: [u8; 10] = state.rng.random();
+        let id = uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid();
+        let id = MessageId::from_bytes(id.into_bytes());
+        state.commands.push(Command::Send { conversation, id, body, reply });
+        drop(state);
+        self.driver.notify_one();
+        Ok(id)
+    }
+
+    pub(crate) fn call(&self, call: Call, reply: AnswerReply) -> Result<(), RequestError> {
+        let mut state = self.state();
+        if state.life != Life::Running {
+            return Err(RequestError::Closed);
+        }
+        if state.calls_waiting >= CALLS_MAX {
+            return Err(RequestError::Full);
+        }
+        state.calls_waiting += 1;
+        state.commands.push(Command::Call { call, reply });
+        drop(state);
+        self.driver.notify_one();
+        Ok(())
+    }
+
+    pub(crate) fn read(&self, conversation: ConversationId, seq: Seq) {
+        let mut state = self.state();
+        if state.life == Life::Running {
+            state.commands.push(Command::Read { conversation, seq });
+            drop(state);
+            self.driver.notify_one();
+        }
+    }
+
+    pub(crate) fn set_life(&self, life: Life) {
+        let mut state = self.state();
+        if state.life == Life::Running {
+            state.life = life;
+            if life == Life::Closing {
+                state.take_current();
+            }
+        }
+        drop(state);
+        self.driver.notify_one();
+        self.application.notify_one();
+    }
+
+    /// The next thing to hand up; asking takes the one before. `Err` when there is nothing yet.
+    pub(crate) fn next(&self) -> Result<Option<Event>, ()> {
+        let mut state = self.state();
+        if state.take_current() {
+            self.driver.notify_one();
+        }
+        if state.life == Life::Closing {
+            return Ok(None);
+        }
+        if let Some(news) = state.connection_news.take() {
+            return Ok(Some(news));
+        }
+        let Some(Queued { delivery, event }) = state.queue.pop_front() else {
+            return if state.life == Life::Ended { Ok(None) } else { Err(()) };
+        };
+        match &event {
+            Event::Message(message) => state.current.position = Some((message.conversation, message.seq)),
+            Event::Sent { .. } | Event::SendFailed { .. } => state.outbox_messages -= 1,
+            _ => {}
+        }
+        state.current.delivery = delivery;
+        if state.queue.is_empty() && state.queue.capacity() > 16 {
+            state.queue = VecDeque::new();
+        }
+        Ok(Some(event))
+    }
+
+    pub(crate) fn stop_listening(&self) {
+        let mut state = self.state();
+        state.nobody_listens = true;
+        let outcomes = state.queue.iter().filter(|queued| queued.is_outcome()).count();
+        state.outbox_messages -= outcomes;
+        state.queue = VecDeque::new();
+    }
+}
+
+impl Queued {
+    fn is_outcome(&self) -> bool {
+        matches!(self.event, Event::Sent { .. } | Event::SendFailed { .. })
+    }
+}
+
+impl State {
+    /// The last delivery taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// A message has left the outbox; its slot is free once the application has heard.
+    pub(crate) fn outcome(&mut self, bytes: usize, event: Event) {
+        self.outbox_bytes -= bytes;
+        if self.nobody_listens {
+            self.outbox_messages -= 1;
+        } else {
+            self.hand_up(None, event);
+        }
+    }
+
+    pub(crate) fn hand_up(&mut self, delivery: Option<u64>, event: Event) {
+        if !self.nobody_listens {
+            self.queue.push_back(Queued { delivery, event });
+        }
+    }
+
+    pub(crate) fn connection_news(&mut self, event: Event) {
+        self.connected = matches!(event, Event::Connected(_));
+        self.connection_news = Some(event);
+    }
+
+    pub(crate) fn outbox_messages(&self) -> usize {
+        self.outbox_messages
+    }
+
+    /// Notes the delivery that the application has as taken. Says whether the driver should know.
+    fn take_current(&mut self) -> bool {
+        let Current { delivery, position } = std::mem::take(&mut self.current);
+        if let Some((conversation, seq)) = position
+            && self.store_failure.is_none()
+            && let Err(error) = self.store.note_taken(conversation, seq)
+        {
+            self.store_failure = Some(error);
+            return true;
+        }
+        match delivery.filter(|_| self.store_failure.is_none()) {
+            Some(delivery) => {
+                self.taken = delivery;
+                true
+            }
+            None => false,
+        }
+    }
+}
