@@ -1,9 +1,37 @@
 //! Rookery's actors: connections, sessions, shards, and how they are supervised and found.
+//!
+//! Actors are caches and wake-up calls; the store is the truth. Any of them may be lost at any moment, which costs time
+//! and never a message. The tree:
+//!
+//! ```text
+//! root ── shard (64) ── session (one for each user who is awake)
+//!    └─── connection supervisor (4) ── connection (one for each that is awake)
+//! ```
+//!
+//! Beside it runs a plain task for each connection's socket.
 
+mod actors;
 mod auth;
 mod clock;
+mod config;
+mod connection;
+mod context;
+mod failure;
+mod metrics;
+mod placement;
+mod root;
+mod router;
+mod session;
+mod shard;
+mod supervision;
 mod transport;
 
+pub use actors::{Actors, Counts, Parts, StartError, Victim};
 pub use auth::{Authenticator, DeviceToken, TokenError};
 pub use clock::{Clock, SystemClock};
+pub use config::ActorsConfig;
+pub use connection::ConnectionInfo;
+pub use metrics::describe_metrics;
+pub use placement::{SLOTS, Slot};
+pub use router::{Doorbell, LinkFull, NodeLink, OneNode, Owner, Placement};
 pub use transport::{StreamTransport, Transport, TransportError};

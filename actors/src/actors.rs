@@ -1,0 +1,161 @@
+//! A node's actors as the node sees them: start, serve connections, drain.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use ractor::{Actor, ActorRef};
+use rookery_protocol::{ErrorCode, Goaway, UserId};
+use rookery_store::Store;
+use tokio::time::timeout;
+
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::config::ActorsConfig;
+use crate::connection::{ConnectionInfo, serve};
+use crate::context::{Connections, Context};
+use crate::root::{Child, Root};
+use crate::router::{Placement, Router};
+use crate::shard::ShardMessage;
+use crate::transport::Transport;
+
+/// The actors of one node.
+#[derive(Debug, Clone)]
+pub struct Actors {
+    context: Arc<Context>,
+    root: ActorRef<Child>,
+}
+
+/// The actors could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("the actors could not be started: {0}")]
+pub struct StartError(String);
+
+/// What the node holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open connections, welcomed or not.
+    pub connections: usize,
+    /// Users with a connection.
+    pub sessions: usize,
+    /// Of these, sessions that are awake.
+    pub sessions_awake: usize,
+}
+
+/// What the actors are handed.
+pub struct Parts {
+    /// The truth.
+    pub store: Store,
+    /// Who may come in.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Which node owns what.
+    pub placement: Arc<dyn Placement>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// What is made to fail by [`Actors::crash`].
+#[derive(Debug, Clone, Copy)]
+pub enum Victim {
+    /// A user's session.
+    Session(UserId),
+    /// The shard of a user.
+    Shard(UserId),
+    /// The actors of a user's connections.
+    Connections(UserId),
+}
+
+impl Actors {
+    /// Starts shards and supervisors.
+    ///
+    /// # Errors
+    /// When an actor's start fails, which only a defect makes it do.
+    pub async fn start(config: ActorsConfig, parts: Parts) -> Result<Self, StartError> {
+        let context = Arc::new(Context {
+            config,
+            store: parts.store,
+            authenticator: parts.authenticator,
+            clock: parts.clock,
+            router: Router::new(parts.placement),
+            connections: Connections::default(),
+            supervisors: RwLock::default(),
+            draining: AtomicBool::new(false),
+        });
+        let root = Root::spawn(None, Root, context.clone()).await;
+        let (root, _) = root.map_err(|error| StartError(error.to_string()))?;
+        Ok(Self { context, root })
+    }
+
+    /// Runs a connection to its end.
+    pub fn serve<T: Transport>(
+        &self,
+        transport: T,
+        info: ConnectionInfo,
+    ) -> impl Future<Output = ()> + Send + use<T> {
+        serve(self.context.clone(), transport, info)
+    }
+
+    /// Sends every connection away and waits until they have gone, at most `within`. New ones are sent away at once.
+    /// Clients are told to come back after a random part of `spread`, so that they do not all come at once.
+    ///
+    /// Returns how many had not gone in time.
+    pub async fn drain(&self, within: Duration, mut jitter_ms: impl FnMut() -> u32) -> usize {
+        self.context.draining.store(true, Ordering::Release);
+        for connection in self.context.connections.all() {
+            connection.go_away(&Goaway {
+                code: ErrorCode::Shutdown as u16,
+                text: "this node is stopping".into(),
+                reconnect_after_ms: jitter_ms(),
+                nodes: self.context.config.advertise.get(1..).unwrap_or_default().to_vec(),
+            });
+        }
+        // What has not gone in time is counted below.
+        let _ = timeout(within, self.context.connections.none_left()).await;
+        self.context.connections.len()
+    }
+
+    /// Stops every actor. Sessions commit what they put off first, in the store's queue when this returns.
+    pub async fn stop(&self) {
+        self.root.drain_children_and_wait(Some(Duration::from_secs(5))).await;
+        self.root.stop(None);
+    }
+
+    /// Counts what there is.
+    pub async fn counts(&self) -> Counts {
+        let mut counts = Counts { connections: self.context.connections.len(), ..Counts::default() };
+        for shard in self.context.router.shards() {
+            let (tell, census) = tokio::sync::oneshot::channel();
+            // A shard that is being replaced holds nothing.
+            if shard.cast(ShardMessage::Count(tell)).is_ok()
+                && let Ok(census) = census.await
+            {
+                counts.sessions += census.users;
+                counts.sessions_awake += census.awake;
+            }
+        }
+        counts
+    }
+
+    /// Makes actors fail, for tests that show what survives it.
+    pub fn crash(&self, victim: Victim) {
+        match victim {
+            Victim::Session(user) => self.context.router.to_shard(user, ShardMessage::Crash(Some(user))),
+            Victim::Shard(user) => self.context.router.to_shard(user, ShardMessage::Crash(None)),
+            Victim::Connections(user) => {
+                let of_user = |identity: crate::connection::Identity| identity.user == user;
+                for connection in self.context.connections.all() {
+                    if connection.identity().is_some_and(of_user) {
+                        connection.ask_actor_to_crash();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What an inbound frame asks for. No socket, no store, no clock.
+
+use rookery_protocol::{
+    Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, History, Lookup, Opcode, RawFrame, Read, Send,
+};
+
+/// Where a connection is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// HELLO is due.
+    New,
+    /// WELCOME has been queued.
+    Welcome,
+}
+
+/// What to do for a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Find out who this is.
+    Authenticate(Hello),
+    /// Answer at once.
+    Heartbeat(Heartbeat),
+    /// Pass to the session.
+    Send(Send),
+    /// Pass to the session.
+    Ack(Ack),
+    /// Pass to the session.
+    Read(Read),
+    /// Answer from the store.
+    History(History),
+    /// Answer from the store.
+    Lookup(Lookup),
+    /// Answer with an error; the connection goes on.
+    Refuse(ErrorCode, String),
+    /// Answer with an error and close.
+    Close(ErrorCode, String),
+}
+
+/// Decides what a frame asks for in this phase.
+pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
+    let frame = match ClientFrame::decode(frame) {
+        Ok(frame) => frame,
+        // Before WELCOME only a HELLO can be malformed; whatever else came should have been one.
+        Err(_) if phase == Phase::New && frame.opcode != Opcode::Hello as u8 => return hello_first(),
+        Err(error @ DecodeError::UnknownOpcode(_)) => {
+            return Action::Refuse(ErrorCode::UnknownOpcode, error.to_string());
+        }
+        Err(error) => return Action::Close(ErrorCode::Malformed, error.to_string()),
+    };
+    match (phase, frame) {
+        (Phase::New, ClientFrame::Hello(hello)) => match hello.check_limits() {
+            Ok(()) => Action::Authenticate(hello),
+            Err(error) => Action::Close(ErrorCode::Malformed, error.to_string()),
+        },
+        (Phase::New, _) => hello_first(),
+        (Phase::Welcome, ClientFrame::Hello(_)) => {
+            Action::Close(ErrorCode::AlreadyWelcome, "HELLO comes once, and did".into())
+        }
+        (Phase::Welcome, ClientFrame::Send(send)) => Action::Send(send),
+        (Phase::Welcome, ClientFrame::Ack(ack)) => Action::Ack(ack),
+        (Phase::Welcome, ClientFrame::Read(read)) => Action::Read(read),
+        (Phase::Welcome, ClientFrame::History(history)) => Action::History(history),
+        (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Lookup(lookup),
+        (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
+    }
+}
+
+fn hello_first() -> Action {
+    Action::Close(ErrorCode::HelloFirst, "the first frame must be HELLO".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use rookery_protocol::{RequestId, encode, limits};
+
+    use super::*;
+
+    fn raw(bytes: Bytes) -> RawFrame {
+        rookery_protocol::whole_frames(bytes, limits::FRAME_BYTES_MAX)
+            .next()
+            .expect("a frame")
+            .expect("well formed")
+    }
+
+    fn hello() -> Hello {
+        Hello { token: "t".into(), client: "c".into(), resume: None, window_events: 0 }
+    }
+
+    #[test]
+    fn only_hello_is_taken_before_welcome() {
+        assert_eq!(decide(Phase::New, &raw(encode(&hello()))), Action::Authenticate(hello()));
+        let lookup = Lookup { request: RequestId::new(1), handle: None, user: None };
+        for frame in [encode(&lookup), encode(&Heartbeat { nonce: 1 })] {
+            assert!(matches!(decide(Phase::New, &raw(frame)), Action::Close(ErrorCode::HelloFirst, _)));
+        }
+        let unknown = RawFrame { opcode: 0xee, payload: Bytes::from_static(&[0x90]) };
+        assert!(matches!(decide(Phase::New, &unknown), Action::Close(ErrorCode::HelloFirst, _)));
+    }
+
+    #[test]
+    fn a_hello_that_cannot_be_read_is_malformed() {
+        let broken = RawFrame { opcode: Opcode::Hello as u8, payload: Bytes::from_static(&[0x93, 1, 2, 3]) };
+        assert!(matches!(decide(Phase::New, &broken), Action::Close(ErrorCode::Malformed, _)));
+        let long = Hello { token: "x".repeat(limits::TOKEN_BYTES_MAX + 1), ..hello() };
+        assert!(matches!(decide(Phase::New, &raw(encode(&long))), Action::Close(ErrorCode::Malformed, _)));
+    }
+
+    #[test]
+    fn a_second_hello_closes_and_an_unknown_opcode_does_not() {
+        let again = decide(Phase::Welcome, &raw(encode(&hello())));
+        assert!(matches!(again, Action::Close(ErrorCode::AlreadyWelcome, _)));
+        for opcode in [0x00, Opcode::Sent as u8, Opcode::MessageEvent as u8, 0xff] {
+            let unknown = RawFrame { opcode, payload: Bytes::from_static(&[0x90]) };
+            assert!(matches!(decide(Phase::Welcome, &unknown), Action::Refuse(ErrorCode::UnknownOpcode, _)));
+        }
+    }
+}

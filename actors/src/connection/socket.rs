@@ -1,0 +1,358 @@
+//! The task that owns a connection's stream: reads frames, writes what is queued, keeps deadlines.
+//!
+//! It writes before it reads, so a client that does not take its answers is not asked for more. Between frames it is
+//! all that an idle connection costs, beside the stream's own buffers.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use metrics::gauge;
+use ractor::ActorRef;
+use rookery_protocol::{ErrorCode, FrameError, Goaway, HeartbeatAck, RawFrame, encode, limits};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::actor::ConnectionMessage;
+use super::handle::{Connection, ConnectionId, End};
+use super::machine::{Action, Phase, decide};
+use super::supervisor::SupervisorMessage;
+use crate::context::Context;
+use crate::metrics::CONNECTIONS;
+use crate::shard::ShardMessage;
+use crate::supervision::RestartBudget;
+use crate::transport::{Transport, TransportError};
+
+/// A heartbeat makes the session sweep its inbox, but a flood of them no more often than this.
+const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(5);
+
+/// For saying goodbye.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// What the listener knows of a connection.
+pub struct ConnectionInfo {
+    /// Who is at the other end.
+    pub peer: SocketAddr,
+    /// When it was accepted: the handshake's time runs from here.
+    pub accepted: Instant,
+    /// Dropped once the client has been welcomed, or has gone: its place among the unauthenticated.
+    pub admission: Option<Box<dyn Send>>,
+}
+
+impl std::fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectionInfo").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// Runs a connection to its end.
+pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, info: ConnectionInfo) {
+    let connection = context.connections.open();
+    if context.is_draining() {
+        connection.go_away(&Goaway {
+            code: ErrorCode::Shutdown as u16,
+            text: "this node is stopping".into(),
+            reconnect_after_ms: 1_000,
+            nodes: Vec::new(),
+        });
+    }
+    let handshake_deadline = info.accepted + context.config.handshake;
+    let mut socket = Socket {
+        peer: info.peer,
+        welcomed: None,
+        admission: info.admission,
+        actor: None,
+        restarts: RestartBudget::default(),
+        last_heard: Instant::now(),
+        last_sweep: Instant::now(),
+        is_idle: false,
+        handshake_deadline,
+        deadline: Box::pin(sleep_until(handshake_deadline)),
+        connection,
+        transport,
+        context,
+    };
+    socket.run().await;
+    socket.leave().await;
+}
+
+struct Socket<T> {
+    context: Arc<Context>,
+    connection: Arc<Connection>,
+    transport: T,
+    peer: SocketAddr,
+    /// Counts it among the welcomed, once it is.
+    welcomed: Option<Welcomed>,
+    admission: Option<Box<dyn Send>>,
+    actor: Option<ActorRef<ConnectionMessage>>,
+    restarts: RestartBudget,
+    last_heard: Instant,
+    last_sweep: Instant,
+    is_idle: bool,
+    handshake_deadline: Instant,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// One of the connections that the gauge counts.
+struct Welcomed;
+
+impl Welcomed {
+    fn new() -> Self {
+        gauge!(CONNECTIONS).increment(1);
+        Self
+    }
+}
+
+impl Drop for Welcomed {
+    fn drop(&mut self) {
+        gauge!(CONNECTIONS).decrement(1);
+    }
+}
+
+/// The connection is over.
+struct Over;
+
+impl<T: Transport> Socket<T> {
+    async fn run(&mut self) {
+        let mut frames = Vec::new();
+        while self.turn(&mut frames).await.is_ok() {}
+    }
+
+    /// Writes what is queued, then waits for the next thing to happen and deals with it.
+    async fn turn(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Over> {
+        if self.connection.take_crash_asked()
+            && let Some(actor) = &self.actor
+        {
+            // One that has just failed need not fail again.
+            let _ = actor.cast(ConnectionMessage::Crash);
+        }
+        if self.connection.take_actor_failed() {
+            self.replace_actor();
+        }
+        if self.welcomed.is_none() && self.connection.identity().is_some() {
+            self.welcome();
+        }
+        let outbound = self.connection.take_outbound(frames);
+        if !frames.is_empty() {
+            self.is_idle = false;
+            self.write(frames).await?;
+        }
+        match outbound.end {
+            Some(End::Now) => return Err(Over),
+            Some(End::WhenAnswered) if self.connection.in_flight() == 0 => return Err(Over),
+            _ => {}
+        }
+        let may_read =
+            self.connection.in_flight() < limits::REQUESTS_IN_FLIGHT_MAX && !self.connection.is_ending();
+        tokio::select! {
+            frame = self.transport.next_frame(), if may_read => self.read(frame.ok_or(Over)?).await,
+            () = self.connection.changed() => Ok(()),
+            () = &mut self.deadline => {
+                self.tick();
+                Ok(())
+            }
+        }
+    }
+
+    async fn write(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Over> {
+        match timeout(self.context.config.write_stall, self.transport.write(frames)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::debug!(connection = self.connection.id.0, %error, "the client is gone");
+                Err(Over)
+            }
+            Err(_) => {
+                tracing::debug!(connection = self.connection.id.0, "the client takes nothing");
+                Err(Over)
+            }
+        }
+    }
+
+    fn welcome(&mut self) {
+        self.admission = None;
+        self.transport.set_frame_bytes_max(limits::FRAME_BYTES_MAX);
+        self.welcomed = Some(Welcomed::new());
+        self.arm();
+    }
+
+    async fn read(&mut self, frame: Result<RawFrame, TransportError>) -> Result<(), Over> {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(TransportError::Frame(error)) => {
+                let code = match error {
+                    FrameError::Version(_) => ErrorCode::UnsupportedVersion,
+                    FrameError::TooLarge { .. } => ErrorCode::FrameTooLarge,
+                    FrameError::Flags(_) | FrameError::Truncated => ErrorCode::Malformed,
+                };
+                self.close_with(code, error.to_string());
+                return Ok(());
+            }
+            Err(TransportError::Protocol(text)) => {
+                self.close_with(ErrorCode::Malformed, text);
+                return Ok(());
+            }
+            Err(TransportError::Io(error)) => {
+                tracing::debug!(connection = self.connection.id.0, %error, "the client is gone");
+                return Err(Over);
+            }
+        };
+        self.last_heard = Instant::now();
+        let phase = if self.welcomed.is_some() { Phase::Welcome } else { Phase::New };
+        let action = decide(phase, &frame);
+        if !matches!(action, Action::Heartbeat(_)) {
+            self.is_idle = false;
+        }
+        let permit = || self.connection.permit();
+        let message = match action {
+            // A second HELLO while the first is being looked at is as late as one after WELCOME.
+            Action::Authenticate(_) if self.actor.is_some() => {
+                self.close_with(ErrorCode::AlreadyWelcome, "HELLO comes once, and did");
+                return Ok(());
+            }
+            Action::Authenticate(hello) => ConnectionMessage::Authenticate(hello, permit()),
+            Action::Send(send) => {
+                let reply = permit().reply_to(send.request);
+                ConnectionMessage::Send(send, reply)
+            }
+            Action::Ack(ack) => ConnectionMessage::Ack(ack, permit()),
+            Action::Read(read) => {
+                let reply = permit().reply_to(read.request);
+                ConnectionMessage::Read(read, reply)
+            }
+            Action::History(history) => {
+                let reply = permit().reply_to(history.request);
+                ConnectionMessage::History(history, reply)
+            }
+            Action::Lookup(lookup) => {
+                let reply = permit().reply_to(lookup.request);
+                ConnectionMessage::Lookup(lookup, reply)
+            }
+            Action::Heartbeat(heartbeat) => {
+                self.connection.push(encode(&HeartbeatAck { nonce: heartbeat.nonce }));
+                self.sweep();
+                return Ok(());
+            }
+            Action::Refuse(code, text) => {
+                permit().reply_to(rookery_protocol::RequestId::default()).refuse(code, text);
+                return Ok(());
+            }
+            Action::Close(code, text) => {
+                self.close_with(code, text);
+                return Ok(());
+            }
+        };
+        self.deliver(message).await
+    }
+
+    fn close_with(&self, code: ErrorCode, text: impl Into<String>) {
+        let text = text.into();
+        tracing::debug!(connection = self.connection.id.0, peer = %self.peer, ?code, text, "closing");
+        self.connection.close_with(code, text);
+    }
+
+    /// Hands a message to the actor, made now if there is none.
+    async fn deliver(&mut self, message: ConnectionMessage) -> Result<(), Over> {
+        let actor = match &self.actor {
+            Some(actor) => actor,
+            None => {
+                let (started, actor) = tokio::sync::oneshot::channel();
+                let start = SupervisorMessage::Start { connection: self.connection.clone(), started };
+                self.context.start_connection_actor(self.connection.id, start);
+                let Ok(actor) = actor.await else {
+                    self.close_with(ErrorCode::Internal, "the node failed at this connection");
+                    return Ok(());
+                };
+                self.arm();
+                self.actor.insert(actor)
+            }
+        };
+        // An actor that has just failed drops the message: a request in it answers for itself.
+        if actor.cast(message).is_err() {
+            self.replace_actor();
+        }
+        Ok(())
+    }
+
+    /// The actor has failed. What it held is answered for or acknowledged again; the next frame gets a new one.
+    fn replace_actor(&mut self) {
+        if self.actor.take().is_none() {
+            return;
+        }
+        if self.welcomed.is_none() || !self.restarts.spend(Instant::now()) {
+            self.close_with(ErrorCode::Internal, "the node failed at this connection");
+            return;
+        }
+        // An acknowledgement may have died with the actor: the session offers again what it has not heard of.
+        self.to_shard(|user, connection| ShardMessage::Resync { user, connection });
+    }
+
+    fn sweep(&mut self) {
+        if self.last_heard.duration_since(self.last_sweep) >= SWEEP_INTERVAL_MIN {
+            self.last_sweep = self.last_heard;
+            self.to_shard(|user, connection| ShardMessage::Heartbeat { user, connection });
+        }
+    }
+
+    fn to_shard(&self, message: impl FnOnce(rookery_protocol::UserId, ConnectionId) -> ShardMessage) {
+        if let Some(identity) = self.connection.identity() {
+            let message = message(identity.user, self.connection.id);
+            self.context.router.to_shard(identity.user, message);
+        }
+    }
+
+    /// A deadline has come: something is overdue, or the connection has fallen idle.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if self.welcomed.is_none() {
+            if now >= self.handshake_deadline {
+                self.close_with(ErrorCode::HandshakeTimeout, "no HELLO in time");
+            }
+        } else if now >= self.heartbeat_deadline() {
+            self.close_with(ErrorCode::HeartbeatTimeout, "nothing was heard for three heartbeats");
+        } else if now >= self.last_heard + self.context.config.connection_idle
+            && self.connection.in_flight() == 0
+        {
+            self.fall_idle();
+        }
+        self.arm();
+    }
+
+    /// Gives back what an idle connection does not need.
+    fn fall_idle(&mut self) {
+        self.is_idle = true;
+        if let Some(actor) = self.actor.take() {
+            // Nothing is in flight, so its mailbox is empty.
+            actor.stop(None);
+        }
+        self.transport.release_idle_memory();
+        self.connection.release_idle_memory();
+    }
+
+    fn heartbeat_deadline(&self) -> Instant {
+        self.last_heard + self.context.config.heartbeat * limits::HEARTBEATS_MISSED_MAX
+    }
+
+    fn arm(&mut self) {
+        let next = if self.welcomed.is_none() {
+            // After it has come, closing takes no longer than writing the reason.
+            self.handshake_deadline.max(Instant::now() + CLOSE_TIME_MAX)
+        } else if self.is_idle {
+            self.heartbeat_deadline()
+        } else {
+            let idle = self.last_heard.max(Instant::now()) + self.context.config.connection_idle;
+            idle.min(self.heartbeat_deadline())
+        };
+        self.deadline.as_mut().reset(next);
+    }
+
+    async fn leave(mut self) {
+        self.to_shard(|user, connection| ShardMessage::Detach { user, connection });
+        if let Some(actor) = self.actor.take() {
+            actor.stop(None);
+        }
+        self.context.connections.closed(self.connection.id);
+        // A peer that does not take part in closing is left alone.
+        let _ = timeout(CLOSE_TIME_MAX, self.transport.close()).await;
+    }
+}

@@ -1,0 +1,94 @@
+//! What every actor of a node is handed: the store, the clock, and the ways to one another. No process-wide statics, so
+//! that a simulation can run several nodes in one process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use ractor::ActorRef;
+use rookery_store::Store;
+
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::config::ActorsConfig;
+use crate::connection::{Connection, ConnectionId, SupervisorMessage};
+use crate::router::Router;
+
+/// See the module.
+pub(crate) struct Context {
+    pub(crate) config: ActorsConfig,
+    pub(crate) store: Store,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) router: Router,
+    pub(crate) connections: Connections,
+    pub(crate) supervisors: RwLock<Vec<ActorRef<SupervisorMessage>>>,
+    pub(crate) draining: AtomicBool,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Context")
+    }
+}
+
+impl Context {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Asks a supervisor for a connection's actor. When there is none to ask, the request is dropped, and who waits
+    /// for its outcome learns that.
+    pub(crate) fn start_connection_actor(&self, connection: ConnectionId, start: SupervisorMessage) {
+        let supervisors = self.supervisors.read().expect("nothing panics while it holds this lock");
+        if let Some(at) = connection.0.checked_rem(supervisors.len() as u64) {
+            // Between a supervisor's end and its successor's start, asking fails like that.
+            let _ = supervisors[at as usize].cast(start);
+        }
+    }
+}
+
+/// The open connections, by their id.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    opened: AtomicU64,
+    open: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+    closed: tokio::sync::Notify,
+}
+
+impl Connections {
+    pub(crate) fn open(&self) -> Arc<Connection> {
+        let connection = Connection::new(ConnectionId(self.opened.fetch_add(1, Ordering::Relaxed) + 1));
+        self.lock().insert(connection.id, connection.clone());
+        connection
+    }
+
+    pub(crate) fn closed(&self, connection: ConnectionId) {
+        self.lock().remove(&connection);
+        self.closed.notify_waiters();
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        self.lock().values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Completes when there are none.
+    pub(crate) async fn none_left(&self) {
+        loop {
+            let mut closed = std::pin::pin!(self.closed.notified());
+            closed.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, Arc<Connection>>> {
+        self.open.lock().expect("nothing panics while it holds this lock")
+    }
+}

@@ -1,0 +1,23 @@
+//! What clients are told of the store's failures.
+
+use rookery_protocol::ErrorCode;
+use rookery_store::StoreError;
+
+/// The code and text for a client.
+pub(crate) fn of_store(error: &StoreError) -> (ErrorCode, String) {
+    let (code, text) = match error {
+        StoreError::Unavailable(_) | StoreError::Closed => {
+            (ErrorCode::Unavailable, "the store is unavailable")
+        }
+        StoreError::Ambiguous(_) => {
+            (ErrorCode::Unavailable, "the outcome is unknown; retry with the same id")
+        }
+        StoreError::Conflict | StoreError::Busy => (ErrorCode::Busy, "too much at once"),
+        StoreError::Full(_) => (ErrorCode::StoreFull, "the store has no room; nothing accepted is lost"),
+        StoreError::TooLarge(_) => (ErrorCode::BodyTooLarge, "the message is too large for the store"),
+        StoreError::Corrupt(_) | StoreError::Panicked(_) => {
+            (ErrorCode::Internal, "the node failed at this request")
+        }
+    };
+    (code, text.into())
+}

@@ -1,0 +1,35 @@
+//! Every metric of this crate, by name, with what it counts.
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+
+pub(crate) const CONNECTIONS: &str = "rookery_connections";
+pub(crate) const CONNECTIONS_REFUSED: &str = "rookery_connections_refused_total";
+pub(crate) const CONNECTION_ACTORS: &str = "rookery_connection_actors";
+pub(crate) const SESSIONS: &str = "rookery_sessions";
+pub(crate) const SESSION_ACTORS: &str = "rookery_session_actors";
+pub(crate) const RESTARTS: &str = "rookery_restarts_total";
+pub(crate) const MESSAGES_ACCEPTED: &str = "rookery_messages_accepted_total";
+pub(crate) const REQUESTS_FAILED: &str = "rookery_requests_failed_total";
+pub(crate) const EVENTS_PUSHED: &str = "rookery_events_pushed_total";
+pub(crate) const EVENTS_ACKED: &str = "rookery_events_acked_total";
+pub(crate) const DOORBELLS_SHED: &str = "rookery_doorbells_shed_total";
+pub(crate) const SEND_SECONDS: &str = "rookery_send_seconds";
+
+/// Tells the current recorder what each metric means.
+pub fn describe_metrics() {
+    describe_gauge!(CONNECTIONS, "connections that have been welcomed and are open");
+    describe_counter!(CONNECTIONS_REFUSED, "connections closed with an error, by the error's code");
+    describe_gauge!(CONNECTION_ACTORS, "connections whose actor is alive; the others are idle");
+    describe_gauge!(SESSIONS, "users with at least one connection");
+    describe_gauge!(SESSION_ACTORS, "sessions whose actor is alive; the others hibernate");
+    describe_counter!(RESTARTS, "actors that failed and were replaced, by kind");
+    describe_counter!(MESSAGES_ACCEPTED, "messages committed for the first time");
+    describe_counter!(REQUESTS_FAILED, "requests answered with an error, by the error's code");
+    describe_counter!(EVENTS_PUSHED, "events written to connections' queues, repetitions included");
+    describe_counter!(EVENTS_ACKED, "events acknowledged by devices");
+    describe_counter!(
+        DOORBELLS_SHED,
+        "doorbells not passed on because a link had no room; a sweep makes up for each"
+    );
+    describe_histogram!(SEND_SECONDS, "seconds from a message's arrival to its commit");
+}

@@ -1,0 +1,128 @@
+//! The top of the supervision tree: shards and connection supervisors, each replaced when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use tokio::time::Instant;
+
+use crate::connection::Supervisor;
+use crate::context::Context;
+use crate::metrics::RESTARTS;
+use crate::shard::Shard;
+use crate::supervision::RestartBudget;
+
+/// Connection supervisors of a node: starting an actor takes one about 20 µs.
+const SUPERVISORS: usize = 4;
+
+/// One that keeps failing is replaced after this long, so that a defect that repeats does not fill the log.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Root;
+
+/// A child by its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Child {
+    Shard(usize),
+    Supervisor(usize),
+}
+
+pub(crate) struct State {
+    context: Arc<Context>,
+    children: Vec<(Child, ActorId, RestartBudget)>,
+}
+
+impl Actor for Root {
+    /// Replace this child now.
+    type Msg = Child;
+    type State = State;
+    type Arguments = Arc<Context>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Child>,
+        context: Arc<Context>,
+    ) -> Result<State, ActorProcessingErr> {
+        let shards = (0..usize::from(context.config.shards)).map(Child::Shard);
+        let all = (0..SUPERVISORS).map(Child::Supervisor).chain(shards);
+        let mut state = State { context, children: Vec::new() };
+        for child in all {
+            let id = state.start(&myself, child).await?;
+            state.children.push((child, id, RestartBudget::default()));
+        }
+        Ok(state)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Child>,
+        child: Child,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        let id = state.start(&myself, child).await?;
+        for (other, started, _) in &mut state.children {
+            if *other == child {
+                *started = id;
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Child>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorFailed(actor, error) => {
+                let failed = actor.get_id();
+                let found = state.children.iter_mut().find(|(_, started, _)| *started == failed);
+                let Some((child, _, budget)) = found else { return Ok(()) };
+                tracing::error!(?child, %error, "an actor failed and is replaced");
+                counter!(RESTARTS, "kind" => if matches!(child, Child::Shard(_)) { "shard" } else { "supervisor" })
+                    .increment(1);
+                let child = *child;
+                if budget.spend(Instant::now()) {
+                    myself.cast(child)?;
+                } else {
+                    myself.send_after(PAUSE, move || child);
+                }
+            }
+            SupervisionEvent::ActorTerminated(..)
+            | SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    async fn start(&self, myself: &ActorRef<Child>, child: Child) -> Result<ActorId, ActorProcessingErr> {
+        let context = self.context.clone();
+        match child {
+            Child::Shard(at) => {
+                let (shard, _) = Shard::spawn_linked(None, Shard, context, myself.get_cell()).await?;
+                let id = shard.get_id();
+                self.context.router.set_shard(at, shard);
+                Ok(id)
+            }
+            Child::Supervisor(at) => {
+                let (supervisor, _) =
+                    Supervisor::spawn_linked(None, Supervisor, context, myself.get_cell()).await?;
+                let id = supervisor.get_id();
+                let mut supervisors =
+                    self.context.supervisors.write().expect("nothing panics while it holds it");
+                if at == supervisors.len() {
+                    supervisors.push(supervisor);
+                } else {
+                    supervisors[at] = supervisor;
+                }
+                Ok(id)
+            }
+        }
+    }
+}

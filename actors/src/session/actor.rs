@@ -1,0 +1,405 @@
+//! Carries out what the session's machine decides.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use metrics::{counter, gauge, histogram};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use rookery_protocol::{
+    ConversationId, Done, Error, ErrorCode, Message, MessageEvent, Opcode, Read, RequestId, Send, Sent,
+    Stamp, UserId, encode, encode_event, limits,
+};
+use rookery_store::ops::{AckEvents, Acked, MarkRead, MarkedRead, SendDirect, SendOutcome};
+use rookery_store::{Committed, StoreError};
+use tokio::time::Instant;
+
+use super::hint::{Hint, Hints};
+use super::machine::{Commit, Effect, Joining, Machine};
+use super::sweep::{Swept, sweep};
+use crate::connection::{ConnectionId, Permit, Reply};
+use crate::context::Context;
+use crate::metrics::{EVENTS_ACKED, EVENTS_PUSHED, MESSAGES_ACCEPTED, SEND_SECONDS, SESSION_ACTORS};
+use crate::shard::{Attachment, Passivation, ShardMessage};
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Session;
+
+/// What it starts with.
+pub(crate) struct SessionStart {
+    pub(crate) context: Arc<Context>,
+    pub(crate) user: UserId,
+    /// Which of the user's sessions on this node.
+    pub(crate) incarnation: u64,
+}
+
+/// What it is told.
+#[derive(Debug)]
+pub(crate) enum SessionMessage {
+    /// A device has connected, or its session has been started again.
+    Attach { attachment: Attachment, recovering: bool },
+    /// A connection has gone.
+    Detach(ConnectionId),
+    /// A connection may have lost an acknowledgement.
+    Resync(ConnectionId),
+    /// The inbox has grown.
+    Doorbell(Option<Hint>),
+    /// A device sends.
+    Send { send: Send, reply: Reply },
+    /// A device has stored events.
+    Ack { stamp: Stamp, permit: Permit },
+    /// The user has read.
+    Read { read: Read, reply: Reply },
+    /// Commit what has been put off, and hibernate if nothing has happened lately.
+    IdleCheck,
+    /// From a sweep.
+    Swept(Result<Swept, StoreError>),
+    /// From a commit.
+    AckCommitted(Commit, Result<Acked, StoreError>),
+    /// Fail, to show that nothing is lost by it.
+    Crash,
+}
+
+pub(crate) struct State {
+    context: Arc<Context>,
+    user: UserId,
+    incarnation: u64,
+    machine: Machine,
+    hints: Hints,
+    attached: Vec<Attachment>,
+    last_active: Instant,
+    /// Messages from the shard, which counts them too: a hibernation that has missed one does not happen.
+    from_shard: u64,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        gauge!(SESSION_ACTORS).decrement(1);
+    }
+}
+
+impl Actor for Session {
+    type Msg = SessionMessage;
+    type State = State;
+    type Arguments = SessionStart;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Self::Msg>,
+        start: SessionStart,
+    ) -> Result<State, ActorProcessingErr> {
+        gauge!(SESSION_ACTORS).increment(1);
+        Ok(State {
+            context: start.context,
+            user: start.user,
+            incarnation: start.incarnation,
+            machine: Machine::default(),
+            hints: Hints::default(),
+            attached: Vec::new(),
+            last_active: Instant::now(),
+            from_shard: 0,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: SessionMessage,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        if !matches!(message, SessionMessage::Swept(_) | SessionMessage::AckCommitted(..)) {
+            state.from_shard += 1;
+        }
+        if !matches!(message, SessionMessage::IdleCheck) {
+            state.last_active = Instant::now();
+        }
+        let effects = match message {
+            SessionMessage::Attach { attachment, recovering } => state.attach(attachment, recovering),
+            SessionMessage::Detach(connection) => {
+                state.attached.retain(|attachment| attachment.connection.id != connection);
+                state.machine.leave(connection)
+            }
+            SessionMessage::Resync(connection) => state.machine.resync(connection),
+            SessionMessage::Doorbell(hint) => {
+                if let Some(hint) = hint {
+                    state.hints.add(hint);
+                }
+                state.machine.ring()
+            }
+            SessionMessage::Send { send, reply } => {
+                state.send(send, reply);
+                return Ok(());
+            }
+            SessionMessage::Ack { stamp, permit } => {
+                counter!(EVENTS_ACKED).increment(1);
+                state.machine.ack(permit.connection().id, stamp)
+            }
+            SessionMessage::Read { read, reply } => {
+                state.read(&read, reply);
+                return Ok(());
+            }
+            SessionMessage::IdleCheck => {
+                let effects = state.machine.flush();
+                state.hibernate_if_idle();
+                effects
+            }
+            SessionMessage::Swept(Ok(swept)) => {
+                let effects = state.machine.swept(&swept.events, swept.exhausted);
+                state.hints.pushed(state.machine.pushed_to_all());
+                effects
+            }
+            SessionMessage::Swept(Err(error)) => {
+                tracing::warn!(user = %state.user, %error, "an inbox could not be read");
+                state.machine.sweep_failed();
+                Vec::new()
+            }
+            SessionMessage::AckCommitted(commit, outcome) => state.ack_committed(commit, outcome),
+            SessionMessage::Crash => panic!("asked to fail"),
+        };
+        for effect in effects {
+            state.perform(&myself, effect);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn attach(&mut self, attachment: Attachment, recovering: bool) -> Vec<Effect<Bytes>> {
+        let joining = Joining {
+            connection: attachment.connection.id,
+            device: attachment.device,
+            window_events: attachment.window_events,
+            cursor: attachment.cursor,
+            resume: attachment.resume,
+            recovering,
+        };
+        self.attached.retain(|attached| attached.device != attachment.device);
+        self.attached.push(attachment);
+        self.machine.join(joining)
+    }
+
+    fn perform(&mut self, myself: &ActorRef<SessionMessage>, effect: Effect<Bytes>) {
+        match effect {
+            Effect::Push(connection, frame) => {
+                if let Some(attachment) = self.attachment(connection) {
+                    counter!(EVENTS_PUSHED).increment(1);
+                    attachment.connection.push(frame);
+                }
+            }
+            Effect::Sweep(due) => {
+                let hints = self.hints.after(due.after);
+                let reading = sweep(self.context.store.clone(), self.user, due, hints);
+                let myself = myself.clone();
+                run_now_or_spawn(async move {
+                    // A session that has ended has no use for it.
+                    let _ = myself.cast(SessionMessage::Swept(reading.await));
+                });
+            }
+            Effect::Commit(commit) => self.commit(myself, commit),
+            Effect::BadAck(connection) => {
+                if let Some(attachment) = self.attachment(connection) {
+                    let text = "the acknowledgement is of something not pushed on this connection";
+                    let error = Error::new(RequestId::default(), ErrorCode::BadAck, text);
+                    attachment.connection.push(encode(&error));
+                }
+            }
+        }
+    }
+
+    fn attachment(&self, connection: ConnectionId) -> Option<&Attachment> {
+        self.attached.iter().find(|attachment| attachment.connection.id == connection)
+    }
+
+    fn commit(&self, myself: &ActorRef<SessionMessage>, commit: Commit) {
+        let op = AckEvents {
+            user: self.user,
+            device: commit.device,
+            stamp: commit.stamp,
+            delivered: commit.delivered.clone(),
+            trim: commit.trim,
+        };
+        let (context, to, again) = (self.context.clone(), myself.clone(), commit.clone());
+        let done = move |outcome: Result<Committed<Acked>, StoreError>| {
+            let outcome = outcome.map(|committed| committed.answer);
+            if let Ok(Acked::Done { told }) = &outcome {
+                told.iter().for_each(|user| context.router.ring(*user, None));
+            }
+            // A session that has ended has committed what it could.
+            let _ = to.cast(SessionMessage::AckCommitted(commit, outcome));
+        };
+        if let Err(error) = self.context.store.submit_then(&self.user, op, done) {
+            let _ = myself.cast(SessionMessage::AckCommitted(again, Err(error)));
+        }
+    }
+
+    fn ack_committed(&mut self, commit: Commit, outcome: Result<Acked, StoreError>) -> Vec<Effect<Bytes>> {
+        match outcome {
+            Ok(Acked::Done { .. }) => self.machine.committed(&commit),
+            Ok(Acked::NoSuchDevice) => {
+                for gone in self.attached.iter().filter(|attachment| attachment.device == commit.device) {
+                    gone.connection.close_with(ErrorCode::TokenRevoked, "the device has been removed");
+                }
+                self.machine.committed(&commit)
+            }
+            Ok(Acked::Corrupt(error)) | Err(error) => {
+                tracing::warn!(user = %self.user, %error, "an acknowledgement could not be committed");
+                self.machine.commit_failed(commit);
+                Vec::new()
+            }
+        }
+    }
+
+    fn send(&self, send: Send, reply: Reply) {
+        let Some(identity) = reply.connection().identity() else { return };
+        if let Err((code, text)) = check_conversation(send.conversation, self.user) {
+            return reply.refuse(code, text);
+        }
+        if send.body.len() > limits::BODY_BYTES_MAX {
+            let text = format!("a body has at most {} bytes", limits::BODY_BYTES_MAX);
+            return reply.refuse(ErrorCode::BodyTooLarge, text);
+        }
+        let op = SendDirect {
+            conversation: send.conversation,
+            sender: self.user,
+            device: identity.device,
+            generation: identity.generation,
+            id: send.id,
+            after: send.after,
+            time_ms: self.context.clock.now_ms(),
+            body: send.body,
+        };
+        let again = Accepted::of(&op);
+        let (context, arrived) = (self.context.clone(), Instant::now());
+        let done = move |outcome: Result<Committed<SendOutcome>, StoreError>| match outcome {
+            Ok(committed) => {
+                histogram!(SEND_SECONDS).record(arrived.elapsed());
+                again.tell(&context, reply, committed);
+            }
+            Err(error) => {
+                let (code, text) = crate::failure::of_store(&error);
+                reply.refuse(code, text);
+            }
+        };
+        // When it is refused, `done` is dropped and the reply in it answers by itself, but less to the point.
+        if let Err(error) = self.context.store.submit_then(&send.conversation, op, done) {
+            tracing::debug!(user = %self.user, %error, "a message was not taken");
+        }
+    }
+
+    fn read(&self, read: &Read, reply: Reply) {
+        if let Err((code, text)) = check_conversation(read.conversation, self.user) {
+            return reply.refuse(code, text);
+        }
+        let op = MarkRead { conversation: read.conversation, user: self.user, seq: read.seq };
+        let context = self.context.clone();
+        let done = move |outcome: Result<Committed<MarkedRead>, StoreError>| {
+            let refused = match outcome.map(|committed| committed.answer) {
+                Ok(MarkedRead::Done { told }) => {
+                    told.iter().for_each(|user| context.router.ring(*user, None));
+                    let request = reply.request();
+                    return reply.answer(&Done { request });
+                }
+                Ok(MarkedRead::Corrupt(error)) | Err(error) => error,
+            };
+            let (code, text) = crate::failure::of_store(&refused);
+            reply.refuse(code, text);
+        };
+        if let Err(error) = self.context.store.submit_then(&read.conversation, op, done) {
+            tracing::debug!(user = %self.user, %error, "a read mark was not taken");
+        }
+    }
+
+    fn hibernate_if_idle(&self) {
+        if self.machine.is_idle() && self.last_active.elapsed() >= self.context.config.session_idle {
+            let passivation = Passivation {
+                user: self.user,
+                incarnation: self.incarnation,
+                from_shard: self.from_shard,
+                positions: self.machine.positions().collect(),
+            };
+            self.context.router.to_shard(self.user, ShardMessage::Passivate(passivation));
+        }
+    }
+}
+
+fn check_conversation(conversation: ConversationId, user: UserId) -> Result<(), (ErrorCode, String)> {
+    match conversation.direct_peer(user) {
+        Some(_) => Ok(()),
+        None => Err((ErrorCode::NotMember, format!("not a member of {conversation}"))),
+    }
+}
+
+/// What is told once a message has been accepted: the sender, and everyone whose inbox has it.
+struct Accepted {
+    conversation: ConversationId,
+    sender: UserId,
+    /// The message without its body and place.
+    elided: Message,
+}
+
+impl Accepted {
+    fn of(op: &SendDirect) -> Self {
+        let elided = Message {
+            conversation: op.conversation,
+            seq: rookery_protocol::Seq::ZERO,
+            sender: op.sender,
+            device: op.device,
+            id: op.id,
+            time_ms: op.time_ms,
+            body: None,
+        };
+        Self { conversation: op.conversation, sender: op.sender, elided }
+    }
+
+    fn tell(mut self, context: &Context, reply: Reply, committed: Committed<SendOutcome>) {
+        let request = reply.request();
+        match &committed.answer {
+            SendOutcome::Accepted { seq, slot, logged } => {
+                counter!(MESSAGES_ACCEPTED).increment(1);
+                let stamp = committed.stamp(*slot);
+                let connection = reply.connection().id;
+                reply.answer(&Sent { request, seq: *seq, time_ms: self.elided.time_ms });
+                self.elided.seq = *seq;
+                let frame = encode_event(Opcode::MessageEvent, stamp, logged);
+                let elided = encode(&MessageEvent { stamp, message: self.elided });
+                let hint = Hint { stamp, frame: frame.clone(), sender: Some((connection, elided)) };
+                context.router.ring(self.sender, Some(hint));
+                let peer = self.conversation.direct_peer(self.sender).filter(|peer| *peer != self.sender);
+                if let Some(peer) = peer {
+                    context.router.ring(peer, Some(Hint { stamp, frame, sender: None }));
+                }
+            }
+            SendOutcome::Duplicate(record) => {
+                // Its doorbells may have died with the node that accepted it; a sweep finds what they announced.
+                reply.answer(&Sent { request, seq: record.seq, time_ms: record.time_ms });
+            }
+            SendOutcome::OutOfOrder => {
+                reply.refuse(ErrorCode::OutOfOrder, "the message named in `after` has not been accepted");
+            }
+            SendOutcome::NoSuchUser => reply.refuse(ErrorCode::NotFound, "the other user does not exist"),
+            SendOutcome::Revoked => {
+                let connection = reply.connection().clone();
+                reply.refuse(ErrorCode::TokenRevoked, "the device's tokens have been revoked");
+                connection.close_with(ErrorCode::TokenRevoked, "the device's tokens have been revoked");
+            }
+            SendOutcome::Corrupt(error) => {
+                tracing::error!(conversation = %self.conversation, %error, "a conversation cannot be read");
+                let (code, text) = crate::failure::of_store(error);
+                reply.refuse(code, text);
+            }
+        }
+    }
+}
+
+/// Runs a future to its end if it needs no waiting, as reads of an embedded store do; else in a task of its own.
+fn run_now_or_spawn(future: impl Future<Output = ()> + std::marker::Send + 'static) {
+    let mut future: Pin<Box<dyn Future<Output = ()> + std::marker::Send>> = Box::pin(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    if future.as_mut().poll(&mut context) == Poll::Pending {
+        // A task polls it again at once, so the wake-up that went nowhere is not missed.
+        tokio::spawn(future);
+    }
+}

@@ -1,0 +1,343 @@
+//! The shard's actor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
+use rookery_protocol::{ErrorCode, Goaway, Stamp, UserId};
+use rookery_store::{StoreError, queries};
+use tokio::time::Instant;
+
+use super::entry::{Alive, Attachment, Entry};
+use crate::connection::ConnectionId;
+use crate::context::Context;
+use crate::metrics::{RESTARTS, SESSIONS};
+use crate::session::{Hint, Session, SessionMessage, SessionStart};
+
+/// How often sessions are asked to commit what they put off, and to hibernate.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The actor.
+#[derive(Debug)]
+pub(crate) struct Shard;
+
+/// What it is told.
+#[derive(Debug)]
+pub(crate) enum ShardMessage {
+    /// A device has been welcomed.
+    Attach { user: UserId, attachment: Attachment },
+    /// A connection has gone.
+    Detach { user: UserId, connection: ConnectionId },
+    /// A connection's actor has failed.
+    Resync { user: UserId, connection: ConnectionId },
+    /// A client is there: make sure that nothing waits for it, and that it is still welcome.
+    Heartbeat { user: UserId, connection: ConnectionId },
+    /// For the session.
+    Session { user: UserId, message: SessionMessage },
+    /// The user's inbox has grown.
+    Doorbell { user: UserId, hint: Option<Hint> },
+    /// A session has nothing to do.
+    Passivate(Passivation),
+    /// Time has passed.
+    Tick,
+    /// Count what there is.
+    Count(tokio::sync::oneshot::Sender<Census>),
+    /// Make a session fail, or with `None` the shard.
+    Crash(Option<UserId>),
+}
+
+/// What a shard holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Census {
+    pub(crate) users: usize,
+    pub(crate) awake: usize,
+}
+
+/// A session's wish to hibernate.
+#[derive(Debug)]
+pub(crate) struct Passivation {
+    pub(crate) user: UserId,
+    pub(crate) incarnation: u64,
+    /// How many messages it has had from the shard.
+    pub(crate) from_shard: u64,
+    /// Where each device stands.
+    pub(crate) positions: Vec<(ConnectionId, Stamp)>,
+}
+
+pub(crate) struct State {
+    context: Arc<Context>,
+    entries: HashMap<UserId, Entry>,
+    awake: HashMap<ActorId, UserId>,
+    incarnations: u64,
+}
+
+impl Actor for Shard {
+    type Msg = ShardMessage;
+    type State = State;
+    type Arguments = Arc<Context>;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        context: Arc<Context>,
+    ) -> Result<State, ActorProcessingErr> {
+        myself.send_interval(TICK, || ShardMessage::Tick);
+        Ok(State { context, entries: HashMap::new(), awake: HashMap::new(), incarnations: 0 })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: ShardMessage,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ShardMessage::Attach { user, attachment } => state.attach(&myself, user, attachment).await?,
+            ShardMessage::Detach { user, connection } => state.detach(user, connection),
+            ShardMessage::Resync { user, connection } => {
+                if let Some(alive) = state.entries.get_mut(&user).and_then(|entry| entry.session.as_mut()) {
+                    alive.pass_on(SessionMessage::Resync(connection));
+                }
+            }
+            ShardMessage::Heartbeat { user, connection } => state.heartbeat(user, connection),
+            ShardMessage::Session { user, message } => state.pass_on(&myself, user, message).await?,
+            ShardMessage::Doorbell { user, hint } => state.ring(&myself, user, hint).await?,
+            ShardMessage::Passivate(passivation) => state.passivate(passivation),
+            ShardMessage::Tick => state.tick(),
+            ShardMessage::Count(tell) => {
+                // Whoever asked may have gone.
+                let _ = tell.send(Census { users: state.entries.len(), awake: state.awake.len() });
+            }
+            ShardMessage::Crash(Some(user)) => state.pass_on(&myself, user, SessionMessage::Crash).await?,
+            ShardMessage::Crash(None) => panic!("asked to fail"),
+        }
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(actor, _, _) => drop(state.awake.remove(&actor.get_id())),
+            SupervisionEvent::ActorFailed(actor, error) => {
+                if let Some(user) = state.awake.remove(&actor.get_id()) {
+                    tracing::error!(%user, %error, "a session failed");
+                    counter!(RESTARTS, "kind" => "session").increment(1);
+                    state.replace(&myself, user, actor.get_id()).await?;
+                }
+            }
+            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+        }
+        Ok(())
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        gauge!(SESSIONS).decrement(self.entries.len() as f64);
+    }
+}
+
+impl State {
+    async fn attach(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        user: UserId,
+        attachment: Attachment,
+    ) -> Result<(), ActorProcessingErr> {
+        if !self.entries.contains_key(&user) {
+            gauge!(SESSIONS).increment(1);
+        }
+        let entry = self.entries.entry(user).or_default();
+        let was_asleep = entry.session.is_none();
+        entry.attach(attachment.clone());
+        if was_asleep {
+            return self.wake(myself, user, false).await;
+        }
+        if let Some(alive) = &mut entry.session {
+            alive.pass_on(SessionMessage::Attach { attachment, recovering: false });
+        }
+        Ok(())
+    }
+
+    fn detach(&mut self, user: UserId, connection: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&user) else { return };
+        entry.detach(connection);
+        match &mut entry.session {
+            Some(alive) => alive.pass_on(SessionMessage::Detach(connection)),
+            None => self.forget_if_empty(user),
+        }
+    }
+
+    fn forget_if_empty(&mut self, user: UserId) {
+        let is_empty = |entry: &Entry| entry.session.is_none() && entry.attached.is_empty();
+        if self.entries.get(&user).is_some_and(is_empty) {
+            self.entries.remove(&user);
+            gauge!(SESSIONS).decrement(1);
+        }
+    }
+
+    /// Starts a session for a user's entry and hands it the devices that are there.
+    async fn wake(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        user: UserId,
+        recovering: bool,
+    ) -> Result<(), ActorProcessingErr> {
+        self.incarnations += 1;
+        let incarnation = self.incarnations;
+        let start = SessionStart { context: self.context.clone(), user, incarnation };
+        let (actor, _) = Session::spawn_linked(None, Session, start, myself.get_cell()).await?;
+        self.awake.insert(actor.get_id(), user);
+        let entry = self.entries.entry(user).or_default();
+        let mut alive = Alive { actor, incarnation, passed_on: 0 };
+        for attachment in &entry.attached {
+            alive.pass_on(SessionMessage::Attach { attachment: attachment.clone(), recovering });
+        }
+        entry.session = Some(alive);
+        Ok(())
+    }
+
+    async fn pass_on(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        user: UserId,
+        message: SessionMessage,
+    ) -> Result<(), ActorProcessingErr> {
+        // A request of a connection that is not attached any more is dropped, and answers for itself.
+        let Some(entry) = self.entries.get(&user) else { return Ok(()) };
+        if entry.session.is_none() {
+            self.wake(myself, user, false).await?;
+        }
+        if let Some(alive) = self.entries.get_mut(&user).and_then(|entry| entry.session.as_mut()) {
+            alive.pass_on(message);
+        }
+        Ok(())
+    }
+
+    async fn ring(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        user: UserId,
+        hint: Option<Hint>,
+    ) -> Result<(), ActorProcessingErr> {
+        match self.entries.get_mut(&user) {
+            // Nobody is there: the event waits in the inbox.
+            None => Ok(()),
+            Some(Entry { session: Some(alive), .. }) => {
+                alive.pass_on(SessionMessage::Doorbell(hint));
+                Ok(())
+            }
+            Some(_) => self.pass_on(myself, user, SessionMessage::Doorbell(hint)).await,
+        }
+    }
+
+    /// A sweep for a session that is awake; for one asleep, a look whether it should be. And whether the device's
+    /// tokens are still good: one revoked from elsewhere ends its connection at the next heartbeat.
+    fn heartbeat(&mut self, user: UserId, connection: ConnectionId) {
+        let Some(entry) = self.entries.get_mut(&user) else { return };
+        let Some(attachment) = entry.attached.iter().find(|attached| attached.connection.id == connection)
+        else {
+            return;
+        };
+        let attachment = attachment.clone();
+        let asleep_since = match &mut entry.session {
+            Some(alive) => {
+                alive.pass_on(SessionMessage::Doorbell(None));
+                None
+            }
+            None => Some(attachment.cursor),
+        };
+        let context = self.context.clone();
+        tokio::spawn(async move {
+            if let Err(error) = look_after(&context, user, &attachment, asleep_since).await {
+                tracing::debug!(%user, %error, "a heartbeat's look at the store failed");
+            }
+        });
+    }
+
+    fn passivate(&mut self, passivation: Passivation) {
+        let Some(entry) = self.entries.get_mut(&passivation.user) else { return };
+        let is_current = entry.session.as_ref().is_some_and(|alive| {
+            alive.incarnation == passivation.incarnation && alive.passed_on == passivation.from_shard
+        });
+        if !is_current {
+            return;
+        }
+        for (connection, position) in passivation.positions {
+            for attached in entry.attached.iter_mut().filter(|attached| attached.connection.id == connection)
+            {
+                attached.cursor = position;
+                attached.resume = Stamp::ZERO;
+            }
+        }
+        if let Some(alive) = entry.session.take() {
+            self.awake.remove(&alive.actor.get_id());
+            alive.actor.stop(None);
+        }
+        self.forget_if_empty(passivation.user);
+    }
+
+    /// A session has failed. Its successor begins where the store says the devices stand.
+    async fn replace(
+        &mut self,
+        myself: &ActorRef<ShardMessage>,
+        user: UserId,
+        failed: ActorId,
+    ) -> Result<(), ActorProcessingErr> {
+        let Some(entry) = self.entries.get_mut(&user) else { return Ok(()) };
+        if entry.session.as_ref().is_none_or(|alive| alive.actor.get_id() != failed) {
+            return Ok(());
+        }
+        entry.session = None;
+        if !entry.restarts.spend(Instant::now()) {
+            tracing::error!(%user, "a session keeps failing: its connections are closed");
+            for attached in entry.attached.drain(..) {
+                attached.connection.go_away(&Goaway {
+                    code: ErrorCode::Internal as u16,
+                    text: "the node keeps failing at this session".into(),
+                    reconnect_after_ms: 5_000,
+                    nodes: Vec::new(),
+                });
+            }
+        }
+        if entry.attached.is_empty() {
+            self.forget_if_empty(user);
+            return Ok(());
+        }
+        self.wake(myself, user, true).await
+    }
+
+    fn tick(&mut self) {
+        for user in self.awake.values() {
+            if let Some(alive) = self.entries.get_mut(user).and_then(|entry| entry.session.as_mut()) {
+                alive.pass_on(SessionMessage::IdleCheck);
+            }
+        }
+    }
+}
+
+/// See [`State::heartbeat`].
+async fn look_after(
+    context: &Context,
+    user: UserId,
+    attachment: &Attachment,
+    asleep_since: Option<Stamp>,
+) -> Result<(), StoreError> {
+    let snapshot = context.store.snapshot().await?;
+    let device = queries::device(&*snapshot, user, attachment.device).await?;
+    if device.is_none_or(|device| device.generation != attachment.generation) {
+        let text = "the device was removed, or its tokens were revoked";
+        attachment.connection.close_with(ErrorCode::TokenRevoked, text);
+    } else if let Some(position) = asleep_since
+        && !queries::inbox_after(&*snapshot, user, position, 1).await?.is_empty()
+    {
+        context.router.ring(user, None);
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! What a shard keeps for a user: who is connected, and where each device stands while the session sleeps.
+
+use std::sync::Arc;
+
+use ractor::ActorRef;
+use rookery_protocol::{DeviceId, ErrorCode, Stamp};
+
+use crate::connection::{Connection, ConnectionId};
+use crate::session::SessionMessage;
+use crate::supervision::RestartBudget;
+
+/// A connected device.
+#[derive(Debug, Clone)]
+pub(crate) struct Attachment {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) device: DeviceId,
+    pub(crate) generation: u32,
+    pub(crate) window_events: u32,
+    /// Up to where it has acknowledged and been pushed: when it attached, or when its session last fell asleep.
+    pub(crate) cursor: Stamp,
+    /// What it said it has.
+    pub(crate) resume: Stamp,
+}
+
+/// A user.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub(super) attached: Vec<Attachment>,
+    pub(super) session: Option<Alive>,
+    pub(super) restarts: RestartBudget,
+}
+
+/// A session that is awake.
+#[derive(Debug)]
+pub(super) struct Alive {
+    pub(super) actor: ActorRef<SessionMessage>,
+    pub(super) incarnation: u64,
+    /// Messages passed on to it.
+    pub(super) passed_on: u64,
+}
+
+impl Alive {
+    pub(super) fn pass_on(&mut self, message: SessionMessage) {
+        self.passed_on += 1;
+        // One that has just failed drops it: requests answer for themselves, and its successor sweeps.
+        let _ = self.actor.cast(message);
+    }
+}
+
+impl Entry {
+    /// Puts a device in, in place of what it had before. A session, when awake, ends the older connection.
+    pub(super) fn attach(&mut self, attachment: Attachment) {
+        let at = self.attached.iter().position(|attached| attached.device == attachment.device);
+        match at {
+            Some(at) => {
+                let before = std::mem::replace(&mut self.attached[at], attachment);
+                before.connection.close_with(ErrorCode::Replaced, "this device has connected again");
+            }
+            None => self.attached.push(attachment),
+        }
+    }
+
+    pub(super) fn detach(&mut self, connection: ConnectionId) {
+        self.attached.retain(|attached| attached.connection.id != connection);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        for attached in &self.attached {
+            attached.connection.close_with(ErrorCode::Internal, "the node lost this session; connect again");
+        }
+    }
+}
