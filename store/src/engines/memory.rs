@@ -3,8 +3,7 @@
 //! Commits happen in the caller's task, so that a single-threaded run is deterministic. Operations see only what they
 //! declared, as on an engine that fetches their reads beforehand.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -12,8 +11,9 @@ use tokio::sync::Notify;
 
 use crate::batch::{Batch, Mutations};
 use crate::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use crate::engines::fetched::Fetched;
 use crate::error::StoreError;
-use crate::op::{Base, KeyRange, Reads};
+use crate::op::{KeyRange, Reads};
 use crate::stamp::CommitStamp;
 
 /// Everything in a map. Clones share it.
@@ -47,7 +47,7 @@ impl MemoryEngine {
 
     fn commit(&self, batch: &mut Batch) -> Result<CommitStamp, StoreError> {
         let mut state = self.state();
-        let fetched = Fetched::from_map(&state.map, batch.reads());
+        let fetched = fetch(&state.map, batch.reads());
         let mutations = batch.apply(&fetched)?;
         state.commits += 1;
         let stamp = CommitStamp::from_number(state.commits);
@@ -143,36 +143,14 @@ fn range_of(map: &BTreeMap<Vec<u8>, Bytes>, range: &KeyRange) -> Vec<(Vec<u8>, B
     }
 }
 
-/// What a batch declared to read, fetched beforehand. Looking at anything else panics.
-#[derive(Debug, Default)]
-pub(crate) struct Fetched {
-    /// The declared keys' values.
-    pub(crate) values: HashMap<Vec<u8>, Option<Bytes>>,
-    /// The declared ranges' entries.
-    pub(crate) ranges: HashMap<KeyRange, Vec<(Vec<u8>, Bytes)>>,
-}
-
-impl Fetched {
-    fn from_map(map: &BTreeMap<Vec<u8>, Bytes>, reads: Reads) -> Self {
-        let values = reads.keys.into_iter().map(|key| {
-            let value = map.get(&key).cloned();
-            (key, value)
-        });
-        let ranges = reads.ranges.into_iter().map(|range| {
-            let entries = range_of(map, &range);
-            (range, entries)
-        });
-        Self { values: values.collect(), ranges: ranges.collect() }
-    }
-}
-
-impl Base for Fetched {
-    fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let value = self.values.get(key).unwrap_or_else(|| panic!("key {key:02x?} was not declared"));
-        value.as_ref().map(|value| Cow::Borrowed(&value[..]))
-    }
-
-    fn range(&self, range: &KeyRange) -> Vec<(Vec<u8>, Bytes)> {
-        self.ranges.get(range).unwrap_or_else(|| panic!("{range:02x?} was not declared")).clone()
-    }
+fn fetch(map: &BTreeMap<Vec<u8>, Bytes>, reads: Reads) -> Fetched {
+    let values = reads.keys.into_iter().map(|key| {
+        let value = map.get(&key).cloned();
+        (key, value)
+    });
+    let ranges = reads.ranges.into_iter().map(|range| {
+        let entries = range_of(map, &range);
+        (range, entries)
+    });
+    Fetched { values: values.collect(), ranges: ranges.collect() }
 }
