@@ -408,3 +408,7 @@ fn deliver(
         *most = (*most).max(seq);
     }
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;
