@@ -93,7 +93,7 @@ impl ErrorCode {
         Self::ALL.into_iter().find(|code| *code as u16 == number)
     }
 
-    /// Whether the server closes the connection after sending it.
+    /// Whether the server closes the connection after sending it. Before WELCOME it does so after any.
     pub fn closes(self) -> bool {
         (self as u16) < 20 && self != Self::UnknownOpcode
     }

@@ -7,6 +7,10 @@ pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Largest frame before WELCOME: only HELLO is due, and a stranger may hold no more memory than this.
 pub const HANDSHAKE_FRAME_BYTES_MAX: usize = 4 * 1024;
 
+/// Time from accepting a connection to its whole HELLO, TLS and WebSocket upgrade included. In milliseconds. Enough for
+/// a phone on a bad network; a stranger who says nothing costs no more than this.
+pub const HANDSHAKE_MS: u32 = 10_000;
+
 /// Largest message body. Text with its encryption envelope is far smaller; anything larger is media.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 

@@ -64,7 +64,8 @@ fn unknown_event() -> Vec<u8> {
     frame(0x7f, &payload)
 }
 
-fn produced() -> String {
+/// The file's text.
+pub(crate) fn produced() -> String {
     let about = [
         "Frames of newer peers.",
         "reads_as: the frame must be read as the vector of that name, whose fields it has, and others after them.",

@@ -204,8 +204,8 @@ pub(crate) fn connection() -> Vec<Example> {
         ),
         example(
             "goaway_edge",
-            "nothing to say and nowhere to point",
-            Goaway { code: 0, text: String::new(), reconnect_after_ms: 0, nodes: Vec::new() },
+            "a code from the future, the longest wait, nothing to say and nowhere to point",
+            Goaway { code: u16::MAX, text: String::new(), reconnect_after_ms: u32::MAX, nodes: Vec::new() },
         ),
         example("done_typical", "answers read_typical", Done { request: request(4) }),
         example("done_edge", "the largest request id", Done { request: request(u32::MAX) }),
@@ -297,11 +297,11 @@ pub(crate) fn requests() -> Vec<Example> {
         ),
         example(
             "history_edge",
-            "all there is",
+            "the largest numbers: a single message that cannot exist",
             History {
                 request: request(u32::MAX),
                 conversation: team(),
-                from: Seq::new(1),
+                from: Seq::new(u64::MAX),
                 to: Seq::new(u64::MAX),
             },
         ),

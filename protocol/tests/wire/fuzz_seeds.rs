@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::vector_file::{entries, unhex};
+use crate::vector_file::{entries_of, unhex};
+use crate::{evolution, examples};
 
-/// What a target is given of each vector.
+/// What a target begins with.
 fn seeds() -> BTreeMap<String, Vec<u8>> {
-    let named = |file: &str| -> Vec<_> {
-        let seed = |vector: &crate::vector_file::Value| {
-            (format!("seed-{}", vector.field("name").text()), unhex(vector.field("frame").text()))
-        };
-        entries(file).iter().map(seed).collect()
-    };
-    ["connection.json", "requests.json", "events.json", "evolution.json"]
-        .into_iter()
-        .flat_map(named)
-        .collect()
+    let known = examples::all().into_iter().map(|example| (example.name.to_owned(), example.frame.to_vec()));
+    let newer = entries_of(&evolution::produced());
+    let newer = newer
+        .iter()
+        .map(|vector| (vector.field("name").text().to_owned(), unhex(vector.field("frame").text())));
+    known.chain(newer).map(|(name, frame)| (format!("seed-{name}"), frame)).collect()
 }
 
 #[test]

@@ -200,7 +200,10 @@ pub(crate) fn file_text(about: &[&str], entries: &[Vec<(&str, String)>]) -> Stri
 /// Holds a committed file to what the code produces, or writes it when asked to with `ROOKERY_BLESS=1`.
 pub(crate) fn bless_or_compare(name: &str, produced: &str) {
     if std::env::var_os("ROOKERY_BLESS").is_some() {
-        std::fs::write(path(name), produced).expect("the vectors can be written");
+        // In one step, because other tests are reading.
+        let unfinished = path(&format!("{name}.unfinished"));
+        std::fs::write(&unfinished, produced).expect("the vectors can be written");
+        std::fs::rename(unfinished, path(name)).expect("the vectors can be replaced");
     }
     assert!(
         read(name) == produced,
@@ -210,7 +213,12 @@ pub(crate) fn bless_or_compare(name: &str, produced: &str) {
 
 /// The entries of a committed file.
 pub(crate) fn entries(name: &str) -> Vec<Value> {
-    let file: Value = serde_json::from_str(&read(name)).expect("the vectors are JSON");
+    entries_of(&read(name))
+}
+
+/// The entries of a file's text.
+pub(crate) fn entries_of(text: &str) -> Vec<Value> {
+    let file: Value = serde_json::from_str(text).expect("the vectors are JSON");
     file.field("vectors").list().to_vec()
 }
 
