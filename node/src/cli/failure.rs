@@ -1,0 +1,61 @@
+//! Failures: one message, and an exit code that scripts can tell apart.
+
+use anyhow::Error;
+
+use crate::config::ConfigError;
+use crate::data_dir::DataDirError;
+use crate::node::StartError;
+use crate::store::OpenError;
+
+/// Anything without a code of its own.
+pub(super) const OTHER: u8 = 1;
+/// The arguments are wrong.
+pub(super) const USAGE: u8 = 2;
+/// The configuration or the certificate is wrong.
+pub(super) const CONFIG: u8 = 3;
+/// The data directory cannot be used.
+pub(super) const DATA_DIR: u8 = 4;
+/// An address cannot be listened on.
+pub(super) const LISTEN: u8 = 5;
+/// The store cannot be opened.
+pub(super) const STORE: u8 = 6;
+/// The machine is not fit: clock or limits.
+pub(super) const MACHINE: u8 = 7;
+
+/// The error and its causes, each said once.
+pub(super) fn message(error: &Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Some libraries repeat their source in their own message.
+        if !text.contains(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}
+
+/// What the process ends with.
+pub(super) fn exit_code(error: &Error) -> u8 {
+    if error.is::<ConfigError>() {
+        CONFIG
+    } else if error.is::<DataDirError>() {
+        DATA_DIR
+    } else if error.is::<OpenError>() {
+        STORE
+    } else {
+        error.downcast_ref::<StartError>().map_or(OTHER, start_code)
+    }
+}
+
+fn start_code(error: &StartError) -> u8 {
+    match error {
+        StartError::Clock { .. } | StartError::OpenFiles { .. } => MACHINE,
+        StartError::DataDir(_) => DATA_DIR,
+        StartError::Certificate(_) => CONFIG,
+        StartError::Listen(_) => LISTEN,
+        StartError::Store(_) => STORE,
+        StartError::Actors(_) => OTHER,
+    }
+}

@@ -1,0 +1,96 @@
+//! Runs a node until it is told to stop: what `rookery up` and `rookery node` share.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use rand::Rng;
+use rookery_actors::SystemClock;
+
+use super::InstallRecorder;
+use super::arguments::{Node as Arguments, Place};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::logging::{self, LogControl};
+use crate::node::{Node, NodeParts};
+use crate::shutdown::{Asked, Signals};
+
+/// `rookery node`.
+pub(super) async fn run_service(arguments: Arguments, recorder: InstallRecorder) -> Result<()> {
+    let config = arguments.place.load()?;
+    let (data, _) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
+    let running = Running::start(config, data, recorder).await?;
+    let listening = running.node.listening();
+    let mut line = format!("ready clients={}", listening.clients.join(","));
+    if let Some(http) = &listening.http {
+        line += &format!(" http={http}");
+    }
+    say(&line);
+    running.until_stopped(&arguments.place).await
+}
+
+/// Writes a line for whoever started the process. That nobody reads it is no reason to stop.
+pub(super) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// A node, and the signals it listens to.
+pub(super) struct Running {
+    pub(super) node: Node,
+    signals: Signals,
+    log: LogControl,
+}
+
+impl Running {
+    pub(super) async fn start(config: Config, data: DataDir, recorder: InstallRecorder) -> Result<Self> {
+        let log = logging::install(&config.log)?;
+        // Before the node: a signal that comes while it starts must stop it gracefully too.
+        let signals = Signals::listen()?;
+        let parts = NodeParts {
+            data,
+            engine: None,
+            clock: std::sync::Arc::new(SystemClock),
+            rng_seed: rand::rng().next_u64(),
+            metrics: Some(recorder()?),
+            config,
+        };
+        let node = Box::pin(Node::start(parts)).await?;
+        tracing::info!(clients = ?node.listening().clients, http = node.listening().http, "listening");
+        Ok(Self { node, signals, log })
+    }
+
+    pub(super) async fn until_stopped(self, place: &Place) -> Result<()> {
+        let Self { node, mut signals, log } = self;
+        while signals.next().await == Asked::Reload {
+            reload(&node, &log, place);
+        }
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::select! {
+            in_time = node.stop() => {
+                if in_time {
+                    tracing::info!("stopped");
+                } else {
+                    tracing::warn!("stopped after 30 seconds, with work left: nothing that was acknowledged is lost");
+                }
+                Ok(())
+            }
+            () = signals.stop() => bail!("stopped at once: nothing that was acknowledged is lost"),
+        }
+    }
+}
+
+/// Takes over what can change while a node runs. What is wrong is logged, and stays as it was.
+fn reload(node: &Node, log: &LogControl, place: &Place) {
+    match place.load() {
+        Ok(config) => log.set(&config.log.level),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the configuration is wrong and was not taken over")
+        }
+    }
+    match node.reload_certificate() {
+        Ok(()) => tracing::info!("log level and certificate read again"),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the certificate was not taken over");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Files that are written once: whole or not at all, and private ones never readable by others, not for a moment.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rand::Rng;
+
+use super::DataDirError;
+
+/// How the name of a file begins that is not finished yet.
+pub(super) const UNFINISHED: &str = ".rookery-new-";
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Visibility {
+    /// Its owner: mode 0600.
+    Owner,
+    /// All that may read the directory: mode 0644.
+    Everyone,
+}
+
+/// Makes a file with these bytes, unless there is one. Whether this call made it.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], visibility: Visibility) -> Result<bool, DataDirError> {
+    if path.exists() {
+        return Ok(false);
+    }
+    let directory = path.parent().expect("a file in the data directory has a parent");
+    fs::create_dir_all(directory).map_err(DataDirError::refused("make", directory))?;
+    let unfinished = directory.join(format!("{UNFINISHED}{:016x}", rand::rng().next_u64()));
+    let made = write_and_link(&unfinished, path, bytes, visibility);
+    // Left behind it does no harm, and the outcome that counts is the other one's.
+    let _ = fs::remove_file(&unfinished);
+    made.map_err(DataDirError::refused("write", path))
+}
+
+fn write_and_link(unfinished: &Path, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<bool> {
+    let mode = match visibility {
+        Visibility::Owner => 0o600,
+        Visibility::Everyone => 0o644,
+    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    // A link, unlike a rename, fails when another process was first.
+    match fs::hard_link(unfinished, path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,39 @@
+//! Whether clients should be sent here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rookery_store::Store;
+
+use crate::store::StoreHealth;
+
+/// What must hold for a node to be ready.
+#[derive(Debug)]
+pub struct Readiness {
+    store: Store,
+    health: Arc<StoreHealth>,
+    draining: AtomicBool,
+}
+
+impl Readiness {
+    /// Of a node whose listeners are up.
+    pub fn new(store: Store, health: Arc<StoreHealth>) -> Self {
+        Self { store, health, draining: AtomicBool::new(false) }
+    }
+
+    /// From now on the node is not ready: it is stopping.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the node is ready; if not, why.
+    ///
+    /// # Errors
+    /// With a text for people.
+    pub async fn check(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the node is stopping".into());
+        }
+        self.health.check(&self.store).await
+    }
+}

@@ -1,0 +1,21 @@
+//! A Rookery node: configuration, data directory, tokens, listeners, operators' HTTP, and the `rookery` program.
+//!
+//! What a node is made of is handed to [`Node::start`]: engine, clock, randomness, configuration. Nothing here is
+//! process-wide; the program's `main` alone installs the allocator, the metrics recorder and the log subscriber.
+
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+pub mod http;
+pub mod listen;
+pub mod logging;
+pub mod metrics;
+mod node;
+mod open_files;
+mod retention;
+pub mod shutdown;
+pub mod store;
+pub mod tls;
+pub mod token;
+
+pub use node::{Node, NodeParts, StartError};

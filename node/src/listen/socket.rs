@@ -1,0 +1,75 @@
+//! Sockets and their options.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Connections that may wait to be accepted: what a node that restarts finds at its door. The system may allow fewer.
+const BACKLOG: i32 = 4096;
+
+/// When a silent peer is asked whether it is there; heartbeats are sooner, this is for peers before HELLO.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long sent bytes may go unacknowledged: as long as three heartbeats may be missed.
+const USER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Why the node does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Somebody else does.
+    #[error(
+        "{address} is in use by another program: stop that one, or change `{setting}` under [listen] in cluster.toml"
+    )]
+    Occupied {
+        /// Where.
+        address: SocketAddr,
+        /// The setting that says so.
+        setting: &'static str,
+    },
+    /// The system refuses.
+    #[error("cannot listen on {address} (`{setting}` under [listen])")]
+    Refused {
+        /// Where.
+        address: SocketAddr,
+        /// The setting that says so.
+        setting: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// Listens on `address`, which `setting` asked for.
+///
+/// # Errors
+/// When another program has it or the system refuses.
+pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let listen = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // So that a restart does not wait for the last run's connections to be forgotten.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    listen().map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Occupied { address, setting },
+        _ => ListenError::Refused { address, setting, source },
+    })
+}
+
+/// Sets what every accepted connection needs.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
+    )?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
+}

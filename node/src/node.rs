@@ -1,0 +1,378 @@
+//! A running node: what it is made of, in which order it starts, and in which it stops.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, OneNode, Parts, Transport};
+use rookery_store::engine::Engine;
+use rookery_store::{Store, StoreConfig};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Listen};
+use crate::data_dir::{DataDir, DataDirError, Listening, NodeLock};
+use crate::http::{self, Readiness};
+use crate::listen::{
+    Accepted, Admission, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire, bind,
+};
+use crate::metrics;
+use crate::open_files::{self, Room};
+use crate::store::{self, ObservedEngine, StoreHealth};
+use crate::tls::{Certificate, CertificateError, CertificateFiles, self_signed_files};
+use crate::token::TokenVerifier;
+
+/// 2020-01-01 in milliseconds since 1970. A clock before it has not been set: tokens would be judged wrongly, and
+/// messages bear wrong times for ever.
+const CLOCK_MS_MIN: u64 = 1_577_836_800_000;
+
+/// How long a stopping node waits for its connections to go; what is left of [`STOP`] is the store's.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// How long a stop may take in all.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Over which time the clients of a stopping node come back to it or others.
+const RECONNECT_SPREAD_MS: u32 = 2_000;
+
+/// How often histograms are summed up, so that they do not grow while nobody asks for metrics.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+/// What a node is made of.
+pub struct NodeParts {
+    /// What it is told.
+    pub config: Config,
+    /// Its directory.
+    pub data: DataDir,
+    /// Its engine; the one that the configuration names, if there is none.
+    pub engine: Option<Arc<dyn Engine>>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// What its randomness grows from.
+    pub rng_seed: u64,
+    /// Where its metrics are rendered.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+impl std::fmt::Debug for NodeParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeParts")
+            .field("config", &self.config)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The clock has not been set.
+    #[error("the clock says {now}, before 2020: set it, messages and tokens depend on it")]
+    Clock {
+        /// What it says.
+        now: String,
+    },
+    /// Not enough files may be open.
+    #[error(
+        "this process may open {files} files and needs {needed} at the very least: raise the limit (ulimit -n, or \
+         LimitNOFILE= of the service)"
+    )]
+    OpenFiles {
+        /// How many it may.
+        files: u64,
+        /// How many it needs.
+        needed: u64,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The actors do not start.
+    #[error(transparent)]
+    Actors(#[from] rookery_actors::StartError),
+}
+
+/// A running node.
+pub struct Node {
+    actors: Actors,
+    store: Store,
+    readiness: Arc<Readiness>,
+    certificate: Option<Arc<Certificate>>,
+    listening: Listening,
+    stop_accepting: watch::Sender<bool>,
+    stop_http: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    rng: StdRng,
+    /// Last, so that nobody takes the directory before everything else is gone.
+    _lock: NodeLock,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("listening", &self.listening).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts a node. When this returns it listens.
+    ///
+    /// # Errors
+    /// When anything it needs is missing; nothing of it is left running then.
+    pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
+        let NodeParts { config, data, engine, clock, rng_seed, metrics } = parts;
+        check_clock(&*clock)?;
+        let mut lock = data.lock()?;
+        let connections_max = raise_open_files(config.limits.connections_max.get() as usize)?;
+        let keys = data.token_keys()?;
+        let files = certificate_files(&config);
+        // Clients of this machine must be given a certificate that no authority vouches for.
+        let ca = files
+            .as_ref()
+            .filter(|files| **files == self_signed_files(&data))
+            .map(|it| it.certificate.clone());
+        let certificate = files.map(Certificate::load).transpose()?;
+        // Sockets first: an occupied port is found before anything is opened.
+        let sockets = Sockets::bind(&config, certificate.as_ref())?;
+        let engine = match engine {
+            Some(engine) => engine,
+            None => store::open(&config.store, &data).await?,
+        };
+        let health = Arc::new(StoreHealth::default());
+        let engine = Arc::new(ObservedEngine::new(engine, health.clone()));
+        let store = Store::start_observed(engine, StoreConfig::default(), metrics::committed);
+        let authenticator = Arc::new(TokenVerifier::new(&data.marker().cluster, keys.public()));
+        let actors = Actors::start(
+            actors_config(&config),
+            Parts { store: store.clone(), authenticator, clock, placement: Arc::new(OneNode) },
+        )
+        .await?;
+
+        let readiness = Arc::new(Readiness::new(store.clone(), health));
+        let limits = Limits {
+            connections_max,
+            unauthenticated_per_ip_max: config.limits.unauthenticated_per_ip_max.get() as usize,
+        };
+        let admission = Admission::new(limits);
+        let (stop_accepting, accepting) = watch::channel(false);
+        let (stop_http, serving_http) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let listening = sockets.listening(ca.and_then(|path| std::path::absolute(path).ok()));
+        let serve = Arc::new(Service { actors: actors.clone() });
+        for (wire, socket) in sockets.clients {
+            let listener = ListenerConfig {
+                wire,
+                handshake: config.limits.handshake.get(),
+                admission: admission.clone(),
+            };
+            tasks.spawn(Listener::new(socket, listener, serve.clone()).run(accepting.clone()));
+        }
+        if let Some(handle) = &metrics {
+            tasks.spawn(keep_up(handle.clone(), accepting.clone()));
+        }
+        if let Some(socket) = sockets.http {
+            let render = metrics.map(|handle| {
+                http::render_with(handle, move || metrics::connections_open(admission.connections()))
+            });
+            tasks.spawn(serve_http(socket, http::router(readiness.clone(), render), serving_http));
+        }
+        lock.announce(&listening)?;
+        let rng = StdRng::seed_from_u64(rng_seed);
+        Ok(Self {
+            actors,
+            store,
+            readiness,
+            certificate,
+            listening,
+            stop_accepting,
+            stop_http,
+            tasks,
+            rng,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// Its actors, for tests that make them fail.
+    pub fn actors(&self) -> &Actors {
+        &self.actors
+    }
+
+    /// Reads the certificate again. Without one there is nothing to do.
+    ///
+    /// # Errors
+    /// When it cannot be used; the old one stays.
+    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
+        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
+    }
+
+    /// Stops: accepts nothing more, sends clients away and waits for them, commits what is queued. Takes 30 s at most;
+    /// whether it took less.
+    pub async fn stop(self) -> bool {
+        tokio::time::timeout(STOP, self.stop_in_order()).await.is_ok()
+    }
+
+    async fn stop_in_order(mut self) {
+        self.readiness.drain();
+        self.stop_accepting.send_replace(true);
+        let left = self.actors.drain(DRAIN, || self.rng.next_u32() % RECONNECT_SPREAD_MS).await;
+        if left > 0 {
+            tracing::warn!(connections = left, "these did not go in time and are closed");
+        }
+        self.actors.stop().await;
+        self.store.close().await;
+        self.stop_http.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// What listeners hand connections to.
+struct Service {
+    actors: Actors,
+}
+
+impl Serve for Service {
+    fn serve<T: Transport>(&self, transport: T, accepted: Accepted) -> impl Future<Output = ()> + Send {
+        let Accepted { peer, ticket, at } = accepted;
+        self.actors.serve(transport, ConnectionInfo { peer, accepted: at, admission: Some(Box::new(ticket)) })
+    }
+}
+
+fn check_clock(clock: &dyn Clock) -> Result<(), StartError> {
+    let now_ms = clock.now_ms();
+    if now_ms >= CLOCK_MS_MIN {
+        return Ok(());
+    }
+    let now = std::time::UNIX_EPOCH + Duration::from_millis(now_ms);
+    Err(StartError::Clock { now: humantime::format_rfc3339_seconds(now).to_string() })
+}
+
+fn raise_open_files(connections_max: usize) -> Result<usize, StartError> {
+    match open_files::raise(connections_max) {
+        Room::Enough => Ok(connections_max),
+        Room::For { connections, files } => {
+            tracing::warn!(
+                open_files_max = files,
+                connections_max = connections,
+                configured = connections_max,
+                "taking fewer connections than configured: this process may not open more files (LimitNOFILE)"
+            );
+            Ok(connections)
+        }
+        Room::None { files, needed } => Err(StartError::OpenFiles { files, needed }),
+    }
+}
+
+fn certificate_files(config: &Config) -> Option<CertificateFiles> {
+    let path = |file: &Option<toml::Spanned<PathBuf>>| file.as_ref().map(|path| path.get_ref().clone());
+    Some(CertificateFiles { certificate: path(&config.tls.certificate)?, key: path(&config.tls.key)? })
+}
+
+fn actors_config(config: &Config) -> ActorsConfig {
+    ActorsConfig {
+        handshake: config.limits.handshake.get(),
+        heartbeat: config.limits.heartbeat.get(),
+        connection_idle: config.limits.connection_idle.get(),
+        session_idle: config.limits.session_idle.get(),
+        window_events_max: config.limits.window_events_max.get(),
+        ..ActorsConfig::default()
+    }
+}
+
+/// What the node listens on, before it accepts.
+struct Sockets {
+    clients: Vec<(Wire, TcpListener)>,
+    http: Option<TcpListener>,
+}
+
+impl Sockets {
+    fn bind(config: &Config, certificate: Option<&Arc<Certificate>>) -> Result<Self, ListenError> {
+        let secure = |listen: &Listen, alpn: &[&str]| {
+            certificate.filter(|_| listen.address().is_some()).map(|it| it.server_config(alpn))
+        };
+        let (websocket_tls, tcp_tls) =
+            (config.listen.websocket_tls.get_ref(), config.listen.tcp_tls.get_ref());
+        let wanted = [
+            (Some(Wire::WebSocket), config.listen.websocket),
+            (secure(websocket_tls, &["http/1.1"]).map(Wire::WebSocketTls), *websocket_tls),
+            (Some(Wire::Frames), config.listen.tcp),
+            (secure(tcp_tls, &[]).map(Wire::FramesTls), *tcp_tls),
+        ];
+        let mut clients = Vec::new();
+        for (wire, listen) in wanted {
+            if let (Some(wire), Some(address)) = (wire, listen.address()) {
+                let socket = bind(wire.label(), address)?;
+                clients.push((wire, socket));
+            }
+        }
+        let http = config.listen.http.address().map(|address| bind("http", address)).transpose()?;
+        Ok(Self { clients, http })
+    }
+
+    fn listening(&self, ca: Option<PathBuf>) -> Listening {
+        let url = |(wire, socket): &(Wire, TcpListener)| {
+            let address = reachable(socket);
+            match wire {
+                Wire::WebSocket => format!("ws://{address}{WEBSOCKET_PATH}"),
+                Wire::WebSocketTls(_) => format!("wss://{address}{WEBSOCKET_PATH}"),
+                Wire::Frames => format!("tcp://{address}"),
+                Wire::FramesTls(_) => format!("tls://{address}"),
+            }
+        };
+        Listening {
+            clients: self.clients.iter().map(url).collect(),
+            http: self.http.as_ref().map(|socket| format!("http://{}", reachable(socket))),
+            ca,
+        }
+    }
+}
+
+/// Where this machine's own programs reach a socket.
+fn reachable(socket: &TcpListener) -> SocketAddr {
+    let mut address = socket.local_addr().expect("a bound socket has an address");
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+async fn keep_up(handle: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => handle.run_upkeep(),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
+async fn serve_http(socket: TcpListener, router: axum::Router, mut stop: watch::Receiver<bool>) {
+    // Ends without waiting for connections that are kept open: nobody depends on them.
+    tokio::select! {
+        ended = axum::serve(socket, router) => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the operators' listener has failed");
+            }
+        }
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
