@@ -6,10 +6,13 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
+use rookery_protocol::Stamp;
 
+use crate::engine::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::error::StoreError;
 use crate::op::{Base, Op, Overlay, Reads, View, Write, Writes};
 use crate::stamp::{CommitStamp, StampSlot};
@@ -25,6 +28,7 @@ pub(crate) trait Pending: Send {
 
 pub(crate) struct Submitted<O: Op, F> {
     op: O,
+    bytes_hint: usize,
     answer: Option<O::Answer>,
     done: F,
 }
@@ -35,7 +39,8 @@ where
     F: FnOnce(Result<Committed<O::Answer>, StoreError>) + Send + 'static,
 {
     pub(crate) fn new(op: O, done: F) -> Self {
-        Self { op, answer: None, done }
+        // Asked here, so that an operation that panics at it hurts its submitter and not the lane.
+        Self { bytes_hint: op.bytes_hint(), op, answer: None, done }
     }
 }
 
@@ -61,7 +66,7 @@ where
     }
 
     fn bytes_hint(&self) -> usize {
-        self.op.bytes_hint()
+        self.bytes_hint
     }
 }
 
@@ -103,7 +108,8 @@ impl Batch {
     pub fn reads(&self) -> Reads {
         let mut reads = Reads::default();
         for pending in &self.pending {
-            pending.reads(&mut reads);
+            // One that panics here panics again when it is applied, at the latest for lack of what it did not declare.
+            let _ = catch_unwind(AssertUnwindSafe(|| pending.reads(&mut reads)));
         }
         reads.keys.sort_unstable();
         reads.keys.dedup();
@@ -115,7 +121,8 @@ impl Batch {
     /// Applies the operations in order. May be called again, on another state, after a conflict or unknown outcome.
     ///
     /// # Errors
-    /// [`StoreError::Panicked`] when an operation panicked.
+    /// [`StoreError::Panicked`] when an operation panicked, [`StoreError::TooLarge`] when it wrote a longer key or value
+    /// than [`KEY_BYTES_MAX`] and [`VALUE_BYTES_MAX`].
     pub fn apply(&mut self, base: &dyn Base) -> Result<Mutations, StoreError> {
         let mut overlay = Overlay::default();
         let mut log = Vec::new();
@@ -126,6 +133,7 @@ impl Batch {
             catch_unwind(AssertUnwindSafe(|| pending.apply(&view, &mut writes)))
                 .map_err(|panic| StoreError::Panicked(panic_text(&*panic)))?;
             overlay.slots_used = slots_used;
+            log.iter().try_for_each(within_limits)?;
             overlay.absorb(log.drain(..));
         }
         Ok(Mutations { overlay })
@@ -165,18 +173,57 @@ impl Overlay {
             match write {
                 Write::Put(key, value) => drop(self.puts.insert(key, Some(value))),
                 Write::Delete(key) => drop(self.puts.insert(key, None)),
-                Write::ClearRange(begin, end) => {
-                    let within: Vec<Vec<u8>> =
-                        self.puts.range(begin.clone()..end.clone()).map(|(key, _)| key.clone()).collect();
-                    for key in within {
-                        self.puts.remove(&key);
-                    }
-                    self.cleared.push((begin, end));
-                }
-                Write::PutStamped(prefix, slot, value) => self.stamped.push((prefix, slot, value)),
+                Write::ClearRange(begin, end) if begin < end => self.clear_range(begin, end),
+                Write::ClearRange(..) => {}
+                Write::PutStamped(prefix, slot, value) => drop(self.stamped.insert((prefix, slot), value)),
             }
         }
     }
+
+    fn clear_range(&mut self, mut begin: Vec<u8>, mut end: Vec<u8>) {
+        let within = (Bound::Included(begin.as_slice()), Bound::Excluded(end.as_slice()));
+        let within: Vec<Vec<u8>> = self.puts.range::<[u8], _>(within).map(|(key, _)| key.clone()).collect();
+        for key in within {
+            self.puts.remove(&key);
+        }
+        let within: Vec<(Vec<u8>, StampSlot)> = self
+            .stamped
+            .range((begin.clone(), StampSlot(0))..(end.clone(), StampSlot(0)))
+            .map(|(stamped, _)| stamped.clone())
+            .filter(|(prefix, _)| [prefix.as_slice(), Stamp::MAX.as_bytes()].concat() < end)
+            .collect();
+        for stamped in within {
+            self.stamped.remove(&stamped);
+        }
+        // It swallows the ranges it touches.
+        loop {
+            let up_to_end = (Bound::Unbounded, Bound::Included(end.as_slice()));
+            let Some((other, _)) = self.cleared.range::<[u8], _>(up_to_end).next_back() else { break };
+            let other = other.clone();
+            if self.cleared[&other] < begin {
+                break;
+            }
+            end = end.max(self.cleared.remove(&other).expect("it was just found"));
+            begin = begin.min(other);
+        }
+        self.cleared.insert(begin, end);
+    }
+}
+
+fn within_limits(write: &Write) -> Result<(), StoreError> {
+    let (key_bytes, value_bytes) = match write {
+        Write::Put(key, value) => (key.len(), value.len()),
+        Write::PutStamped(prefix, _, value) => (prefix.len() + Stamp::ZERO.as_bytes().len(), value.len()),
+        Write::Delete(key) => (key.len(), 0),
+        Write::ClearRange(begin, end) => (begin.len().max(end.len()), 0),
+    };
+    if key_bytes > KEY_BYTES_MAX {
+        return Err(StoreError::TooLarge(format!("a key of {key_bytes} bytes")));
+    }
+    if value_bytes > VALUE_BYTES_MAX {
+        return Err(StoreError::TooLarge(format!("a value of {value_bytes} bytes")));
+    }
+    Ok(())
 }
 
 /// What a batch writes, to be carried out in this order: cleared ranges, puts and deletes, stamped puts.
@@ -197,8 +244,8 @@ pub struct StampedPut<'a> {
 }
 
 impl Mutations {
-    /// Ranges to clear first, `begin` inclusive, `end` exclusive.
-    pub fn cleared(&self) -> &[(Vec<u8>, Vec<u8>)] {
+    /// Ranges to clear first: from a first key to the key after the last. They neither overlap nor touch.
+    pub fn cleared(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
         &self.overlay.cleared
     }
 
@@ -209,7 +256,7 @@ impl Mutations {
 
     /// Keys to set whose last 12 bytes are a stamp of the commit.
     pub fn stamped(&self) -> impl Iterator<Item = StampedPut<'_>> {
-        self.overlay.stamped.iter().map(|(prefix, slot, value)| StampedPut { prefix, slot: *slot, value })
+        self.overlay.stamped.iter().map(|((prefix, slot), value)| StampedPut { prefix, slot: *slot, value })
     }
 
     /// Whether nothing is to be written: the engine may skip the commit, though not the check of what was read.

@@ -13,6 +13,12 @@ use crate::stamp::CommitStamp;
 /// A future in a box, since engines are chosen at run time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// The longest key: LMDB's bound, which is the tightest of the engines'.
+pub const KEY_BYTES_MAX: usize = 511;
+
+/// The longest value: FoundationDB's bound, which is the tightest of the engines'.
+pub const VALUE_BYTES_MAX: usize = 100_000;
+
 /// Keeps keys and values, in bytewise order of keys.
 pub trait Engine: Send + Sync + 'static {
     /// The committed state as of now, at one version. To be dropped soon: seconds, not minutes.
@@ -22,10 +28,12 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// Serialisable: as if what the operations read and wrote happened at one instant. On a conflict the engine applies
     /// the batch again, within its own bounds. The stamp is greater than that of every commit that ended before this
-    /// call began, and than that of every commit whose effects a snapshot has shown.
+    /// call began, and than that of every commit whose effects a snapshot has shown. A batch that writes nothing needs
+    /// no commit, and its stamp says nothing.
     fn transact(&self, batch: Batch) -> BoxFuture<'_, (Batch, Result<CommitStamp, StoreError>)>;
 
-    /// Completes when the key's value may have changed since the call. May complete for no reason.
+    /// Completes when the key's value may have changed since the call, polled or not. May complete for no reason, and
+    /// may miss a change that was undone.
     fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// The bounds of one transaction, and how many lanes pay.

@@ -2,27 +2,35 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::batch::{Batch, Pending};
 use crate::engine::Engine;
 use crate::error::StoreError;
 
-/// Commits what arrives, in order, until all senders are gone and the queue is empty.
+/// Commits what arrives, in order, until the store is closing, or gone, and the queue is empty.
 pub(crate) async fn run(
     engine: Arc<dyn Engine>,
     mut queue: mpsc::Receiver<Box<dyn Pending>>,
+    mut closing: watch::Receiver<bool>,
     observe: Observer,
 ) {
     let limits = engine.limits();
     let mut next = None;
     loop {
-        let Some(first) = (match next.take() {
+        let first = match next.take() {
             Some(pending) => Some(pending),
-            None => queue.recv().await,
-        }) else {
-            return;
+            None => tokio::select! {
+                biased;
+                pending = queue.recv() => pending,
+                () = closed(&mut closing) => {
+                    // From here on it takes nothing more, and gives what it has.
+                    queue.close();
+                    queue.recv().await
+                }
+            },
         };
+        let Some(first) = first else { return };
         let mut batch = Batch::default();
         batch.push(first);
         while batch.len() < limits.batch_ops_max {
@@ -35,6 +43,11 @@ pub(crate) async fn run(
         }
         commit(&*engine, batch, &observe).await;
     }
+}
+
+/// Completes when the store is closing, or gone.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 /// Called for each batch, with the number of its operations and the seconds its commit took.

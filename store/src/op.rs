@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -96,9 +97,10 @@ pub trait Base {
 /// What the operations of a batch have written so far.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    pub(crate) cleared: Vec<(Vec<u8>, Vec<u8>)>,
+    /// From a range's first key to the key after its last. They neither overlap nor touch.
+    pub(crate) cleared: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) puts: BTreeMap<Vec<u8>, Option<Bytes>>,
-    pub(crate) stamped: Vec<(Vec<u8>, StampSlot, Bytes)>,
+    pub(crate) stamped: BTreeMap<(Vec<u8>, StampSlot), Bytes>,
     pub(crate) slots_used: u16,
 }
 
@@ -112,7 +114,8 @@ impl Overlay {
     }
 
     fn is_cleared(&self, key: &[u8]) -> bool {
-        self.cleared.iter().any(|(begin, end)| begin.as_slice() <= key && key < end.as_slice())
+        let up_to_key = (Bound::Unbounded, Bound::Included(key));
+        self.cleared.range::<[u8], _>(up_to_key).next_back().is_some_and(|(_, end)| key < end.as_slice())
     }
 }
 
@@ -136,11 +139,26 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A range's entries. With a limit, entries deleted earlier in the batch may make it shorter than the limit.
+    /// A range's entries. With a limit, entries deleted earlier in the batch may make it shorter than the limit, though
+    /// never with a gap: what it has are the first entries there are.
     pub fn range(&self, range: &KeyRange) -> Vec<(Vec<u8>, Bytes)> {
+        let base = self.base.range(range);
+        if self.overlay.puts.is_empty() && self.overlay.cleared.is_empty() {
+            return base;
+        }
+        // Committed entries beyond the limit were not fetched, so nothing is said of keys beyond the last that was.
+        let horizon = (base.len() == range.limit).then(|| base.last().map(|(key, _)| key.clone())).flatten();
+        let within_horizon = |key: &[u8]| match &horizon {
+            Some(last) if range.reverse => key >= last.as_slice(),
+            Some(last) => key <= last.as_slice(),
+            None => true,
+        };
         let mut entries: BTreeMap<Vec<u8>, Bytes> =
-            self.base.range(range).into_iter().filter(|(key, _)| !self.overlay.is_cleared(key)).collect();
-        for (key, value) in self.overlay.puts.range(range.begin.clone()..range.end.clone()) {
+            base.into_iter().filter(|(key, _)| !self.overlay.is_cleared(key)).collect();
+        let bounds = (Bound::Included(range.begin.as_slice()), Bound::Excluded(range.end.as_slice()));
+        let puts =
+            if range.begin < range.end { Some(self.overlay.puts.range::<[u8], _>(bounds)) } else { None };
+        for (key, value) in puts.into_iter().flatten().filter(|(key, _)| within_horizon(key)) {
             match value {
                 Some(value) => drop(entries.insert(key.clone(), value.clone())),
                 None => drop(entries.remove(key)),
@@ -181,15 +199,19 @@ impl Writes<'_> {
         self.log.push(Write::Delete(key));
     }
 
-    /// Removes every key from `begin` up to, not including, `end`.
+    /// Removes every key from `begin` up to, not including, `end`: of stamped keys that this batch has set,
+    /// those whose prefix is in the range and that lie in it whatever the stamp.
     pub fn clear_range(&mut self, begin: Vec<u8>, end: Vec<u8>) {
         self.log.push(Write::ClearRange(begin, end));
     }
 
     /// A stamp of this commit that no other write has.
+    ///
+    /// # Panics
+    /// When the batch has used all 65,535. Then it is tried in halves.
     pub fn new_stamp(&mut self) -> StampSlot {
         let slot = StampSlot(*self.slots_used);
-        *self.slots_used += 1;
+        *self.slots_used = self.slots_used.checked_add(1).expect("a batch has at most 65,535 stamps");
         slot
     }
 

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::batch::{Pending, Submitted};
@@ -52,7 +52,8 @@ pub struct Store {
 type Queue = mpsc::Sender<Box<dyn Pending>>;
 
 struct Lanes {
-    queues: Mutex<Option<Vec<Queue>>>,
+    queues: Vec<Queue>,
+    closing: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -75,13 +76,15 @@ impl Store {
         observe: impl Fn(usize, std::time::Duration) + Send + Sync + 'static,
     ) -> Self {
         let observe: Observer = Arc::new(observe);
+        let closing = watch::Sender::new(false);
         let (queues, tasks) = (0..engine.limits().lanes)
             .map(|_| {
                 let (queue, operations) = mpsc::channel(config.lane_queue_ops_max);
-                (queue, tokio::spawn(lane::run(engine.clone(), operations, observe.clone())))
+                let lane = lane::run(engine.clone(), operations, closing.subscribe(), observe.clone());
+                (queue, tokio::spawn(lane))
             })
             .unzip();
-        Self { engine, lanes: Arc::new(Lanes { queues: Mutex::new(Some(queues)), tasks: Mutex::new(tasks) }) }
+        Self { engine, lanes: Arc::new(Lanes { queues, closing, tasks: Mutex::new(tasks) }) }
     }
 
     /// Queues an operation. `done` is called once, in the lane's task, when it has committed or failed; it must be
@@ -94,8 +97,7 @@ impl Store {
         O: Op,
         F: FnOnce(Result<Committed<O::Answer>, StoreError>) + Send + 'static,
     {
-        let queue = self.lane(order_by)?;
-        queue.try_send(Box::new(Submitted::new(op, done))).map_err(|error| match error {
+        self.lane(order_by).try_send(Box::new(Submitted::new(op, done))).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })
@@ -111,11 +113,11 @@ impl Store {
         op: O,
     ) -> Result<Committed<O::Answer>, StoreError> {
         let (tell, outcome) = oneshot::channel();
-        let queue = self.lane(order_by)?;
         let done = move |outcome| {
             // A caller that stopped waiting has no use for the outcome.
             let _ = tell.send(outcome);
         };
+        let queue = self.lane(order_by);
         queue.send(Box::new(Submitted::new(op, done))).await.map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
     }
@@ -128,17 +130,17 @@ impl Store {
         self.engine.snapshot().await
     }
 
-    /// Completes when the key's value may have changed since the call.
+    /// Completes when the key's value may have changed since the call, polled or not: so call, read, then wait.
     ///
     /// # Errors
     /// When the engine cannot watch.
-    pub async fn watch(&self, key: Vec<u8>) -> Result<(), StoreError> {
-        self.engine.watch(key).await
+    pub fn watch(&self, key: Vec<u8>) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
+        self.engine.watch(key)
     }
 
     /// Takes no more operations, and returns when those in the queues have ended.
     pub async fn close(&self) {
-        drop(self.lanes.queues.lock().expect("nothing panics while it holds this lock").take());
+        self.lanes.closing.send_replace(true);
         let tasks =
             std::mem::take(&mut *self.lanes.tasks.lock().expect("nothing panics while it holds this lock"));
         for task in tasks {
@@ -147,12 +149,14 @@ impl Store {
         }
     }
 
-    fn lane(&self, order_by: &impl Hash) -> Result<Queue, StoreError> {
-        let queues = self.lanes.queues.lock().expect("nothing panics while it holds this lock");
-        let queues = queues.as_ref().ok_or(StoreError::Closed)?;
+    fn lane(&self, order_by: &impl Hash) -> &Queue {
+        let queues = &self.lanes.queues;
+        if queues.len() == 1 {
+            return &queues[0];
+        }
+        // Its keys are fixed, so a simulation's lanes are the same every time.
         let mut hasher = DefaultHasher::new();
         order_by.hash(&mut hasher);
-        let lane = hasher.finish() % queues.len() as u64;
-        Ok(queues[lane as usize].clone())
+        &queues[(hasher.finish() % queues.len() as u64) as usize]
     }
 }

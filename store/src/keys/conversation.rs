@@ -44,6 +44,25 @@ fn part(conversation: ConversationId, part: u8, rest: &[&[u8]]) -> Vec<u8> {
     super::key(family::CONVERSATION, &parts)
 }
 
+/// The prefix of all conversations.
+pub fn family_prefix() -> Vec<u8> {
+    vec![family::CONVERSATION]
+}
+
+/// The prefix of everything in a conversation.
+pub fn prefix(conversation: ConversationId) -> Vec<u8> {
+    super::key(family::CONVERSATION, &[&conversation.to_bytes()])
+}
+
+/// The conversation a key is about.
+pub fn conversation_of(key: &[u8]) -> Option<ConversationId> {
+    let bytes = match key.get(1)? {
+        b'd' => key.get(1..18)?,
+        _ => key.get(1..10)?,
+    };
+    ConversationId::from_bytes(bytes).ok()
+}
+
 /// Where the head is.
 pub fn head_key(conversation: ConversationId) -> Vec<u8> {
     part(conversation, b'h', &[])

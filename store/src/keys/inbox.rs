@@ -32,6 +32,16 @@ pub enum InboxEntry {
     Unknown(u8),
 }
 
+/// The prefix of all inboxes.
+pub fn family_prefix() -> Vec<u8> {
+    vec![family::INBOX]
+}
+
+/// The user a key is about.
+pub fn user_of(key: &[u8]) -> Option<UserId> {
+    UserId::new(u64::from_be_bytes(key.get(1..9)?.try_into().ok()?)).ok()
+}
+
 /// The prefix of a user's inbox, to which a commit adds the stamp.
 pub fn prefix(user: UserId) -> Vec<u8> {
     user_key(family::INBOX, user, &[])

@@ -69,7 +69,9 @@ impl AckEvents {
                     cursors.iter().find(|(other, _)| *other == key).map(|(_, value)| cursor::decode(value));
                 oldest = oldest.min(cursor.transpose()?.unwrap_or(Stamp::ZERO));
             }
-            writes.clear_range(inbox::prefix(self.user), inbox::key_after(self.user, oldest));
+            if oldest > Stamp::ZERO {
+                writes.clear_range(inbox::prefix(self.user), inbox::key_after(self.user, oldest));
+            }
         }
         let mut told = Vec::new();
         for (conversation, seq) in &self.delivered {

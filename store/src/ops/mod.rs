@@ -7,9 +7,11 @@ mod ack;
 mod read;
 mod receipt;
 mod send;
+mod trim;
 mod users;
 
 pub use ack::{AckEvents, Acked};
 pub use read::{MarkRead, MarkedRead};
 pub use send::{SendDirect, SendOutcome};
+pub use trim::{TrimInbox, TrimLog};
 pub use users::{AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice};

@@ -1,5 +1,7 @@
 //! What Rookery reads outside of transactions, as functions over a snapshot.
 
+mod retention;
+
 use bytes::Bytes;
 use rookery_protocol::{ConversationId, DeviceId, Handle, Seq, Stamp, UserId};
 
@@ -11,6 +13,8 @@ use crate::keys::inbox::InboxEntry;
 use crate::keys::user::User;
 use crate::keys::{cursor, decode, device, handle, inbox, user};
 use crate::op::KeyRange;
+
+pub use retention::{Step, StepLimits, expired_events, expired_messages};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
     Ok(snapshot.get_many(&[key]).await?.pop().flatten())

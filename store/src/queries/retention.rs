@@ -1,0 +1,198 @@
+//! What is too old, found step by step: a crawler asks, submits the trims, and goes on where the step ended. A step is
+//! bounded whatever the store holds, and one over fresh data costs two small reads for each conversation or inbox.
+//!
+//! Times are those of the messages. An inbox's events are as old as the messages they are about.
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, Message, Seq, Stamp, UserId};
+
+use crate::engine::Snapshot;
+use crate::error::StoreError;
+use crate::keys::conversation::{self, log_key};
+use crate::keys::inbox::{self, InboxEntry};
+use crate::keys::{decode, user};
+use crate::op::KeyRange;
+use crate::ops::{TrimInbox, TrimLog};
+
+/// The bounds of a step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepLimits {
+    /// Conversations or inboxes to look at.
+    pub places_max: usize,
+    /// Messages or events to read. A message is up to a frame's bytes.
+    pub entries_max: usize,
+}
+
+/// What a step found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step<Trim, Place> {
+    /// To be submitted before the next step: it may begin at the last of them, and would find it again.
+    pub trims: Vec<Trim>,
+    /// Where to go on. `None` at the end of the store.
+    pub next: Option<Place>,
+}
+
+/// Finds messages from before `before_ms` in the conversations from `from` on.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn expired_messages(
+    snapshot: &dyn Snapshot,
+    from: Option<ConversationId>,
+    before_ms: u64,
+    limits: StepLimits,
+) -> Result<Step<TrimLog, ConversationId>, StoreError> {
+    let mut trims = Vec::new();
+    let mut seek = KeyRange::prefix(&conversation::family_prefix(), 1);
+    if let Some(from) = from {
+        seek.begin = conversation::prefix(from);
+    }
+    let (mut places, mut entries) = (0, 0);
+    while let Some((key, _)) = snapshot.range(&seek).await?.pop() {
+        let conversation = conversation::conversation_of(&key)
+            .ok_or_else(|| StoreError::Corrupt(format!("a conversation's key: {key:02x?}")))?;
+        if places >= limits.places_max.max(1) || entries >= limits.entries_max.max(1) {
+            return Ok(Step { trims, next: Some(conversation) });
+        }
+        places += 1;
+
+        let room = limits.entries_max.max(1) - entries;
+        let (trim, read) = expired_in_log(snapshot, conversation, before_ms, room).await?;
+        entries += read;
+        let whole_page = trim.as_ref().is_some_and(|trim| trim.sent.len() == room);
+        trims.extend(trim);
+        if whole_page {
+            return Ok(Step { trims, next: Some(conversation) });
+        }
+        seek.begin = KeyRange::prefix(&conversation::prefix(conversation), 1).end;
+    }
+    Ok(Step { trims, next: None })
+}
+
+/// The expired messages among the first `limit` of a conversation, and how many were read.
+async fn expired_in_log(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+    before_ms: u64,
+    limit: usize,
+) -> Result<(Option<TrimLog>, usize), StoreError> {
+    let mut range = KeyRange {
+        begin: log_key(conversation, Seq::ZERO),
+        end: log_key(conversation, Seq::new(u64::MAX)),
+        limit: 1,
+        reverse: false,
+    };
+    // Mostly the first is fresh, and then there is no need to read more.
+    let mut entries = snapshot.range(&range).await?;
+    let mut read = entries.len();
+    if limit > 1 && entries.first().is_some_and(|(_, logged)| expired(logged, before_ms).is_some()) {
+        range.limit = limit;
+        entries = snapshot.range(&range).await?;
+        read = entries.len();
+    }
+    let messages: Vec<Message> = entries.iter().map_while(|(_, logged)| expired(logged, before_ms)).collect();
+    let trim = messages.last().map(|last| TrimLog {
+        conversation,
+        upto: last.seq,
+        sent: messages.iter().map(|message| (message.sender, message.device, message.id)).collect(),
+    });
+    Ok((trim, read))
+}
+
+/// The message, if it is from before `before_ms`. One that cannot be read is kept: somebody may want to look at it.
+fn expired(logged: &Bytes, before_ms: u64) -> Option<Message> {
+    decode::<Message>(logged).ok().filter(|message| message.time_ms < before_ms)
+}
+
+/// Finds events about messages from before `before_ms`, or about messages no longer there, at the beginning of the
+/// inboxes from `from` on; and the inboxes of users who have been removed.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn expired_events(
+    snapshot: &dyn Snapshot,
+    from: Option<UserId>,
+    before_ms: u64,
+    limits: StepLimits,
+) -> Result<Step<TrimInbox, UserId>, StoreError> {
+    let mut trims = Vec::new();
+    let mut seek = KeyRange::prefix(&inbox::family_prefix(), 1);
+    if let Some(from) = from {
+        seek.begin = inbox::prefix(from);
+    }
+    let (mut places, mut entries) = (0, 0);
+    while let Some((key, _)) = snapshot.range(&seek).await?.pop() {
+        let user =
+            inbox::user_of(&key).ok_or_else(|| StoreError::Corrupt(format!("an inbox key: {key:02x?}")))?;
+        if places >= limits.places_max.max(1) || entries >= limits.entries_max.max(1) {
+            return Ok(Step { trims, next: Some(user) });
+        }
+        places += 1;
+
+        let room = limits.entries_max.max(1) - entries;
+        let found = expired_in_inbox(snapshot, user, before_ms, room).await?;
+        entries += found.read;
+        trims.extend(found.upto.map(|upto| TrimInbox { user, upto }));
+        if found.maybe_more {
+            return Ok(Step { trims, next: Some(user) });
+        }
+        seek.begin = inbox::end(user);
+    }
+    Ok(Step { trims, next: None })
+}
+
+struct ExpiredEvents {
+    upto: Option<Stamp>,
+    read: usize,
+    maybe_more: bool,
+}
+
+async fn expired_in_inbox(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    before_ms: u64,
+    limit: usize,
+) -> Result<ExpiredEvents, StoreError> {
+    if super::get(snapshot, user::key(user)).await?.is_none() {
+        return Ok(ExpiredEvents { upto: Some(Stamp::MAX), read: 1, maybe_more: false });
+    }
+    let mut found = leading_expired(snapshot, user, before_ms, 1).await?;
+    if limit > 1 && found.maybe_more {
+        found = leading_expired(snapshot, user, before_ms, limit).await?;
+    }
+    // Without anything to trim, the next step would find the same.
+    found.maybe_more &= found.upto.is_some();
+    Ok(found)
+}
+
+/// Up to where the first `limit` events are expired. Of a kind that a newer version wrote, the age is not known: it
+/// goes with an expired one after it.
+async fn leading_expired(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    before_ms: u64,
+    limit: usize,
+) -> Result<ExpiredEvents, StoreError> {
+    let events = super::inbox_after(snapshot, user, Stamp::ZERO, limit).await?;
+    let place = |entry: &InboxEntry| match entry {
+        InboxEntry::Message(pointer) => Some((pointer.conversation, pointer.seq)),
+        InboxEntry::Receipt(receipt) => Some((receipt.conversation, receipt.delivered)),
+        InboxEntry::Unknown(_) => None,
+    };
+    let places: Vec<_> = events.iter().filter_map(|(_, entry)| place(entry)).collect();
+    let mut messages = super::messages(snapshot, places).await?.into_iter();
+
+    let (mut upto, mut fresh) = (None, false);
+    for (stamp, entry) in &events {
+        if place(entry).is_none() {
+            continue;
+        }
+        let message = messages.next().expect("one was fetched for each place");
+        if message.is_some_and(|logged| expired(&logged, before_ms).is_none()) {
+            fresh = true;
+            break;
+        }
+        upto = Some(*stamp);
+    }
+    Ok(ExpiredEvents { upto, read: events.len(), maybe_more: !fresh && events.len() == limit })
+}
