@@ -1,0 +1,378 @@
+//! Pairs of users, one writing to the other.
+//!
+//! Closed loop: each writer keeps `window` messages unconfirmed. With `--rate`: open loop, each message at its intended
+//! time whatever the answers do, and latency counted from that time, so that a stall is not hidden by the load waiting
+//! for it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args as ClapArgs;
+use hdrhistogram::Histogram;
+use indicatif::{ProgressBar, ProgressStyle};
+use rookery_protocol::{
+    Ack, Body, ConversationId, MessageEvent, MessageId, RequestId, Send, ServerFrame, Stamp, UserId,
+};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, sleep_until, timeout};
+
+use crate::node::Node;
+use crate::report::Report;
+use crate::users::prepare;
+use crate::wire::{Wire, Writer};
+use crate::{probe, process};
+
+/// The longest latency the histogram holds, in microseconds.
+const LATENCY_US_MAX: u64 = 120_000_000;
+
+/// How long the last messages may take to arrive once sending has ended.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Pairs of users.
+    #[arg(long, default_value_t = 200)]
+    pairs: usize,
+    /// Messages each writer keeps unconfirmed.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
+    window: u32,
+    /// Bytes of each message's body.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(8..=65536))]
+    body: u32,
+    /// Seconds before counting begins.
+    #[arg(long, default_value_t = 3)]
+    warmup: u64,
+    /// Seconds counted.
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+    /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
+    #[arg(long)]
+    rate: Option<f64>,
+}
+
+/// When the run's phases begin, and what has been counted.
+struct Run {
+    origin: Instant,
+    count_from: Instant,
+    send_until: Instant,
+    confirmed: AtomicU64,
+}
+
+/// Measures; `data` is an empty directory.
+pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
+    let loop_kind =
+        args.rate.map_or_else(|| format!("window {}", args.window), |rate| format!("{rate} messages/s"));
+    let mut report =
+        Report::new(format!("direct: {} pairs, {loop_kind}, {} B bodies", args.pairs, args.body));
+    let disk_before = probe::fdatasync(data)?;
+    let users = prepare(data, 2 * args.pairs).await?;
+    let node = Node::start(rookery, data).await?;
+
+    let mut wires = Vec::new();
+    for user in &users {
+        wires.push(Wire::connect(node.tcp(), user).await?.0);
+    }
+    let origin = Instant::now();
+    let count_from = origin + Duration::from_secs(args.warmup);
+    let run = Arc::new(Run {
+        origin,
+        count_from,
+        send_until: count_from + Duration::from_secs(args.seconds),
+        confirmed: AtomicU64::new(0),
+    });
+
+    let mut writers = JoinSet::new();
+    let mut readers = JoinSet::new();
+    let mut wires = wires.into_iter();
+    for (number, users) in users.chunks_exact(2).enumerate() {
+        let (from, to) =
+            (wires.next().context("a connection each")?, wires.next().context("a connection each")?);
+        let pair = Arc::new(Pair::default());
+        let writing = Writing {
+            run: run.clone(),
+            pair: pair.clone(),
+            from: users[0].user,
+            conversation: ConversationId::direct(users[0].user, users[1].user),
+            window: args.window,
+            pace: args.rate.map(|rate| Pace::of_pair(number, args.pairs, rate)),
+            body: vec![0x5a; args.body as usize],
+            pushed: 0,
+            confirmed: 0,
+        };
+        writers.spawn(writing.run(from));
+        readers.spawn(read(run.clone(), pair, to));
+    }
+
+    tokio::select! {
+        shown = show_progress(&run, &node, &mut report) => shown?,
+        failed = first_failure(&mut writers) => failed?,
+    }
+    let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
+    let settled = timeout(SETTLE_TIME_MAX, async {
+        while let Some(ended) = writers.join_next().await {
+            ended.context("a load task does not panic")??;
+        }
+        while let Some(ended) = readers.join_next().await {
+            latency.add(ended.context("a load task does not panic")??)?;
+        }
+        anyhow::Ok(())
+    });
+    settled.await.context("the last messages did not arrive in time")??;
+
+    let disk_after = probe::fdatasync(data)?;
+    let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
+    for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
+        report.add(
+            format!("send to receive, {name}"),
+            latency.value_at_quantile(quantile) as f64 / 1000.0,
+            "ms",
+        );
+    }
+    report.add(
+        "send to receive, p50, in fdatasyncs",
+        latency.value_at_quantile(0.5) as f64 / fdatasync_us,
+        "",
+    );
+    report.disk(&disk_before);
+    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    Ok(report)
+}
+
+/// Counts between the phases' ends, with a bar.
+async fn show_progress(run: &Run, node: &Node, report: &mut Report) -> anyhow::Result<()> {
+    let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
+        .expect("the template is a valid one");
+    let bar = ProgressBar::new((run.send_until - run.origin).as_millis() as u64).with_style(style);
+    bar.set_message("warming up");
+    advance(&bar, run.origin, run.count_from).await;
+    bar.set_message("counting");
+    let before = Counters::read(run, node).await?;
+    let begun = Instant::now();
+    advance(&bar, run.origin, run.send_until).await;
+    let after = Counters::read(run, node).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+
+    let messages = after.confirmed - before.confirmed;
+    report.add("durable messages, confirmed", messages / seconds, "/s");
+    report.add("messages per commit", messages / (after.commits - before.commits).max(1.0), "");
+    report.add("commits", (after.commits - before.commits) / seconds, "/s");
+    report.add(
+        "operations per commit",
+        (after.ops - before.ops) / (after.commits - before.commits).max(1.0),
+        "",
+    );
+    report.add("node: CPU", (after.node_cpu - before.node_cpu) / seconds, "cores");
+    report.add("node: CPU per message", (after.node_cpu - before.node_cpu) * 1e6 / messages.max(1.0), "µs");
+    report.add("load generator: CPU", (after.own_cpu - before.own_cpu) / seconds, "cores");
+    report.add("node: RSS at the end", process::rss_bytes(node.pid())? as f64 / 1e6, "MB");
+    Ok(())
+}
+
+/// Ends when a writer fails before its time.
+async fn first_failure(writers: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = writers.join_next().await {
+        ended.context("a load task does not panic")??;
+    }
+    std::future::pending().await
+}
+
+async fn advance(bar: &ProgressBar, origin: Instant, until: Instant) {
+    let mut ticks = interval(Duration::from_millis(200));
+    while Instant::now() < until {
+        tokio::select! {
+            _ = ticks.tick() => bar.set_position(origin.elapsed().as_millis() as u64),
+            () = sleep_until(until) => return,
+        }
+    }
+}
+
+struct Counters {
+    confirmed: f64,
+    commits: f64,
+    ops: f64,
+    node_cpu: f64,
+    own_cpu: f64,
+}
+
+impl Counters {
+    async fn read(run: &Run, node: &Node) -> anyhow::Result<Self> {
+        Ok(Self {
+            confirmed: run.confirmed.load(Ordering::Relaxed) as f64,
+            commits: node.metric("rookery_store_commit_seconds_count").await?,
+            ops: node.metric("rookery_store_batch_operations_sum").await?,
+            node_cpu: process::cpu(node.pid())?.as_secs_f64(),
+            own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
+        })
+    }
+}
+
+/// When a pair's messages are due.
+struct Pace {
+    first: Duration,
+    every: Duration,
+}
+
+impl Pace {
+    fn of_pair(number: usize, pairs: usize, rate: f64) -> Self {
+        let every = Duration::from_secs_f64(pairs as f64 / rate);
+        Self { first: every.mul_f64(number as f64 / pairs as f64), every }
+    }
+}
+
+/// The writer of a pair.
+struct Writing {
+    run: Arc<Run>,
+    pair: Arc<Pair>,
+    from: UserId,
+    conversation: ConversationId,
+    window: u32,
+    pace: Option<Pace>,
+    body: Vec<u8>,
+    pushed: u64,
+    confirmed: u64,
+}
+
+/// What a pair's two tasks tell each other.
+#[derive(Default)]
+struct Pair {
+    /// Messages sent in all, once the writer has finished.
+    total: OnceLock<u64>,
+    finished: Notify,
+}
+
+impl Writing {
+    /// Writes until the time is up and every message has been confirmed.
+    async fn run(mut self, wire: Wire) -> anyhow::Result<()> {
+        let Wire { mut reader, mut writer } = wire;
+        let mut acks = Acks::default();
+        loop {
+            while self.is_due() {
+                writer.push(&self.message());
+            }
+            acks.push(&mut writer);
+            writer.flush().await?;
+            if self.pushed == self.confirmed && self.due() >= self.run.send_until {
+                break;
+            }
+            tokio::select! {
+                frame = reader.next() => {
+                    self.take(frame?, &mut acks)?;
+                    while let Some(frame) = reader.buffered()? {
+                        self.take(frame, &mut acks)?;
+                    }
+                }
+                () = sleep_until(self.due()), if self.pace.is_some() && self.due() < self.run.send_until => {}
+            }
+        }
+        self.pair.total.set(self.pushed).expect("a pair's writer finishes once");
+        self.pair.finished.notify_one();
+        Ok(())
+    }
+
+    /// When the next message is to be sent.
+    fn due(&self) -> Instant {
+        match &self.pace {
+            Some(pace) => self.run.origin + pace.first + pace.every.mul_f64(self.pushed as f64),
+            None => Instant::now(),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let now = Instant::now();
+        let in_time = self.due() <= now && self.due() < self.run.send_until;
+        in_time && (self.pace.is_some() || self.pushed - self.confirmed < u64::from(self.window))
+    }
+
+    fn message(&mut self) -> Send {
+        let since_origin = (self.due() - self.run.origin).as_nanos() as u64;
+        self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.from.get().to_be_bytes());
+        id[8..].copy_from_slice(&self.pushed.to_be_bytes());
+        self.pushed += 1;
+        Send {
+            request: RequestId::new(self.pushed as u32),
+            conversation: self.conversation,
+            id: MessageId::from_bytes(id),
+            after: None,
+            body: Body::new(self.body.clone()),
+        }
+    }
+
+    fn take(&mut self, frame: ServerFrame, acks: &mut Acks) -> anyhow::Result<()> {
+        match frame {
+            ServerFrame::Sent(_) => {
+                self.confirmed += 1;
+                self.run.confirmed.fetch_add(1, Ordering::Relaxed);
+            }
+            ServerFrame::MessageEvent(event) => acks.note(event.stamp),
+            ServerFrame::ReceiptEvent(event) => acks.note(event.stamp),
+            other => bail!("a writer was sent {other:?}"),
+        }
+        Ok(())
+    }
+}
+
+/// Reads until all that its pair's writer sent has arrived. Returns the latencies of what was sent while counting.
+async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Histogram<u64>> {
+    let Wire { mut reader, mut writer } = wire;
+    let mut latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?;
+    let mut acks = Acks::default();
+    let mut received = 0;
+    while pair.total.get().is_none_or(|total| received < *total) {
+        tokio::select! {
+            frame = reader.next() => {
+                let mut frame = Some(frame?);
+                let now = Instant::now();
+                while let Some(ServerFrame::MessageEvent(event)) = frame {
+                    acks.note(event.stamp);
+                    received += 1;
+                    let sent = run.sent_at(&event).context("a message of this run has a time in its body")?;
+                    if (run.count_from..run.send_until).contains(&sent) {
+                        latency.record((now - sent).as_micros() as u64)?;
+                    }
+                    frame = reader.buffered()?;
+                }
+                if let Some(other) = frame {
+                    bail!("a reader was sent {other:?}");
+                }
+            }
+            () = pair.finished.notified() => {}
+        }
+        acks.push(&mut writer);
+        writer.flush().await?;
+    }
+    Ok(latency)
+}
+
+/// Acknowledgements due: one for all that arrived together.
+#[derive(Default)]
+struct Acks {
+    newest: Option<Stamp>,
+}
+
+impl Acks {
+    fn note(&mut self, stamp: Stamp) {
+        self.newest = Some(stamp);
+    }
+
+    fn push(&mut self, writer: &mut Writer) {
+        if let Some(stamp) = self.newest.take() {
+            writer.push(&Ack { stamp });
+        }
+    }
+}
+
+impl Run {
+    /// When a message was to be sent, from its body.
+    fn sent_at(&self, event: &MessageEvent) -> Option<Instant> {
+        let nanos =
+            event.message.body.as_ref()?.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes))?;
+        Some(self.origin + Duration::from_nanos(nanos))
+    }
+}

@@ -1,0 +1,94 @@
+//! Connections that do nothing: what each costs the node in memory once it has fallen idle.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args as ClapArgs;
+use indicatif::{ProgressBar, ProgressStyle};
+use rookery_protocol::Heartbeat;
+use tokio::time::{Instant, interval_at, timeout};
+
+use crate::node::Node;
+use crate::process;
+use crate::report::Report;
+use crate::users::prepare;
+use crate::wire::Wire;
+
+/// Handshakes at once: fewer than the node allows one address.
+const CONNECTING_AT_ONCE: usize = 16;
+
+/// The node hibernates what has been idle for 10 s by default.
+const FALL_ASLEEP_TIME_MAX: Duration = Duration::from_secs(60);
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Args {
+    /// Connections, each of a user of its own.
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
+}
+
+/// Measures; `data` is an empty directory.
+pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
+    let mut report = Report::new(format!("idle: {} connections", args.connections));
+    let users = prepare(data, args.connections).await?;
+    let node = Node::start(rookery, data).await?;
+    let empty = process::rss_bytes(node.pid())?;
+    let cpu_before = process::cpu(node.pid())?;
+
+    let style =
+        ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
+    let bar = ProgressBar::new(args.connections as u64).with_style(style).with_message("connecting");
+    let begun = Instant::now();
+    let mut wires = Vec::with_capacity(args.connections);
+    for users in users.chunks(CONNECTING_AT_ONCE) {
+        let connecting: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let (address, user) = (node.tcp().to_owned(), user.clone());
+                tokio::spawn(async move { Wire::connect(&address, &user).await })
+            })
+            .collect();
+        for connected in connecting {
+            wires.push(connected.await.context("connecting does not panic")??.0);
+        }
+        bar.set_position(wires.len() as u64);
+    }
+    let connect_seconds = begun.elapsed().as_secs_f64();
+    let cpu_connecting = process::cpu(node.pid())? - cpu_before;
+    let awake = process::rss_bytes(node.pid())?;
+
+    bar.set_message("falling asleep");
+    let asleep = timeout(FALL_ASLEEP_TIME_MAX, async {
+        let every = Duration::from_secs(1);
+        let mut ticks = interval_at(Instant::now() + every, every);
+        loop {
+            ticks.tick().await;
+            let actors = node.metric("rookery_session_actors").await?
+                + node.metric("rookery_connection_actors").await?;
+            if actors == 0.0 {
+                return anyhow::Ok(());
+            }
+        }
+    });
+    asleep.await.context("sessions and connections did not fall asleep")??;
+    bar.finish_and_clear();
+    let hibernating = process::rss_bytes(node.pid())?;
+
+    // Each must still be there, and answer.
+    for wire in &mut wires {
+        wire.writer.push(&Heartbeat { nonce: 1 });
+        wire.writer.flush().await?;
+    }
+    for wire in &mut wires {
+        timeout(FALL_ASLEEP_TIME_MAX, wire.reader.next()).await.context("a heartbeat was not answered")??;
+    }
+
+    let each = |rss: u64| (rss.saturating_sub(empty)) as f64 / args.connections as f64 / 1024.0;
+    report.add("node: RSS without connections", empty as f64 / 1e6, "MB");
+    report.add("node: RSS per connection, just welcomed", each(awake), "KiB");
+    report.add("node: RSS per connection, hibernating", each(hibernating), "KiB");
+    report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
+    report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
+    Ok(report)
+}

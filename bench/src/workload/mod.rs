@@ -1,0 +1,4 @@
+//! The workloads, one a file.
+
+pub(crate) mod direct;
+pub(crate) mod idle;
