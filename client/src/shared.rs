@@ -195,6 +195,8 @@ impl Shared {
             state.life = life;
             if life == Life::Closing {
                 state.take_current();
+                state.queue = VecDeque::new();
+                state.nobody_listens = true;
             }
         }
         drop(state);
