@@ -205,7 +205,7 @@ impl Default for LimitsConfig {
         Self {
             handshake: Span::from_secs(10),
             heartbeat: Span::from_secs(30),
-            connections_max: Count::new(100_000),
+            connections_max: Count::new(16_000),
             unauthenticated_per_ip_max: Count::new(32),
             window_events_max: WindowEvents::DEFAULT,
             session_idle: Span::from_secs(10),

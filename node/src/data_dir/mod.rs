@@ -17,6 +17,7 @@ mod marker;
 mod secret_file;
 
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::EngineKind;
@@ -124,7 +125,10 @@ impl DataDir {
     /// # Errors
     /// When it is not one of Rookery's, or cannot be written.
     pub fn open_or_create(path: &Path, engine: EngineKind) -> Result<(Self, bool), DataDirError> {
-        std::fs::create_dir_all(path).map_err(DataDirError::refused("make the data directory", path))?;
+        // People's messages are in it: it is its owner's alone, unless somebody made it otherwise.
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder.create(path).map_err(DataDirError::refused("make the data directory", path))?;
         let made_now = match Marker::read(path)? {
             Some(_) => false,
             None => {

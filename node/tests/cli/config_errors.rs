@@ -1,0 +1,124 @@
+//! Every mistake in `cluster.toml` is shown where it is, with what was expected.
+
+use crate::program::Program;
+
+#[track_caller]
+fn assert_error(config: &str, expected: &str) {
+    let (code, stderr) = Program::with_config(config).failure_of(&["up"]);
+    assert_eq!(stderr, expected);
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn a_wrong_engine_name_lists_the_engines() {
+    assert_error(
+        "[store]\nengine = \"sqlite\"\n",
+        "rookery: cluster.toml:2:10: unknown variant `sqlite`, expected one of `lmdb`, `foundationdb`, `memory`
+  |
+2 | engine = \"sqlite\"
+  |          ^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn an_unknown_setting_lists_the_known_ones() {
+    assert_error(
+        "[log]\nlevel = \"info\"\ncolour = true\n",
+        "rookery: cluster.toml:3:1: unknown field `colour`, expected `level` or `format`
+  |
+3 | colour = true
+  | ^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_bad_address_shows_what_an_address_looks_like() {
+    assert_error(
+        "# where\n[listen]\nwebsocket = \"localhost\"\n",
+        "rookery: cluster.toml:3:13: `localhost` is no address, expected an address and port such as \
+         \"127.0.0.1:7400\" or \"[::]:7400\", or \"\" for none
+  |
+3 | websocket = \"localhost\"
+  |             ^^^^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_value_of_another_type_is_shown() {
+    assert_error(
+        "[limits]\nhandshake = 10\n",
+        "rookery: cluster.toml:2:13: invalid type: integer `10`, expected a duration such as \"500ms\", \"10s\" or \
+         \"5m\", above zero and at most a year
+  |
+2 | handshake = 10
+  |             ^^
+",
+    );
+}
+
+#[test]
+fn a_number_out_of_range_shows_the_range() {
+    assert_error(
+        "[limits]\nwindow_events_max = 100000\n",
+        "rookery: cluster.toml:2:21: 100000 is out of range, expected a whole number from 1 to 256
+  |
+2 | window_events_max = 100000
+  |                     ^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_log_level_that_is_none_is_shown() {
+    assert_error(
+        "[log]\nlevel = \"loud\"\n",
+        "rookery: cluster.toml:2:9: `loud` is no log level, expected error, warn, info, debug, trace, off, or \
+         directives such as \"info,rookery_store=debug\"
+  |
+2 | level = \"loud\"
+  |         ^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_certificate_without_a_key_and_a_tls_listener_without_either_are_shown() {
+    assert_error(
+        "[tls]\ncertificate = \"c.pem\"\n",
+        "rookery: cluster.toml:2:15: a certificate needs its private key: add `key = \"FILE\"`
+  |
+2 | certificate = \"c.pem\"
+  |               ^^^^^^^
+",
+    );
+    assert_error(
+        "[listen]\ntcp_tls = \"0.0.0.0:7443\"\n",
+        "rookery: cluster.toml:2:11: a TLS listener needs a certificate: add `certificate` and `key` to [tls]
+  |
+2 | tcp_tls = \"0.0.0.0:7443\"
+  |           ^^^^^^^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn text_that_is_no_toml_is_shown_where_it_ceases_to_be() {
+    let (code, stderr) = Program::with_config("[node\nid = 1\n").failure_of(&["up"]);
+    assert!(stderr.starts_with("rookery: cluster.toml:1:6: "), "{stderr}");
+    assert!(stderr.ends_with("\n  |\n1 | [node\n  |      ^\n"), "{stderr}");
+    assert_eq!(code, 3);
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named() {
+    let program = Program::with_config("");
+    let (code, stderr) = program.failure_of(&["node", "--config", "prod.toml"]);
+    assert_eq!(
+        stderr,
+        "rookery: cannot read the configuration prod.toml: No such file or directory (os error 2)\n"
+    );
+    assert_eq!(code, 3);
+}
