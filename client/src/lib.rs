@@ -35,6 +35,7 @@
 
 mod address;
 mod backoff;
+pub mod chat;
 mod client;
 mod config;
 mod dialer;

@@ -1,5 +1,11 @@
 //! A server that a test plays by hand, over in-memory streams, in virtual time.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "each test file uses its part of this"
+)]
 
 use std::io;
 use std::sync::Arc;
