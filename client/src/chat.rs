@@ -2,9 +2,14 @@
 //!
 //! Bodies are UTF-8 text.
 
+mod editor;
 mod json;
 mod line_reader;
 mod people;
+mod rooms;
+mod screen;
+mod session;
+mod terminal;
 
 use std::path::PathBuf;
 
@@ -67,6 +72,17 @@ pub async fn run_json(
     stdout: impl AsyncWrite + Unpin,
 ) -> Result<(), ChatError> {
     Box::pin(run_json_on(start(&options)?, stdin, stdout)).await
+}
+
+/// Chats on this process's terminal until the user leaves; line by line when there is none.
+///
+/// With standard input that is no terminal, what [`run_json`] says about a read left behind holds here too.
+///
+/// # Errors
+/// When the local store or the terminal is unusable, or the server refuses this device.
+pub async fn run_terminal(options: ChatOptions) -> Result<(), ChatError> {
+    let started = start(&options)?;
+    Box::pin(terminal::run(&options, started)).await
 }
 
 fn start(options: &ChatOptions) -> Result<Started, ChatError> {

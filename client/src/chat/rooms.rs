@@ -1,0 +1,232 @@
+//! What a person sees: conversations, their messages, and how far each message has come. No terminal, no network.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rookery_protocol::{ConversationId, Handle, MessageId, Receipt, Seq, UserId};
+
+use crate::{Identity, Message};
+
+/// Messages kept of a conversation; older ones are in its history.
+const SHOWN_MAX: usize = 2_000;
+
+/// How far an own message has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tick {
+    Waiting,
+    Sent,
+    Delivered,
+    Read,
+    Failed,
+}
+
+/// A message as shown.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) sender: UserId,
+    pub(super) time_ms: u64,
+    pub(super) text: String,
+}
+
+/// An own message that is not in the conversation yet.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    pub(super) id: MessageId,
+    pub(super) text: String,
+    pub(super) refused: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    pub(super) lines: BTreeMap<Seq, Line>,
+    pub(super) unsent: Vec<Unsent>,
+    pub(super) unread: usize,
+    pub(super) history_asked: bool,
+    delivered: Seq,
+    read: Seq,
+    /// The newest message of somebody else's, and the newest that was marked as read.
+    newest_of_others: Seq,
+    marked: Seq,
+}
+
+/// All conversations and names.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    pub(super) me: Option<Identity>,
+    pub(super) rooms: BTreeMap<ConversationId, Room>,
+    pub(super) open: Option<ConversationId>,
+    names: HashMap<UserId, Handle>,
+}
+
+impl Rooms {
+    pub(super) fn learn(&mut self, user: UserId, handle: Handle) {
+        self.names.insert(user, handle);
+    }
+
+    pub(super) fn name(&self, user: UserId) -> String {
+        self.names.get(&user).map_or_else(|| format!("user {user}"), ToString::to_string)
+    }
+
+    pub(super) fn knows(&self, user: UserId) -> bool {
+        self.names.contains_key(&user)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &Handle> {
+        self.names.values()
+    }
+
+    pub(super) fn is_me(&self, user: UserId) -> bool {
+        self.me.as_ref().is_some_and(|me| me.user == user)
+    }
+
+    /// The other user of a direct conversation.
+    pub(super) fn peer(&self, conversation: ConversationId) -> Option<UserId> {
+        conversation.direct_peer(self.me.as_ref()?.user)
+    }
+
+    pub(super) fn title(&self, conversation: ConversationId) -> String {
+        self.peer(conversation).map_or_else(|| conversation.to_string(), |peer| self.name(peer))
+    }
+
+    pub(super) fn room(&mut self, conversation: ConversationId) -> &mut Room {
+        self.rooms.entry(conversation).or_default()
+    }
+
+    /// A message came, now or from history.
+    pub(super) fn add(&mut self, message: Message, is_new: bool) {
+        let own = self.is_me(message.sender);
+        let open = self.open == Some(message.conversation);
+        let room = self.rooms.entry(message.conversation).or_default();
+        room.unsent.retain(|unsent| unsent.id != message.id);
+        if !own {
+            room.newest_of_others = room.newest_of_others.max(message.seq);
+            room.unread += usize::from(is_new && !open);
+        }
+        let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
+        let line = Line { sender: message.sender, time_ms: message.time_ms, text };
+        room.lines.insert(message.seq, line);
+        if room.lines.len() > SHOWN_MAX {
+            room.lines.pop_first();
+        }
+    }
+
+    /// An own message is durable; it is shown at its place even if its event is still on the way.
+    pub(super) fn sent(&mut self, conversation: ConversationId, id: MessageId, seq: Seq, time_ms: u64) {
+        let Some(sender) = self.me.as_ref().map(|me| me.user) else { return };
+        let room = self.rooms.entry(conversation).or_default();
+        if let Some(place) = room.unsent.iter().position(|unsent| unsent.id == id) {
+            let unsent = room.unsent.remove(place);
+            room.lines.entry(seq).or_insert(Line { sender, time_ms, text: unsent.text });
+        }
+    }
+
+    pub(super) fn receipt(&mut self, receipt: &Receipt) {
+        if self.is_me(receipt.user) && self.peer(receipt.conversation) != Some(receipt.user) {
+            return;
+        }
+        let room = self.room(receipt.conversation);
+        room.delivered = room.delivered.max(receipt.delivered);
+        room.read = room.read.max(receipt.read);
+    }
+
+    /// What the server should hear as read, now that the open conversation is on the screen.
+    pub(super) fn mark_shown(&mut self) -> Option<(ConversationId, Seq)> {
+        let conversation = self.open?;
+        let room = self.rooms.get_mut(&conversation)?;
+        room.unread = 0;
+        if room.newest_of_others <= room.marked {
+            return None;
+        }
+        room.marked = room.newest_of_others;
+        Some((conversation, room.marked))
+    }
+}
+
+impl Room {
+    pub(super) fn tick(&self, seq: Seq) -> Tick {
+        if seq <= self.read {
+            Tick::Read
+        } else if seq <= self.delivered {
+            Tick::Delivered
+        } else {
+            Tick::Sent
+        }
+    }
+}
+
+/// A text without what could take the terminal over.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '\t' => ' ',
+            '\n' => '\n',
+            letter if letter.is_control() || is_bidi_control(letter) => '\u{fffd}',
+            letter => letter,
+        })
+        .collect()
+}
+
+fn is_bidi_control(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Hours and minutes, UTC.
+pub(super) fn clock(time_ms: u64) -> String {
+    let minutes = time_ms / 60_000;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rookery_protocol::{Body, DeviceId};
+
+    fn user(number: u64) -> UserId {
+        UserId::new(number).unwrap()
+    }
+
+    fn rooms() -> (Rooms, ConversationId) {
+        let me = Identity { user: user(1), handle: "alice".parse().unwrap(), device: DeviceId::new(1) };
+        (Rooms { me: Some(me), ..Rooms::default() }, ConversationId::direct(user(1), user(2)))
+    }
+
+    #[test]
+    fn ticks_follow_the_receipts_and_never_go_back() {
+        let (mut rooms, conversation) = rooms();
+        let receipt = |delivered, read| Receipt {
+            conversation,
+            user: user(2),
+            delivered: Seq::new(delivered),
+            read: Seq::new(read),
+        };
+        rooms.receipt(&receipt(2, 1));
+        rooms.receipt(&receipt(1, 0));
+        let room = rooms.room(conversation);
+        let ticks = [1, 2, 3].map(|seq| room.tick(Seq::new(seq)));
+        assert_eq!(ticks, [Tick::Read, Tick::Delivered, Tick::Sent]);
+    }
+
+    #[test]
+    fn what_is_shown_is_marked_read_once() {
+        let (mut rooms, conversation) = rooms();
+        let message = Message {
+            conversation,
+            seq: Seq::new(3),
+            sender: user(2),
+            device: DeviceId::new(1),
+            id: MessageId::from_bytes([0; 16]),
+            time_ms: 0,
+            body: Body::new("hi"),
+        };
+        rooms.add(message, true);
+        assert_eq!(rooms.mark_shown(), None);
+        assert_eq!(rooms.room(conversation).unread, 1);
+        rooms.open = Some(conversation);
+        assert_eq!(rooms.mark_shown(), Some((conversation, Seq::new(3))));
+        assert_eq!(rooms.mark_shown(), None);
+    }
+
+    #[test]
+    fn a_message_cannot_give_the_terminal_orders() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}
