@@ -30,9 +30,7 @@ impl Fault {
     pub(super) const OPERATION_FAILED: Self = Self(1000);
     pub(super) const TRANSACTION_TOO_OLD: Self = Self(1007);
     pub(super) const NOT_COMMITTED: Self = Self(1020);
-    pub(super) const COMMIT_UNKNOWN_RESULT: Self = Self(1021);
     pub(super) const TOO_MANY_WATCHES: Self = Self(1032);
-    pub(super) const USED_DURING_COMMIT: Self = Self(2017);
     pub(super) const NO_COMMIT_VERSION: Self = Self(2021);
     pub(super) const TRANSACTION_TOO_LARGE: Self = Self(2101);
     pub(super) const KEY_TOO_LARGE: Self = Self(2102);
@@ -56,9 +54,8 @@ impl Fault {
                 Fate::NotCommitted
             }
             1021 => Fate::Decided,
-            2017 => Fate::Undecided,
-            // The client's own checks, before anything is sent.
-            2000..=2999 => Fate::NotCommitted,
+            // The client's own checks, before anything is sent: but for `used_during_commit`.
+            2000..=2016 | 2018..=2999 => Fate::NotCommitted,
             _ => Fate::Undecided,
         }
     }
@@ -81,8 +78,8 @@ mod tests {
 
     #[test]
     fn only_commit_unknown_result_is_decided_and_the_unlisted_is_undecided() {
-        assert_eq!(Fault::COMMIT_UNKNOWN_RESULT.fate(), Fate::Decided);
-        for code in [1025, 1031, 1039, 1101, 1500, 4100, Fault::USED_DURING_COMMIT.0] {
+        assert_eq!(Fault(1021).fate(), Fate::Decided);
+        for code in [1025, 1031, 1039, 1101, 1500, 4100, 2017] {
             assert_eq!(Fault(code).fate(), Fate::Undecided, "{code}");
         }
         for code in [1007, 1009, 1020, 1038, 2101, 2102, 2103] {

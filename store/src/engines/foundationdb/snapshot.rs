@@ -15,8 +15,9 @@ use crate::op::KeyRange;
 
 /// The store at one version, for about 5 s.
 pub(super) struct FdbSnapshot<C: Cluster> {
-    core: Arc<Core<C>>,
+    /// Goes before what holds the database.
     trx: C::Trx,
+    core: Arc<Core<C>>,
 }
 
 /// FoundationDB has forgotten the snapshot's version.
@@ -32,7 +33,7 @@ pub(super) async fn take<C: Cluster>(core: Arc<Core<C>>) -> Result<FdbSnapshot<C
         match trx.read_version().await {
             Ok(version) => {
                 core.learn(version);
-                return Ok(FdbSnapshot { core, trx });
+                return Ok(FdbSnapshot { trx, core });
             }
             Err(fault) if retries == core.retry_limit => return Err(StoreError::unavailable(fault)),
             Err(fault) => trx = trx.on_error(fault).await.map_err(StoreError::unavailable)?,

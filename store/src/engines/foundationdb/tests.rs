@@ -1,6 +1,7 @@
 //! The engine over a simulated cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use super::config::FdbConfig;
 use super::core::{Core, version_of};
 use super::open::{FdbOpenError, claim, run};
 use super::simulated::{Happens, Simulated};
-use super::{snapshot, watch};
+use super::{FdbEngine, snapshot, watch};
 use crate::batch::{Batch, Submitted};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
@@ -42,7 +43,9 @@ fn core(cluster: &Simulated) -> Arc<Core<Simulated>> {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let outcome = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), future).await });
+    outcome.expect("it ends")
 }
 
 /// Counts, once for each id, and puts the count under a stamp.
@@ -406,7 +409,7 @@ fn watches_beyond_either_bound_are_polled_and_a_dropped_watch_makes_room() {
         let core = core_with(&cluster, 1, |config| (config.watches_max, config.watch_poll_ms) = (3, 1));
         answer(run(&core, Count { id: 1 }).await);
         let watches: Vec<_> = (0..5).map(|_| tokio::spawn(watch::watch(core.clone(), b"count"))).collect();
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
         // Of those with a permit the cluster refused one, which is polled for and has given its permit back.
         assert_eq!((cluster.watches(), core.watches.available_permits()), (2, 1));
         assert!(watches.iter().all(|watch| !watch.is_finished()));
@@ -419,6 +422,24 @@ fn watches_beyond_either_bound_are_polled_and_a_dropped_watch_makes_room() {
         assert_eq!((cluster.watches(), core.watches.available_permits()), (1, 2));
         drop(dropped);
         assert_eq!((cluster.watches(), core.watches.available_permits()), (0, 3));
+    });
+}
+
+#[test]
+fn open_names_a_missing_or_empty_cluster_file_and_a_prefix_that_cannot_be() {
+    block_on(async {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (missing, empty) = (directory.path().join("missing"), directory.path().join("empty"));
+        std::fs::write(&empty, "").expect("a file");
+        for path in [&missing, &empty, &directory.path().to_path_buf()] {
+            let refused = FdbEngine::open(FdbConfig::new(path)).await.expect_err("no cluster file");
+            assert!(matches!(&refused, FdbOpenError::ClusterFile { path: named, .. } if named == path));
+            assert!(refused.to_string().contains(&*path.to_string_lossy()), "{refused}");
+        }
+        for prefix in [vec![0xff, 0x02], vec![b'p'; 65]] {
+            let refused = FdbEngine::open(FdbConfig { prefix, ..FdbConfig::new(&missing) }).await;
+            assert!(matches!(refused, Err(FdbOpenError::Prefix)), "{refused:?}");
+        }
     });
 }
 
@@ -523,6 +544,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
         batch.finish(committed);
         let bytes = cluster.transaction_bytes();
         assert!((200_000..900_000).contains(&bytes), "{bytes}");
+        eprintln!("BYTES {bytes} {}", 1);
     });
 }
 

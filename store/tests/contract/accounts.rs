@@ -1,0 +1,94 @@
+//! Users, handles and devices.
+
+use rookery_protocol::Stamp;
+use rookery_store::keys::device::DEVICES_MAX;
+use rookery_store::ops::{
+    AddDevice, AddDeviceError, AddUser, AddUserError, RemoveUser, RevokeDevice, SendOutcome,
+};
+use rookery_store::queries;
+
+use crate::engines::UnderTest;
+use crate::people::{ack, acked, add, add_device, add_user, handle, inbox, message, send, submit, user};
+
+pub(crate) async fn a_handle_belongs_to_one_user_and_adding_again_changes_nothing(mut test: UnderTest) {
+    let store = test.store().await;
+    let add = |number, name: &str| AddUser { user: user(number), handle: handle(name), time_ms: number };
+    store.submit(&0, add(1, "anna")).await.expect("it commits").answer.expect("it is new");
+    store.submit(&0, add(1, "anna")).await.expect("it commits").answer.expect("it is the same");
+    let taken = store.submit(&0, add(2, "anna")).await.expect("it commits").answer;
+    assert!(matches!(taken, Err(AddUserError::HandleTaken(owner)) if owner == user(1)), "{taken:?}");
+    let taken = store.submit(&0, add(1, "bert")).await.expect("it commits").answer;
+    assert!(matches!(taken, Err(AddUserError::UserTaken)), "{taken:?}");
+
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let found = queries::user_by_handle(&*snapshot, &handle("anna")).await.expect("the store can be read");
+    assert_eq!(found, Some(user(1)));
+    let users = queries::users(&*snapshot, None, 10).await.expect("the store can be read");
+    assert_eq!(users.iter().map(|(user, _)| *user).collect::<Vec<_>>(), [user(1)]);
+}
+
+pub(crate) async fn a_removed_user_leaves_no_handle_device_cursor_or_event(mut test: UnderTest) {
+    let store = test.store().await;
+    let (gone, left) = (add(&store, 1).await, add(&store, 2).await);
+    send(&store, left, gone.user, 1).await;
+    send(&store, left, gone.user, 2).await;
+    let first = inbox(&store, gone.user).await[0].0;
+    acked(&store, ack(gone, first, &[])).await;
+
+    let remove = RemoveUser { user: gone.user };
+    assert!(store.submit(&0, remove.clone()).await.expect("it commits").answer.expect("it can be read"));
+    assert!(!store.submit(&0, remove).await.expect("it commits").answer.expect("it can be read"));
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    assert_eq!(queries::user(&*snapshot, gone.user).await.expect("read"), None);
+    assert_eq!(queries::user_by_handle(&*snapshot, &handle("user1")).await.expect("read"), None);
+    assert_eq!(queries::devices(&*snapshot, gone.user).await.expect("read"), []);
+    assert_eq!(queries::cursor(&*snapshot, gone.user, gone.device).await.expect("read"), Stamp::ZERO);
+    assert_eq!(inbox(&store, gone.user).await, []);
+    assert_eq!(inbox(&store, left.user).await.len(), 2, "the other side keeps its events");
+    assert!(matches!(submit(&store, message(left, gone.user, 3)).await, SendOutcome::NoSuchUser));
+}
+
+pub(crate) async fn a_device_is_found_by_its_name_and_numbers_are_not_used_again(mut test: UnderTest) {
+    let store = test.store().await;
+    let user = add_user(&store, 1).await;
+    let phone = add_device(&store, user, "phone").await;
+    let laptop = add_device(&store, user, "laptop").await;
+    assert_eq!(add_device(&store, user, "phone").await, phone);
+    assert_eq!((phone.device.get(), laptop.device.get()), (1, 2));
+    let unknown = AddDevice { user: crate::people::user(9), name: "phone".into(), time_ms: 1 };
+    let answer = store.submit(&0, unknown).await.expect("it commits").answer;
+    assert!(matches!(answer, Err(AddDeviceError::NoSuchUser)), "{answer:?}");
+}
+
+pub(crate) async fn a_user_has_at_most_so_many_devices(mut test: UnderTest) {
+    let store = test.store().await;
+    let user = add_user(&store, 1).await;
+    let adding = (0..DEVICES_MAX + 3).map(|number| {
+        let op = AddDevice { user, name: format!("device {number}"), time_ms: 1 };
+        let store = store.clone();
+        tokio::spawn(async move { store.submit(&user, op).await.expect("it commits").answer })
+    });
+    let mut refused = 0;
+    for added in adding.collect::<Vec<_>>() {
+        match added.await.expect("nothing panics") {
+            Ok(_) => {}
+            Err(AddDeviceError::TooMany) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(refused, 3);
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    assert_eq!(queries::devices(&*snapshot, user).await.expect("read").len(), DEVICES_MAX);
+}
+
+pub(crate) async fn revoking_a_generation_twice_revokes_it_once(mut test: UnderTest) {
+    let store = test.store().await;
+    let at = add(&store, 1).await;
+    let revoke = RevokeDevice { user: at.user, device: at.device, generation: at.generation };
+    for _ in 0..2 {
+        assert!(store.submit(&0, revoke.clone()).await.expect("it commits").answer.expect("it can be read"));
+    }
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let device = queries::device(&*snapshot, at.user, at.device).await.expect("read").expect("it is there");
+    assert_eq!(device.generation, at.generation + 1);
+}

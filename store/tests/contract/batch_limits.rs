@@ -1,0 +1,63 @@
+//! What one transaction may hold.
+
+use rookery_store::engine::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+use rookery_store::{StoreConfig, StoreError};
+
+use crate::engines::UnderTest;
+use crate::one_batch::OneBatch;
+use crate::probe::{get, increment, key, number, probe, put};
+
+pub(crate) async fn an_operation_over_a_limit_is_answered_alone_while_others_commit(mut test: UnderTest) {
+    let batch = OneBatch::gather(&mut test).await;
+    let before = batch.submit(put("before", "1"));
+    let long_key = batch.submit(probe(&[], |_, writes| writes.put(vec![0xf0; KEY_BYTES_MAX + 1], "")));
+    let between = batch.submit(put("between", "2"));
+    let long_value = batch.submit(probe(&[], |_, writes| writes.put(key("v"), vec![0; VALUE_BYTES_MAX + 1])));
+    let within = batch.submit(probe(&[], |_, writes| writes.put(key("w"), vec![0; VALUE_BYTES_MAX])));
+    let after = batch.submit(put("after", "3"));
+    batch.commit();
+    for fine in [before, between, within, after] {
+        fine.await.expect("told").expect("it commits");
+    }
+    for refused in [long_key, long_value] {
+        let outcome = refused.await.expect("told");
+        assert!(matches!(outcome, Err(StoreError::TooLarge(_))), "{outcome:?}");
+    }
+    assert_eq!(get(&batch.store, "between").await.as_deref(), Some(&b"2"[..]));
+    assert_eq!(get(&batch.store, "v").await, None);
+    assert_eq!(get(&batch.store, "w").await.map(|value| value.len()), Some(VALUE_BYTES_MAX));
+}
+
+pub(crate) async fn operations_beyond_one_batch_commit_in_several(mut test: UnderTest) {
+    let limits = test.engine().await.limits();
+    let batch = OneBatch::gather(&mut test).await;
+    let many = limits.batch_ops_max + 10;
+    let small: Vec<_> = (0..many).map(|_| batch.submit(increment("small"))).collect();
+    let large: Vec<_> = (0..4)
+        .map(|_| {
+            let mut op = increment("large");
+            op.bytes_hint = limits.batch_bytes_max / 2 + 1;
+            batch.submit(op)
+        })
+        .collect();
+    batch.commit();
+    let mut commits = Vec::new();
+    for outcome in small.into_iter().chain(large) {
+        commits.push(outcome.await.expect("told").expect("it commits").answer);
+    }
+    let expected: Vec<u64> = (0..many as u64).chain(0..4).collect();
+    assert_eq!(commits, expected);
+    assert_eq!(number(get(&batch.store, "large").await.as_deref()), 4);
+}
+
+pub(crate) async fn a_full_queue_refuses_at_once(mut test: UnderTest) {
+    let batch = OneBatch::gather_with(&mut test, StoreConfig { lane_queue_ops_max: 2 }).await;
+    let waiting = [batch.submit(increment("n")), batch.submit(increment("n"))];
+    assert!(matches!(batch.try_submit(increment("n")), Err(StoreError::Busy)));
+    batch.commit();
+    for outcome in waiting {
+        outcome.await.expect("told").expect("it commits");
+    }
+    batch.try_submit(increment("n")).expect("there is room again").await.expect("told").expect("it commits");
+    assert_eq!(number(get(&batch.store, "n").await.as_deref()), 3);
+}

@@ -1,0 +1,136 @@
+//! What every engine promises, and what the operations do on each of them: one suite, run against all.
+//!
+//! A test is a function of an [`engines::UnderTest`], an empty store of its own. FoundationDB needs a cluster, named by
+//! `ROOKERY_FDB_CLUSTER_FILE`; without one its suite says that it was skipped.
+
+mod engines;
+mod faulty;
+mod lmdb;
+mod one_batch;
+mod people;
+mod probe;
+
+/// Declares the suite's modules, and runs every test in them against every engine.
+macro_rules! contract {
+    ($($module:ident { $($test:ident)* })*) => {
+        $(mod $module;)*
+
+        mod on_memory {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::engines::within_deadline(crate::$module::$test(crate::engines::memory())).await;
+                })*
+            })*
+        }
+
+        mod on_lmdb {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::engines::within_deadline(crate::$module::$test(crate::engines::lmdb())).await;
+                })*
+            })*
+        }
+
+        /// In one test, because the client library starts once in a process, and has to be stopped.
+        #[test]
+        fn foundationdb_keeps_the_contract() {
+            let tests: Vec<(&str, engines::Contract)> = vec![$($((
+                concat!(stringify!($module), "::", stringify!($test)),
+                |under_test| Box::pin($module::$test(under_test)),
+            )),*),*];
+            engines::run_on_foundationdb(tests);
+        }
+    };
+}
+
+contract! {
+    accounts {
+        a_handle_belongs_to_one_user_and_adding_again_changes_nothing
+        a_removed_user_leaves_no_handle_device_cursor_or_event
+        a_device_is_found_by_its_name_and_numbers_are_not_used_again
+        a_user_has_at_most_so_many_devices
+        revoking_a_generation_twice_revokes_it_once
+    }
+    acks {
+        a_cursor_never_goes_back
+        only_what_every_device_has_is_trimmed
+        an_acknowledgement_moves_the_mark_and_tells_the_sender_once
+        a_removed_device_acknowledges_nothing
+    }
+    atomicity {
+        a_snapshot_sees_all_of_an_operation_or_nothing
+        operations_of_one_batch_commit_with_one_stamp
+    }
+    batch_limits {
+        an_operation_over_a_limit_is_answered_alone_while_others_commit
+        operations_beyond_one_batch_commit_in_several
+        a_full_queue_refuses_at_once
+    }
+    contention {
+        increments_from_two_stores_are_all_counted
+        a_value_written_between_is_what_the_operation_sees
+    }
+    direct_messages {
+        seqs_are_dense_under_concurrent_senders
+        a_message_sent_again_answers_the_first_seq
+        a_chain_is_refused_where_a_link_is_missing
+        a_message_to_nobody_is_refused
+        a_revoked_device_sends_nothing
+        both_inboxes_point_at_the_message
+        notes_to_oneself_arrive_once
+    }
+    idempotency {
+        a_message_sent_again_after_an_unknown_outcome_is_there_once
+        an_acknowledgement_again_after_an_unknown_outcome_tells_once
+        nothing_is_answered_before_its_commit
+    }
+    order {
+        stamps_grow_with_commit_order_under_concurrent_writers
+        stamps_of_two_stores_on_the_same_data_never_fall_behind
+        operations_of_one_key_commit_in_the_order_of_submission
+    }
+    overlay {
+        an_operation_sees_what_those_before_it_in_the_batch_wrote
+        a_range_sees_puts_deletes_and_cleared_ranges_of_its_batch
+        a_limited_range_has_no_gap_where_its_batch_deleted
+        a_cleared_range_takes_stamped_keys_of_its_batch_along
+        an_empty_or_reversed_range_is_empty_and_clears_nothing
+    }
+    panics {
+        a_panicking_operation_hurts_no_other
+        a_panic_while_declaring_reads_hurts_no_other
+        a_panicking_callback_hurts_no_other
+    }
+    ranges {
+        a_range_is_in_order_both_ways_and_limited
+        a_range_begins_at_its_first_key_and_ends_before_its_last
+        keys_fetched_together_keep_their_order
+    }
+    reading {
+        a_read_mark_is_clamped_to_the_head_and_both_sides_are_told
+        marks_never_go_back
+    }
+    reopening {
+        what_was_committed_is_there_after_reopening
+        stamps_go_on_after_reopening
+        a_closed_store_ends_what_it_took_and_takes_no_more
+    }
+    retention {
+        old_messages_go_with_their_ids_and_events_and_fresh_ones_stay
+        steps_are_bounded_and_reach_the_end
+        a_removed_users_inbox_is_found
+        receipts_go_with_the_messages_they_are_about
+    }
+    snapshots {
+        a_snapshot_stays_as_it_was
+        a_snapshot_shows_every_commit_whose_outcome_was_told
+    }
+    watches {
+        a_watch_wakes_when_its_key_changes
+        a_change_before_the_first_poll_is_not_missed
+        a_watch_sleeps_while_other_keys_change
+        a_cleared_range_wakes_too
+    }
+}

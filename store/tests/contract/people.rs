@@ -1,0 +1,98 @@
+//! Users with devices, and what they do.
+
+use rookery_protocol::{Body, ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
+use rookery_store::keys::inbox::InboxEntry;
+use rookery_store::ops::{AckEvents, Acked, AddDevice, AddUser, DeviceAdded, SendDirect, SendOutcome};
+use rookery_store::{Store, queries};
+
+/// A user's device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    pub(crate) user: UserId,
+    pub(crate) device: DeviceId,
+    pub(crate) generation: u32,
+}
+
+pub(crate) fn user(number: u64) -> UserId {
+    UserId::new(number).expect("tests use small numbers")
+}
+
+pub(crate) fn handle(text: &str) -> Handle {
+    text.parse().expect("tests use fine handles")
+}
+
+pub(crate) fn id(number: u128) -> MessageId {
+    MessageId::from_bytes(number.to_be_bytes())
+}
+
+/// Makes a user `user<number>`.
+pub(crate) async fn add_user(store: &Store, number: u64) -> UserId {
+    let op = AddUser { user: user(number), handle: handle(&format!("user{number}")), time_ms: 1 };
+    store.submit(&number, op).await.expect("it commits").answer.expect("it is new");
+    user(number)
+}
+
+pub(crate) async fn add_device(store: &Store, user: UserId, name: &str) -> At {
+    let op = AddDevice { user, name: name.into(), time_ms: 1 };
+    let added = store.submit(&user, op).await.expect("it commits").answer;
+    let DeviceAdded { device, generation } = added.expect("there is room");
+    At { user, device, generation }
+}
+
+/// Makes a user with one device.
+pub(crate) async fn add(store: &Store, number: u64) -> At {
+    let user = add_user(store, number).await;
+    add_device(store, user, "first").await
+}
+
+/// A message from a device to a user, whose time is its id's number in milliseconds.
+pub(crate) fn message(from: At, to: UserId, number: u128) -> SendDirect {
+    SendDirect {
+        conversation: ConversationId::direct(from.user, to),
+        sender: from.user,
+        device: from.device,
+        generation: from.generation,
+        id: id(number),
+        after: None,
+        time_ms: number as u64,
+        body: Body::new(format!("message {number}").into_bytes()),
+    }
+}
+
+pub(crate) async fn submit(store: &Store, message: SendDirect) -> SendOutcome {
+    let conversation = message.conversation;
+    store.submit(&conversation, message).await.expect("it commits").answer
+}
+
+/// Sends a message that is accepted.
+pub(crate) async fn send(store: &Store, from: At, to: UserId, number: u128) -> Seq {
+    match submit(store, message(from, to, number)).await {
+        SendOutcome::Accepted { seq, .. } => seq,
+        other => panic!("message {number} was not accepted: {other:?}"),
+    }
+}
+
+pub(crate) async fn inbox(store: &Store, user: UserId) -> Vec<(Stamp, InboxEntry)> {
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    queries::inbox_after(&*snapshot, user, Stamp::ZERO, 100_000).await.expect("the store can be read")
+}
+
+/// How many of an inbox's events are messages, and how many receipts.
+pub(crate) async fn counts(store: &Store, user: UserId) -> (usize, usize) {
+    let inbox = inbox(store, user).await;
+    let messages = inbox.iter().filter(|(_, entry)| matches!(entry, InboxEntry::Message(_))).count();
+    (messages, inbox.len() - messages)
+}
+
+pub(crate) fn ack(at: At, stamp: Stamp, delivered: &[(ConversationId, Seq)]) -> AckEvents {
+    AckEvents { user: at.user, device: at.device, stamp, delivered: delivered.to_vec(), trim: true }
+}
+
+/// Acknowledges, and answers whom that has told.
+pub(crate) async fn acked(store: &Store, op: AckEvents) -> Vec<UserId> {
+    let user = op.user;
+    match store.submit(&user, op).await.expect("it commits").answer {
+        Acked::Done { told } => told,
+        other => panic!("not acknowledged: {other:?}"),
+    }
+}

@@ -1,0 +1,128 @@
+//! Forgetting what is too old. A message's time is its number.
+
+use rookery_protocol::{ConversationId, Seq};
+use rookery_store::ops::{MarkRead, SendOutcome};
+use rookery_store::queries::{self, StepLimits};
+use rookery_store::{KeyRange, Store, keys};
+
+use crate::engines::UnderTest;
+use crate::people::{add, counts, inbox, message, send, submit, user};
+
+/// Crawls the whole store once, and answers how many steps that took over conversations and over inboxes.
+async fn crawl(store: &Store, before_ms: u64, limits: StepLimits) -> (usize, usize) {
+    let (mut steps, mut from) = ((0, 0), None);
+    loop {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        let step = queries::expired_messages(&*snapshot, from, before_ms, limits).await.expect("read");
+        drop(snapshot);
+        steps.0 += 1;
+        assert!(step.trims.iter().map(|trim| trim.sent.len()).sum::<usize>() <= limits.entries_max);
+        for trim in step.trims {
+            store.submit(&trim.conversation.clone(), trim).await.expect("it commits");
+        }
+        from = step.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    let mut from = None;
+    loop {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        let step = queries::expired_events(&*snapshot, from, before_ms, limits).await.expect("read");
+        drop(snapshot);
+        steps.1 += 1;
+        for trim in step.trims {
+            store.submit(&trim.user.clone(), trim).await.expect("it commits");
+        }
+        from = step.next;
+        if from.is_none() {
+            return steps;
+        }
+    }
+}
+
+const WIDE: StepLimits = StepLimits { places_max: 100, entries_max: 1_000 };
+
+pub(crate) async fn old_messages_go_with_their_ids_and_events_and_fresh_ones_stay(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    for number in 1..=10 {
+        send(&store, anna, bert.user, number).await;
+    }
+    crawl(&store, 1, WIDE).await;
+    assert_eq!(inbox(&store, bert.user).await.len(), 10, "nothing is that old");
+
+    crawl(&store, 7, WIDE).await;
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let seqs = (1..=10).map(|seq| (conversation, Seq::new(seq)));
+    let left = queries::messages(&*snapshot, seqs).await.expect("read");
+    assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [[false; 6].as_slice(), &[true; 4]].concat());
+    let whole = (Seq::new(1), Seq::new(10));
+    assert_eq!(queries::log(&*snapshot, conversation, whole, 100).await.expect("read").len(), 4);
+    assert_eq!(queries::head(&*snapshot, conversation).await.expect("read"), Seq::new(10));
+    assert_eq!(counts(&store, anna.user).await, (4, 0));
+    assert_eq!(counts(&store, bert.user).await, (4, 0));
+
+    assert!(matches!(submit(&store, message(anna, bert.user, 7)).await, SendOutcome::Duplicate(_)));
+    assert_eq!(send(&store, anna, bert.user, 6).await, Seq::new(11), "its id is forgotten, its seq is not given again");
+    crawl(&store, u64::MAX, WIDE).await;
+    assert_eq!(inbox(&store, bert.user).await, []);
+    let everything = KeyRange::prefix(&keys::conversation::prefix(conversation), 100);
+    let left = crate::probe::range(&store, &everything).await;
+    assert_eq!(left.len(), 1, "the head stays: {left:?}");
+    assert_eq!(send(&store, bert, anna.user, 1).await, Seq::new(12));
+}
+
+pub(crate) async fn steps_are_bounded_and_reach_the_end(mut test: UnderTest) {
+    let store = test.store().await;
+    let mut people = Vec::new();
+    for number in 1..=6 {
+        people.push(add(&store, number).await);
+    }
+    for number in 0..30_u128 {
+        let (from, to) = (people[number as usize % 6], people[(number as usize + 1) % 6]);
+        send(&store, from, to.user, number + 1).await;
+    }
+    let one_place = StepLimits { places_max: 1, entries_max: 1_000 };
+    assert_eq!(crawl(&store, 0, one_place).await, (6, 6), "a step for each conversation and each inbox");
+    let (messages, events) = crawl(&store, 100, StepLimits { places_max: 100, entries_max: 4 }).await;
+    assert!(messages >= 30 / 4 && events >= 60 / 4, "{messages} steps, {events} steps");
+    for at in people {
+        assert_eq!(inbox(&store, at.user).await, []);
+    }
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let step = queries::expired_messages(&*snapshot, None, u64::MAX, WIDE).await.expect("read");
+    assert_eq!((step.trims, step.next), (vec![], None));
+}
+
+pub(crate) async fn a_removed_users_inbox_is_found(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
+    send(&store, anna, bert.user, 1).await;
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    store.submit(&0, rookery_store::ops::RemoveUser { user: anna.user }).await.expect("it commits").answer.expect("read");
+    // A receipt that was on its way arrives in an inbox nobody has.
+    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(1) };
+    store.submit(&0, read).await.expect("it commits");
+    assert_eq!(inbox(&store, user(1)).await.len(), 1);
+    crawl(&store, 0, WIDE).await;
+    assert_eq!(inbox(&store, user(1)).await, []);
+    assert_eq!(inbox(&store, bert.user).await.len(), 2);
+}
+
+pub(crate) async fn receipts_go_with_the_messages_they_are_about(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    for number in [1, 2] {
+        send(&store, anna, bert.user, number).await;
+        let read = MarkRead { conversation, user: bert.user, seq: Seq::new(number as u64) };
+        store.submit(&0, read).await.expect("it commits");
+    }
+    assert_eq!(counts(&store, anna.user).await, (2, 2));
+    crawl(&store, 2, WIDE).await;
+    assert_eq!(counts(&store, anna.user).await, (1, 1));
+    crawl(&store, 3, WIDE).await;
+    assert_eq!(counts(&store, anna.user).await, (0, 0));
+}
