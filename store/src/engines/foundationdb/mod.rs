@@ -62,9 +62,10 @@ use crate::stamp::CommitStamp;
 /// one node do not conflict with each other. Eight keep a cluster of a few machines busy.
 ///
 /// **Batches.** 200 KB by the operations' own hints. With the conflict ranges of what is read and written, every key
-/// twice, and FoundationDB's own bytes, a transaction has up to four times as much, which is below the 1 MB it is
-/// limited to, and small enough to be sent, checked and logged in the time of a few small ones. 512 operations, because
-/// a batch that conflicts is applied again as a whole.
+/// twice, and FoundationDB's own bytes, a transaction has up to four times as much (with a prefix of 16 bytes at most),
+/// which is below the 1 MB it is limited to, and small enough to be sent, checked and logged in the time of a few small
+/// ones. What is over the limit all the same is committed in halves. 512 operations, because a batch that conflicts is
+/// applied again as a whole.
 pub struct FdbEngine {
     core: Arc<Core<Client>>,
     lanes: usize,

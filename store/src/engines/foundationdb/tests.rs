@@ -544,7 +544,6 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
         batch.finish(committed);
         let bytes = cluster.transaction_bytes();
         assert!((200_000..900_000).contains(&bytes), "{bytes}");
-        eprintln!("BYTES {bytes} {}", 1);
     });
 }
 
