@@ -204,7 +204,7 @@ impl Counters {
         Ok(Self {
             confirmed: run.confirmed.load(Ordering::Relaxed) as f64,
             commits: node.metric("rookery_store_commit_seconds_count").await?,
-            ops: node.metric("rookery_store_batch_operations_sum").await?,
+            ops: node.metric("rookery_store_commit_operations_sum").await?,
             node_cpu: process::cpu(node.pid())?.as_secs_f64(),
             own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
         })
@@ -274,18 +274,17 @@ impl Writing {
         Ok(())
     }
 
-    /// When the next message is to be sent.
+    /// When the next message is to be sent: as paced, or as soon as there is room.
     fn due(&self) -> Instant {
-        match &self.pace {
-            Some(pace) => self.run.origin + pace.first + pace.every.mul_f64(self.pushed as f64),
-            None => Instant::now(),
-        }
+        self.pace.as_ref().map_or_else(Instant::now, |pace| {
+            self.run.origin + pace.first + pace.every.mul_f64(self.pushed as f64)
+        })
     }
 
     fn is_due(&self) -> bool {
-        let now = Instant::now();
-        let in_time = self.due() <= now && self.due() < self.run.send_until;
-        in_time && (self.pace.is_some() || self.pushed - self.confirmed < u64::from(self.window))
+        let due = self.due();
+        let has_room = self.pace.is_some() || self.pushed - self.confirmed < u64::from(self.window);
+        has_room && due < self.run.send_until && due <= Instant::now()
     }
 
     fn message(&mut self) -> Send {
