@@ -18,8 +18,9 @@ pub const BUCKETS: [(&str, &[f64]); 2] = [
     ("_operations", &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0]),
 ];
 
-/// Tells the recorder what each means.
+/// Tells the recorder what each means, the actors' included.
 pub fn describe() {
+    rookery_actors::describe_metrics();
     describe_counter!(ACCEPTED, "TCP connections accepted, by listener");
     describe_counter!(REFUSED, "connections refused by a limit, by reason");
     describe_counter!(

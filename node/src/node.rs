@@ -23,6 +23,7 @@ use crate::listen::{
 };
 use crate::metrics;
 use crate::open_files::{self, Room};
+use crate::retention::Retention;
 use crate::store::{self, ObservedEngine, StoreHealth};
 use crate::tls::{Certificate, CertificateError, CertificateFiles, self_signed_files};
 use crate::token::TokenVerifier;
@@ -156,7 +157,7 @@ impl Node {
         let authenticator = Arc::new(TokenVerifier::new(&data.marker().cluster, keys.public()));
         let actors = Actors::start(
             actors_config(&config),
-            Parts { store: store.clone(), authenticator, clock, placement: Arc::new(OneNode) },
+            Parts { store: store.clone(), authenticator, clock: clock.clone(), placement: Arc::new(OneNode) },
         )
         .await?;
 
@@ -179,8 +180,11 @@ impl Node {
             };
             tasks.spawn(Listener::new(socket, listener, serve.clone()).run(accepting.clone()));
         }
+        if let Some(age_max) = config.retention.age_max() {
+            tasks.spawn(Retention { store: store.clone(), clock, age_max }.run(accepting.clone()));
+        }
         if let Some(handle) = &metrics {
-            tasks.spawn(keep_up(handle.clone(), accepting.clone()));
+            tasks.spawn(keep_up(handle.clone(), accepting));
         }
         if let Some(socket) = sockets.http {
             let render = metrics.map(|handle| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use rookery_client::NodeAddress;
 use rookery_protocol::Handle;
 
 /// A chat node: messages are durable before they are acknowledged, and come to every device once and in order.
@@ -32,6 +33,7 @@ pub(super) enum Command {
     #[command(subcommand)]
     User(User),
     Token(Token),
+    Chat(Chat),
 }
 
 /// Where a node's things are.
@@ -142,6 +144,47 @@ pub(super) struct Token {
     /// Instead of making a token, revoke all the device has been given
     #[arg(long, conflicts_with = "expires")]
     pub(super) revoke: bool,
+
+    #[command(flatten)]
+    pub(super) place: Place,
+}
+
+/// Chat in the terminal.
+///
+/// Talks to the node on this machine, with a token of its own making, unless told otherwise. What it has sent and
+/// received is kept in the data directory under clients/, so that it goes on where it was.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    rookery chat alice\n  \
+    rookery chat alice --json             # one JSON command a line in, one JSON event a line out\n  \
+    rookery chat alice --server wss://chat.example.org/v1 --token-file alice.token")]
+pub(super) struct Chat {
+    /// Who you are
+    pub(super) name: Handle,
+
+    /// Speak JSON lines on standard input and output, for programs
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// A node to connect to: ws://, wss://, tcp:// or tls://. May be given several times [default: this machine's]
+    #[arg(long = "server", value_name = "URL")]
+    pub(super) servers: Vec<NodeAddress>,
+
+    /// The token to show [default: one made from the data directory]
+    #[arg(long, value_name = "TOKEN", env = "ROOKERY_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+
+    /// A file with the token, read again at each connection; goes before --token
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+
+    /// What this device is called
+    #[arg(long, value_name = "NAME", default_value = "terminal", value_parser = device_name)]
+    pub(super) device: String,
+
+    /// The certificates to trust, PEM [default: the system's, or this machine's node's own]
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
 
     #[command(flatten)]
     pub(super) place: Place,

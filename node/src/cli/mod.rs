@@ -1,6 +1,7 @@
 //! The `rookery` program's commands.
 
 mod arguments;
+mod chat;
 mod confirm;
 mod failure;
 mod local;
@@ -35,6 +36,7 @@ pub async fn run(arguments: impl Iterator<Item = OsString>, recorder: InstallRec
         Command::Node(arguments) => Box::pin(serve::run_service(arguments, recorder)).await,
         Command::User(command) => Box::pin(user::run(command)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments)).await,
+        Command::Chat(arguments) => Box::pin(chat::run(arguments)).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

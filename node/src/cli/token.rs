@@ -30,13 +30,17 @@ pub(super) async fn run(arguments: Token) -> Result<()> {
 
 impl Local {
     /// A token for the user's device of that name, which is added if there is none.
-    pub(super) async fn token(&self, user: UserId, device: &str, lifetime: Duration) -> Result<String> {
-        let now_ms = SystemClock.now_ms();
-        let op = AddDevice { user, name: device.to_owned(), time_ms: now_ms };
+    async fn token(&self, user: UserId, device: &str, lifetime: Duration) -> Result<String> {
+        let (issuer, bearer) = self.issuer(user, device).await?;
+        Ok(issuer.issue(bearer, SystemClock.now_ms(), lifetime)?)
+    }
+
+    /// What makes tokens for the user's device of that name, which is added if there is none.
+    pub(super) async fn issuer(&self, user: UserId, device: &str) -> Result<(TokenIssuer, DeviceToken)> {
+        let op = AddDevice { user, name: device.to_owned(), time_ms: SystemClock.now_ms() };
         let added = self.store.submit(&user, op).await?.answer?;
         let issuer = TokenIssuer::new(&self.data.marker().cluster, &self.data.token_keys()?);
-        let bearer = DeviceToken { user, device: added.device, generation: added.generation };
-        Ok(issuer.issue(bearer, now_ms, lifetime)?)
+        Ok((issuer, DeviceToken { user, device: added.device, generation: added.generation }))
     }
 
     async fn revoke(&self, user: UserId, name: &str) -> Result<String> {

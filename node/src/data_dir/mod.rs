@@ -20,11 +20,16 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rookery_protocol::Handle;
+
 use crate::config::EngineKind;
 use crate::token::TokenKeys;
 pub use lock::{Listening, NodeLock};
 pub use marker::Marker;
 pub(crate) use secret_file::{Visibility, write_new};
+
+/// The directory of clients' state.
+const CLIENTS: &str = "clients";
 
 /// A directory that a Rookery node has made its own.
 #[derive(Debug, Clone)]
@@ -172,14 +177,6 @@ impl DataDir {
         self.path.join("lmdb")
     }
 
-    /// Where a client of this machine keeps its state.
-    pub fn client_state(&self, name: &str, device: &str) -> PathBuf {
-        // A device's name is free text: what is no plain character must not become a path.
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
-        let device: String = device.chars().map(plain).collect();
-        self.path.join("clients").join(format!("{name}-{device}"))
-    }
-
     /// Takes the directory for one node, until the lock is dropped or the process ends.
     ///
     /// # Errors
@@ -212,14 +209,22 @@ impl DataDir {
     }
 }
 
+/// Where a client keeps its state under `data`, which need not be a node's.
+pub fn client_state(data: &Path, handle: &Handle, device: &str) -> PathBuf {
+    // A device's name is free text: what is no plain character must not become a path.
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    let device: String = device.chars().map(plain).collect();
+    data.join(CLIENTS).join(format!("{handle}-{device}"))
+}
+
 /// Fails when the directory holds anything that is not Rookery's.
 fn refuse_foreign(path: &Path) -> Result<(), DataDirError> {
     let entries = std::fs::read_dir(path).map_err(DataDirError::refused("read the data directory", path))?;
     for entry in entries {
         let entry = entry.map_err(DataDirError::refused("read the data directory", path))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // A fresh file system has the first; the second is a start that was cut off.
-        if name != "lost+found" && !name.starts_with(secret_file::UNFINISHED) {
+        // What a fresh file system has, what a chat with a node elsewhere keeps here, and a start that was cut off.
+        if !["lost+found", CLIENTS].contains(&&*name) && !name.starts_with(secret_file::UNFINISHED) {
             return Err(DataDirError::Foreign { path: path.to_path_buf(), found: name });
         }
     }
@@ -266,6 +271,7 @@ mod tests {
     fn a_first_start_that_was_cut_off_is_taken_up_again() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(".rookery-new-x"), "half").unwrap();
+        std::fs::create_dir(directory.path().join("clients")).unwrap();
         let (_, made) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
         assert!(made);
     }
@@ -303,9 +309,7 @@ mod tests {
 
     #[test]
     fn a_devices_name_never_leaves_the_clients_directory() {
-        let directory = tempfile::tempdir().unwrap();
-        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
-        let path = data.client_state("alice", "../../etc");
-        assert_eq!(path, data.path().join("clients/alice-______etc"));
+        let path = client_state(Path::new("d"), &"alice".parse().unwrap(), "../../etc");
+        assert_eq!(path, Path::new("d/clients/alice-______etc"));
     }
 }

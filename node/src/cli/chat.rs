@@ -1,0 +1,88 @@
+//! `rookery chat`: the client's chat, given this machine's node and a token unless told otherwise.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rookery_actors::{Clock, SystemClock};
+use rookery_client::chat::{self, ChatOptions};
+use rookery_client::{NodeAddress, TlsOptions, TokenError, TokenProvider};
+
+use super::arguments::{Chat, Place};
+use super::local::Local;
+use crate::config::Config;
+use crate::data_dir::{DataDir, Listening, client_state};
+
+/// How long a token of our own making is good for: one connection's handshake, by any clock.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+pub(super) async fn run(arguments: Chat) -> Result<()> {
+    let Chat { name, json, servers, token, token_file, device, ca, place } = arguments;
+    let config = place.load()?;
+    let token = match (token_file, token) {
+        (Some(file), _) => from_file(file),
+        (None, Some(token)) => TokenProvider::fixed(token.trim()),
+        (None, None) => {
+            let local = Local::open(&place).await?;
+            let user = local.user(&place, &name).await?;
+            let tokens = local.issuer(user, &device).await;
+            local.store.close().await;
+            let (issuer, bearer) = tokens?;
+            TokenProvider::from_fn(move || {
+                let token = issuer.issue(bearer, SystemClock.now_ms(), LIFETIME).map_err(TokenError::new);
+                std::future::ready(token)
+            })
+        }
+    };
+    let running =
+        DataDir::open(&config.node.data, config.store.engine).ok().and_then(|data| data.listening());
+    let trusted =
+        ca.or_else(|| running.as_ref().filter(|_| servers.is_empty()).and_then(|node| node.ca.clone()));
+    let options = ChatOptions {
+        nodes: if servers.is_empty() { vec![local_node(&config, running, &place)?] } else { servers },
+        token,
+        data_dir: client_state(&config.node.data, &name, &device),
+        tls: trusted.map_or(TlsOptions::System, TlsOptions::Ca),
+        me: Some(name),
+        open: None,
+    };
+    if json {
+        Box::pin(chat::run_json(options, tokio::io::stdin(), tokio::io::stdout())).await?;
+    } else {
+        Box::pin(chat::run_terminal(options)).await?;
+    }
+    Ok(())
+}
+
+/// Where this machine's node is, or will be when it is started.
+fn local_node(config: &Config, running: Option<Listening>, place: &Place) -> Result<NodeAddress> {
+    if let Some(url) = running.and_then(|node| node.clients.into_iter().next()) {
+        return Ok(url.parse()?);
+    }
+    let listen = &config.listen;
+    let configured = [
+        ("ws", listen.websocket),
+        ("wss", *listen.websocket_tls.get_ref()),
+        ("tcp", listen.tcp),
+        ("tls", *listen.tcp_tls.get_ref()),
+    ];
+    for (scheme, address) in configured {
+        if let Some(address) = address.address().filter(|address| address.port() != 0) {
+            return Ok(format!("{scheme}://{address}").parse()?);
+        }
+    }
+    bail!(
+        "no node is running here: start one with `{}`, or name another with --server URL",
+        place.command("up")
+    )
+}
+
+/// The file's token, read again for each connection so that it may be renewed.
+fn from_file(file: PathBuf) -> TokenProvider {
+    TokenProvider::from_fn(move || {
+        let read = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()));
+        std::future::ready(
+            read.map(|token| token.trim().to_owned()).map_err(|error| TokenError::new(format!("{error:#}"))),
+        )
+    })
+}
