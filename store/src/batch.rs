@@ -264,3 +264,175 @@ impl Mutations {
         self.overlay.cleared.is_empty() && self.overlay.puts.is_empty() && self.overlay.stamped.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::op::KeyRange;
+
+    type Map = BTreeMap<Vec<u8>, Bytes>;
+
+    impl Base for Map {
+        fn get(&self, key: &[u8]) -> Option<Cow<'_, [u8]>> {
+            BTreeMap::get(self, key).map(|value| Cow::Borrowed(&value[..]))
+        }
+
+        fn range(&self, range: &KeyRange) -> Vec<(Vec<u8>, Bytes)> {
+            let within = self.iter().filter(|(key, _)| range.begin <= **key && **key < range.end);
+            let owned = |(key, value): (&Vec<u8>, &Bytes)| (key.clone(), value.clone());
+            if range.reverse {
+                within.rev().take(range.limit).map(owned).collect()
+            } else {
+                within.take(range.limit).map(owned).collect()
+            }
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(u8, u8),
+        Delete(u8),
+        Clear(u8, u8),
+        Append(u8),
+        Look(KeyRange),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let range = (0_u8..20, 0_u8..20, 0_usize..6, any::<bool>());
+        prop_oneof![
+            (0_u8..20, any::<u8>()).prop_map(|(key, value)| Step::Put(key, value)),
+            (0_u8..20).prop_map(Step::Delete),
+            (0_u8..20, 0_u8..20).prop_map(|(begin, end)| Step::Clear(begin, end)),
+            (0_u8..20).prop_map(Step::Append),
+            range.prop_map(|(begin, end, limit, reverse)| {
+                Step::Look(KeyRange { begin: vec![begin], end: vec![end], limit, reverse })
+            }),
+        ]
+    }
+
+    struct Stepping(Step);
+
+    impl Op for Stepping {
+        type Answer = Vec<(Vec<u8>, Bytes)>;
+
+        fn reads(&self, _: &mut Reads) {}
+
+        fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
+            match &self.0 {
+                Step::Put(key, value) => writes.put(vec![*key], vec![*value]),
+                Step::Delete(key) => writes.delete(vec![*key]),
+                Step::Clear(begin, end) => writes.clear_range(vec![*begin], vec![*end]),
+                Step::Append(prefix) => {
+                    let slot = writes.new_stamp();
+                    writes.put_stamped(vec![*prefix], slot, "stamped");
+                }
+                Step::Look(range) => {
+                    let entries = view.range(range);
+                    for (key, value) in &entries {
+                        assert_eq!(view.get(key).as_deref(), Some(&value[..]));
+                    }
+                    return entries;
+                }
+            }
+            Vec::new()
+        }
+    }
+
+    /// What a batch's mutations make of a map, in the order an engine carries them out.
+    fn carried_out(mut map: Map, mutations: &Mutations) -> Map {
+        for (begin, end) in mutations.cleared() {
+            map.retain(|key, _| key < begin || key >= end);
+        }
+        for (key, value) in mutations.puts() {
+            match value {
+                Some(value) => drop(map.insert(key.clone(), value.clone())),
+                None => drop(map.remove(key)),
+            }
+        }
+        for put in mutations.stamped() {
+            let stamp = CommitStamp::from_number(1).stamp(put.slot);
+            map.insert([put.prefix, stamp.as_bytes()].concat(), put.value.clone());
+        }
+        map
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_does_what_its_operations_do_one_after_the_other(
+            base in prop::collection::btree_map(0_u8..20, any::<u8>(), 0..20),
+            steps in prop::collection::vec(step(), 1..40),
+        ) {
+            let base: Map = base.into_iter().map(|(key, value)| (vec![key], vec![value].into())).collect();
+            let mut one_by_one = base.clone();
+            let mut slots = 0;
+            let mut batch = Batch::default();
+            let (tell, looked) = std::sync::mpsc::channel();
+            let mut expected = Vec::new();
+            for step in steps {
+                match &step {
+                    Step::Put(key, value) => drop(one_by_one.insert(vec![*key], vec![*value].into())),
+                    Step::Delete(key) => drop(one_by_one.remove(&vec![*key])),
+                    Step::Clear(begin, end) => {
+                        one_by_one.retain(|key, _| *key < vec![*begin] || *key >= vec![*end]);
+                    }
+                    Step::Append(prefix) => {
+                        let stamp = CommitStamp::from_number(1).stamp(StampSlot(slots));
+                        one_by_one.insert([&[*prefix], stamp.as_bytes().as_slice()].concat(), "stamped".into());
+                        slots += 1;
+                    }
+                    Step::Look(range) => {
+                        // Stamped keys of the batch itself are not seen; they have more than one byte.
+                        let plain = |entries: &Map| -> Map {
+                            let one_byte = entries.iter().filter(|(key, _)| key.len() == 1);
+                            one_byte.map(|(key, value)| (key.clone(), value.clone())).collect()
+                        };
+                        expected.push(Base::range(&plain(&one_by_one), range));
+                    }
+                }
+                let looks = matches!(step, Step::Look(_));
+                let tell = tell.clone();
+                batch.push(Box::new(Submitted::new(Stepping(step), move |outcome: Result<Committed<_>, _>| {
+                    if looks {
+                        tell.send(outcome.expect("it committed").answer).expect("it is listened to");
+                    }
+                })));
+            }
+            let mutations = batch.apply(&base).expect("nothing panics");
+            prop_assert_eq!(carried_out(base, &mutations), one_by_one);
+            let gaps = mutations.cleared().iter().zip(mutations.cleared().iter().skip(1));
+            prop_assert!(gaps.into_iter().all(|((_, end), (begin, _))| end < begin));
+
+            batch.finish(Ok(CommitStamp::from_number(1)));
+            drop(tell);
+            for (seen, expected) in looked.iter().zip(expected) {
+                // It may be shorter than its limit, but what it has is right and without a gap.
+                prop_assert!(expected.starts_with(&seen), "{:?} of {:?}", seen, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_out_of_stamps_panics_rather_than_giving_one_twice() {
+        struct Greedy;
+        impl Op for Greedy {
+            type Answer = ();
+            fn reads(&self, _: &mut Reads) {}
+            fn apply(&self, _: &View<'_>, writes: &mut Writes<'_>) {
+                for _ in 0..40_000 {
+                    writes.new_stamp();
+                }
+            }
+        }
+        let mut batch = Batch::default();
+        batch.push(Box::new(Submitted::new(Greedy, |_| ())));
+        assert!(batch.apply(&Map::new()).is_ok());
+        batch.push(Box::new(Submitted::new(Greedy, |_| ())));
+        assert!(matches!(batch.apply(&Map::new()), Err(StoreError::Panicked(_))));
+        let mut second = batch.split_off_half();
+        assert!(batch.apply(&Map::new()).is_ok() && second.apply(&Map::new()).is_ok());
+    }
+}

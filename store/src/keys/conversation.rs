@@ -96,3 +96,76 @@ pub fn decode_head(value: &[u8]) -> Result<Seq, StoreError> {
     let bytes = value.try_into().map_err(|_| StoreError::Corrupt(format!("a head: {value:02x?}")))?;
     Ok(Seq::new(u64::from_be_bytes(bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::arbitrary;
+    use super::*;
+
+    #[test]
+    fn the_layout_is_frozen() {
+        let (anna, bert) = (UserId::new(1).expect("an id"), UserId::new(2).expect("an id"));
+        let conversation = ConversationId::direct(anna, bert);
+        let whole = [[0x20, b'd'].as_slice(), &1_u64.to_be_bytes(), &2_u64.to_be_bytes()].concat();
+        assert_eq!(prefix(conversation), whole);
+        let with = |rest: &[u8]| [whole.as_slice(), rest].concat();
+        assert_eq!(head_key(conversation), with(b"h"));
+        assert_eq!(log_key(conversation, Seq::new(3)), with(b"l\0\0\0\0\0\0\0\x03"));
+        assert_eq!(mark_key(conversation, bert), with(b"m\0\0\0\0\0\0\0\x02"));
+        let sent = sent_key(conversation, anna, DeviceId::new(4), MessageId::from_bytes([9; 16]));
+        assert_eq!(sent, with(&[b"s\0\0\0\0\0\0\0\x01\0\0\0\x04".as_slice(), &[9; 16]].concat()));
+    }
+
+    proptest! {
+        #[test]
+        fn everything_in_a_conversation_lies_under_its_prefix_and_names_it(
+            conversation in arbitrary::conversation(),
+            other in arbitrary::conversation(),
+            (user, device) in (arbitrary::user(), arbitrary::device()),
+            (seq, id) in (arbitrary::seq(), arbitrary::message_id()),
+        ) {
+            for key in [
+                head_key(conversation),
+                log_key(conversation, seq),
+                mark_key(conversation, user),
+                sent_key(conversation, user, device, id),
+            ] {
+                prop_assert!(key.starts_with(&family_prefix()) && key.starts_with(&prefix(conversation)));
+                prop_assert_eq!(conversation_of(&key), Some(conversation));
+                prop_assert!(other == conversation || !key.starts_with(&prefix(other)));
+            }
+        }
+
+        #[test]
+        fn a_log_is_in_the_order_of_its_seqs(
+            conversation in arbitrary::conversation(),
+            (one, other) in (arbitrary::seq(), arbitrary::seq()),
+        ) {
+            let (one_key, other_key) = (log_key(conversation, one), log_key(conversation, other));
+            prop_assert_eq!(one_key.cmp(&other_key), one.cmp(&other));
+            prop_assert!(head_key(conversation) < one_key);
+            prop_assert!(one_key < prefix_end_of_log(conversation));
+        }
+
+        #[test]
+        fn values_read_as_written(seq in arbitrary::seq(), delivered in arbitrary::seq(), time_ms: u64) {
+            prop_assert_eq!(decode_head(&encode_head(seq)).expect("it was just written"), seq);
+            let mark = Mark { delivered, read: seq };
+            prop_assert_eq!(super::super::decode::<Mark>(&super::super::encode(&mark)).expect("as written"), mark);
+            let sent = SentRecord { seq, time_ms };
+            let read = super::super::decode::<SentRecord>(&super::super::encode(&sent));
+            prop_assert_eq!(read.expect("it was just written"), sent);
+        }
+
+        #[test]
+        fn any_bytes_are_a_conversation_or_an_error(bytes: Vec<u8>) {
+            let _ = (conversation_of(&bytes), decode_head(&bytes));
+        }
+    }
+
+    fn prefix_end_of_log(conversation: ConversationId) -> Vec<u8> {
+        part(conversation, b'm', &[])
+    }
+}

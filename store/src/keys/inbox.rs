@@ -104,3 +104,65 @@ impl InboxEntry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::arbitrary;
+    use super::*;
+
+    fn entry() -> impl Strategy<Value = InboxEntry> {
+        let pointer = (arbitrary::conversation(), arbitrary::seq(), arbitrary::user());
+        let receipt = (arbitrary::conversation(), arbitrary::user(), arbitrary::seq(), arbitrary::seq());
+        prop_oneof![
+            pointer.prop_map(|(conversation, seq, sender)| {
+                InboxEntry::Message(MessagePointer { conversation, seq, sender })
+            }),
+            receipt.prop_map(|(conversation, user, delivered, read)| {
+                InboxEntry::Receipt(Receipt { conversation, user, delivered, read })
+            }),
+            (3_u8..).prop_map(InboxEntry::Unknown),
+        ]
+    }
+
+    #[test]
+    fn the_layout_is_frozen() {
+        let user = UserId::new(1).expect("a small number is an id");
+        let key = key(user, Stamp::from_bytes([7; 12]));
+        assert_eq!(key, [[0x15, 0, 0, 0, 0, 0, 0, 0, 1].as_slice(), &[7; 12]].concat());
+        let conversation = ConversationId::direct(user, user);
+        let pointer = MessagePointer { conversation, seq: Seq::new(2), sender: user };
+        let value = InboxEntry::Message(pointer).encode();
+        let mut expected = vec![1, 0x93, 0xc4, 17];
+        expected.extend_from_slice(&conversation.to_bytes());
+        expected.extend_from_slice(&[2, 1]);
+        assert_eq!(value, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn keys_are_in_the_order_of_user_and_stamp(
+            one in (arbitrary::user(), arbitrary::stamp()),
+            other in (arbitrary::user(), arbitrary::stamp()),
+        ) {
+            let (user, stamp) = one;
+            prop_assert_eq!(user_of(&key(user, stamp)), Some(user));
+            prop_assert_eq!(stamp_of(&key(user, stamp)).expect("it has one"), stamp);
+            prop_assert_eq!(key(user, stamp).cmp(&key(other.0, other.1)), one.cmp(&other));
+            prop_assert!(prefix(user) < key(user, Stamp::ZERO));
+            prop_assert!(key(user, stamp) < key_after(user, stamp) && key_after(user, stamp) <= end(user));
+            prop_assert!(other.0 <= user || end(user) < prefix(other.0));
+        }
+
+        #[test]
+        fn an_entry_reads_as_written(entry in entry()) {
+            prop_assert_eq!(InboxEntry::decode(&entry.encode()).expect("it was just written"), entry);
+        }
+
+        #[test]
+        fn any_bytes_are_an_entry_or_an_error(bytes: Vec<u8>) {
+            let _ = (InboxEntry::decode(&bytes), stamp_of(&bytes), user_of(&bytes));
+        }
+    }
+}

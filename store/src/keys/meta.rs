@@ -19,3 +19,14 @@ pub fn format_key() -> Vec<u8> {
 pub fn commit_key() -> Vec<u8> {
     key(family::META, &[b"commit"])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_frozen() {
+        assert_eq!(format_key(), b"\x01format");
+        assert_eq!(commit_key(), b"\x01commit");
+    }
+}

@@ -72,3 +72,38 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError>
     decode_value(bytes)
         .map_err(|error| StoreError::Corrupt(format!("{}: {error}", std::any::type_name::<T>())))
 }
+
+/// Identifiers for the families' tests.
+#[cfg(test)]
+mod arbitrary {
+    use proptest::prelude::*;
+    use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
+
+    pub(super) fn user() -> impl Strategy<Value = UserId> {
+        (1..=UserId::MAX).prop_map(|number| UserId::new(number).expect("it is in range"))
+    }
+
+    pub(super) fn device() -> impl Strategy<Value = DeviceId> {
+        any::<u32>().prop_map(DeviceId::new)
+    }
+
+    pub(super) fn seq() -> impl Strategy<Value = Seq> {
+        any::<u64>().prop_map(Seq::new)
+    }
+
+    pub(super) fn stamp() -> impl Strategy<Value = Stamp> {
+        any::<[u8; 12]>().prop_map(Stamp::from_bytes)
+    }
+
+    pub(super) fn message_id() -> impl Strategy<Value = MessageId> {
+        any::<[u8; 16]>().prop_map(MessageId::from_bytes)
+    }
+
+    pub(super) fn conversation() -> impl Strategy<Value = ConversationId> {
+        let group = |number| GroupId::new(number).expect("it is in range");
+        prop_oneof![
+            (user(), user()).prop_map(|(one, other)| ConversationId::direct(one, other)),
+            (1..=GroupId::MAX).prop_map(move |number| ConversationId::group(group(number))),
+        ]
+    }
+}
