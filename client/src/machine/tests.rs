@@ -1,1 +1,172 @@
+//! What the machine decides, in virtual time.
 
+use rookery_protocol::{
+    ClientFrame, ErrorCode, FrameDecoder, Goaway, Message as WireMessage, MessageEvent, Send, Welcome,
+};
+
+use super::*;
+use crate::TokenProvider;
+
+struct Bench {
+    machine: Machine,
+    now: Duration,
+    decoder: FrameDecoder,
+}
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn conversation() -> ConversationId {
+    ConversationId::direct(user(1), user(2))
+}
+
+fn stamp(number: u8) -> Stamp {
+    Stamp::from_bytes([number; 12])
+}
+
+fn raw(payload: &impl Payload) -> RawFrame {
+    let mut decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
+    decoder.extend(&rookery_protocol::encode(payload));
+    decoder.next_frame().unwrap().unwrap()
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = Config::new(vec!["tcp://a:1".parse().unwrap()], TokenProvider::fixed("t"));
+        let machine = Machine::new(&config, Saved::default(), &mut StdRng::seed_from_u64(3));
+        Self { machine, now: Duration::ZERO, decoder: FrameDecoder::new(limits::FRAME_BYTES_MAX) }
+    }
+
+    fn online() -> Self {
+        let mut bench = Self::new();
+        bench.input(Input::Start);
+        bench.come_online();
+        bench
+    }
+
+    fn come_online(&mut self) -> Option<Stamp> {
+        self.input(Input::Dialed { token: "t".to_owned() });
+        let [ClientFrame::Hello(hello)] = &self.frames()[..] else { panic!("no HELLO") };
+        self.input(Input::Frame(raw(&Welcome {
+            user: user(1),
+            handle: "alice".parse().unwrap(),
+            device: DeviceId::new(1),
+            connection: 1,
+            time_ms: 0,
+            cursor: Stamp::ZERO,
+            heartbeat_ms: 30_000,
+            window_events: 128,
+            requests_in_flight: 8,
+            frame_bytes: 262_144,
+            body_bytes: 65_536,
+            nodes: Vec::new(),
+        })));
+        hello.resume
+    }
+
+    fn input(&mut self, input: Input) {
+        self.machine.handle(self.now, input);
+    }
+
+    fn effects(&mut self) -> Vec<Effect> {
+        std::iter::from_fn(|| self.machine.next_effect()).collect()
+    }
+
+    fn commits(&mut self) -> usize {
+        self.effects().iter().filter(|effect| matches!(effect, Effect::Commit(_))).count()
+    }
+
+    fn frames(&mut self) -> Vec<ClientFrame> {
+        let mut bytes = Vec::new();
+        self.machine.take_output(&mut bytes);
+        self.decoder.extend(&bytes);
+        std::iter::from_fn(|| self.decoder.next_frame().unwrap())
+            .map(|f| ClientFrame::decode(&f).unwrap())
+            .collect()
+    }
+
+    fn push(&mut self, number: u8) {
+        self.input(Input::Frame(raw(&MessageEvent {
+            stamp: stamp(number),
+            message: WireMessage {
+                conversation: conversation(),
+                seq: Seq::new(number.into()),
+                sender: user(2),
+                device: DeviceId::new(1),
+                id: MessageId::from_bytes([number; 16]),
+                time_ms: 0,
+                body: Some(Body::new("x")),
+            },
+        })));
+    }
+}
+
+#[test]
+fn a_message_is_transmitted_only_after_its_commit() {
+    let mut bench = Bench::online();
+    assert_eq!(bench.commits(), 1, "the store's owner");
+    bench.input(Input::Committed(Ok(())));
+    let (id, body) = (MessageId::from_bytes([1; 16]), Body::new("x"));
+    bench.input(Input::Send { conversation: conversation(), id, body });
+    assert_eq!((bench.commits(), bench.frames().len()), (1, 0));
+    bench.input(Input::Committed(Ok(())));
+    assert!(matches!(&bench.frames()[..], [ClientFrame::Send(Send { after: None, .. })]));
+}
+
+#[test]
+fn deliveries_taken_during_a_commit_share_the_next_one_and_are_acknowledged_once() {
+    let mut bench = Bench::online();
+    (1..=3).for_each(|number| bench.push(number));
+    bench.input(Input::Taken(1));
+    assert_eq!(bench.commits(), 1, "one under way holds back the others");
+    bench.input(Input::Taken(2));
+    bench.input(Input::Taken(3));
+    assert_eq!((bench.commits(), bench.frames().len()), (0, 0));
+    bench.input(Input::Committed(Ok(())));
+    assert_eq!((bench.commits(), bench.frames().len()), (1, 0));
+    bench.input(Input::Committed(Ok(())));
+    assert_eq!(bench.frames(), [ClientFrame::Ack(Ack { stamp: stamp(3) })]);
+}
+
+#[test]
+fn hello_resumes_after_what_is_committed_and_a_late_commit_is_not_acknowledged_on_a_new_connection() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    bench.push(1);
+    bench.input(Input::Taken(1));
+    bench.input(Input::Lost { reason: String::new() });
+    bench.now += Duration::from_secs(2);
+    bench.input(Input::Tick);
+    assert_eq!(bench.come_online(), None);
+    bench.input(Input::Committed(Ok(())));
+    assert_eq!(bench.frames(), [], "the server has not pushed it on this connection");
+    bench.push(1);
+    assert_eq!(bench.frames(), [ClientFrame::Ack(Ack { stamp: stamp(1) })]);
+}
+
+#[test]
+fn a_goaway_without_anything_on_the_way_is_obeyed_at_once() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    bench.effects();
+    let (code, nodes) = (ErrorCode::Shutdown as u16, vec!["tcp://b:1".to_owned()]);
+    bench.input(Input::Frame(raw(&Goaway { code, text: String::new(), reconnect_after_ms: 9_000, nodes })));
+    let effects = bench.effects();
+    let [Effect::HangUp, Effect::Disconnected { retry_in, .. }] = &effects[..] else { panic!("{effects:?}") };
+    assert!(*retry_in >= Duration::from_secs(9) && *retry_in <= Duration::from_secs(10), "{retry_in:?}");
+    bench.now = bench.machine.deadline().unwrap();
+    bench.input(Input::Tick);
+    assert!(matches!(&bench.effects()[..], [Effect::Dial(node)] if node.to_string() == "tcp://b:1"));
+}
+
+#[test]
+fn a_failed_local_store_ends_the_client_before_anything_is_acknowledged() {
+    let mut bench = Bench::online();
+    bench.push(1);
+    bench.input(Input::Taken(1));
+    bench.effects();
+    bench.input(Input::Committed(Err(LocalStoreError::Other("the disk is gone".into()))));
+    assert_eq!(bench.frames(), []);
+    assert!(matches!(&bench.effects()[..], [Effect::Stop(Some(TerminalError::LocalStore(_)))]));
+}
