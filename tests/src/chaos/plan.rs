@@ -1,0 +1,234 @@
+//! Who does what when, grown from a seed.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::fleet::HowStopped;
+use crate::{Cut, HowCut, Weather};
+
+/// How large a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Clients: devices, of somewhat fewer users.
+    pub clients: usize,
+    /// How often the node is killed.
+    pub kills: usize,
+    /// How long actions go on, before healing.
+    pub storm: Duration,
+    /// Messages a second, all clients together.
+    pub messages_per_second: u32,
+}
+
+impl Shape {
+    /// So many clients and kills, with a storm long enough for them.
+    pub fn new(clients: usize, kills: usize) -> Self {
+        let storm = Duration::from_secs(3) * (kills as u32 + 1);
+        Self { clients, kills, storm, messages_per_second: 60 + clients as u32 / 2 }
+    }
+}
+
+/// Something that is done to the fleet, its networks or the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A client sends a message.
+    Send {
+        /// Which client.
+        client: usize,
+        /// To which user, by place among the users.
+        to: usize,
+        /// The body's length in bytes.
+        bytes: usize,
+    },
+    /// A client's network changes for a while.
+    Weather {
+        /// Which client.
+        client: usize,
+        /// To this.
+        weather: Weather,
+        /// For so long.
+        lasts: Duration,
+    },
+    /// A client's connection ends.
+    Cut {
+        /// Which client.
+        client: usize,
+        /// How.
+        cut: Cut,
+    },
+    /// A client ends and comes back.
+    Restart {
+        /// Which client.
+        client: usize,
+        /// How it ends.
+        how: HowStopped,
+        /// After so long.
+        down: Duration,
+    },
+    /// The node goes and comes back.
+    Node(Down),
+}
+
+/// How the node goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Down {
+    /// Killed, and started again after so long.
+    Killed(Duration),
+    /// Stopped as by a debugger for so long.
+    Paused(Duration),
+}
+
+/// An action and its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Since the beginning of the storm.
+    pub at: Duration,
+    /// What is done.
+    pub action: Action,
+}
+
+/// All that will happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it grew from.
+    pub seed: u64,
+    /// How large it is.
+    pub shape: Shape,
+    /// How many devices each user has.
+    pub devices: Vec<usize>,
+    /// In order of time.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn new(seed: u64, shape: Shape) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let devices = devices(&mut rng, shape.clients);
+        let mut steps = Vec::new();
+        messages(&mut rng, &shape, devices.len(), &mut steps);
+        client_faults(&mut rng, &shape, &mut steps);
+        node_faults(&mut rng, &shape, &mut steps);
+        steps.sort_by_key(|step| step.at);
+        Self { seed, shape, devices, steps }
+    }
+}
+
+/// Most users have one device, some two or three.
+fn devices(rng: &mut StdRng, clients: usize) -> Vec<usize> {
+    let mut devices = Vec::new();
+    let mut left = clients;
+    while left > 0 {
+        let several = match rng.random_range(0..100) {
+            0..75 => 1,
+            75..93 => 2,
+            _ => 3,
+        };
+        devices.push(several.min(left));
+        left -= several.min(left);
+    }
+    devices
+}
+
+/// A few are much busier than most.
+fn skewed(rng: &mut StdRng, count: usize) -> usize {
+    let even: f64 = rng.random();
+    ((even * even * even * count as f64) as usize).min(count - 1)
+}
+
+fn moment(rng: &mut StdRng, within: Duration) -> Duration {
+    Duration::from_micros(rng.random_range(0..within.as_micros() as u64))
+}
+
+fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(rng.random_range(range))
+}
+
+fn messages(rng: &mut StdRng, shape: &Shape, users: usize, steps: &mut Vec<Step>) {
+    let count = (shape.storm.as_secs_f64() * f64::from(shape.messages_per_second)) as usize;
+    for _ in 0..count {
+        let at = moment(rng, shape.storm);
+        let (client, to) = (skewed(rng, shape.clients), skewed(rng, users));
+        // Some write several messages without waiting.
+        let burst = if rng.random_ratio(1, 20) { rng.random_range(2..12) } else { 1 };
+        for _ in 0..burst {
+            let bytes = match rng.random_range(0..200) {
+                0 => rng.random_range(16 * 1024..=64 * 1024),
+                1..10 => rng.random_range(500..4096),
+                _ => rng.random_range(0..200),
+            };
+            steps.push(Step { at, action: Action::Send { client, to, bytes } });
+        }
+    }
+}
+
+fn client_faults(rng: &mut StdRng, shape: &Shape, steps: &mut Vec<Step>) {
+    // About one fault a client in half a minute, and one at least for every third.
+    let faults = shape.clients * (shape.storm.as_secs() as usize).max(10) / 30;
+    for _ in 0..faults {
+        let at = moment(rng, shape.storm);
+        let client = rng.random_range(0..shape.clients);
+        let action = match rng.random_range(0..10) {
+            0..4 => {
+                let how = [HowCut::Reset, HowCut::Closed, HowCut::HalfOpen][rng.random_range(0..3)];
+                let after_bytes = if rng.random() { 0 } else { rng.random_range(1..2000) };
+                Action::Cut { client, cut: Cut { how, after_bytes } }
+            }
+            4..7 => {
+                let weather = match rng.random_range(0..4) {
+                    0 => Weather::Stalled,
+                    1 => Weather::Slow(millis(rng, 5..80)),
+                    2 => Weather::Dribbling,
+                    _ => Weather::Refusing,
+                };
+                Action::Weather { client, weather, lasts: millis(rng, 100..3_000) }
+            }
+            _ => {
+                let how = [HowStopped::Closed, HowStopped::Crashed, HowStopped::CrashedWithMessageInHand];
+                let how = how[rng.random_range(0..3)];
+                Action::Restart { client, how, down: millis(rng, 0..1_500) }
+            }
+        };
+        steps.push(Step { at, action });
+    }
+}
+
+/// One kill in each equal part of the storm, and sometimes a pause between two.
+fn node_faults(rng: &mut StdRng, shape: &Shape, steps: &mut Vec<Step>) {
+    let part = shape.storm / (shape.kills as u32 + 1);
+    for kill in 1..=shape.kills {
+        let at = part * kill as u32 - part / 8 + moment(rng, part / 4);
+        let down = Down::Killed(millis(rng, 0..700));
+        steps.push(Step { at, action: Action::Node(down) });
+        if rng.random_ratio(1, 4) {
+            let at = part * kill as u32 + part / 2;
+            steps.push(Step { at, action: Action::Node(Down::Paused(millis(rng, 100..1_000))) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_plan_and_another_seed_another() {
+        let shape = Shape::new(40, 3);
+        assert_eq!(Plan::new(7, shape), Plan::new(7, shape));
+        assert_ne!(Plan::new(7, shape).steps, Plan::new(8, shape).steps);
+    }
+
+    #[test]
+    fn a_plan_has_the_clients_and_kills_it_was_asked_for() {
+        for seed in 0..20 {
+            let plan = Plan::new(seed, Shape::new(200, 10));
+            assert_eq!(plan.devices.iter().sum::<usize>(), 200);
+            assert!(plan.devices.iter().any(|devices| *devices > 1));
+            let kills = |step: &&Step| matches!(step.action, Action::Node(Down::Killed(_)));
+            assert_eq!(plan.steps.iter().filter(kills).count(), 10);
+            assert!(plan.steps.is_sorted_by_key(|step| step.at));
+            assert!(plan.steps.iter().all(|step| step.at <= plan.shape.storm));
+        }
+    }
+}

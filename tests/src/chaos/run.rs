@@ -1,0 +1,172 @@
+//! Carries out a plan, heals everything, waits for rest, and judges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rookery_client::{Body, ConversationId, UserId};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Action, Down, Plan, Report};
+use crate::fleet::{Fleet, FleetClient};
+use crate::{Account, Node, NodeConfig, Weather, accounts, oracle};
+
+/// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// How long a healed fleet may take to rest: the longest wait before a reconnect, and some for what is left to do.
+const REST: Duration = Duration::from_secs(120);
+
+/// Whoever wants to know how a run goes.
+pub trait Watch {
+    /// So many of so many steps are done.
+    fn steps(&self, done: usize, of: usize);
+    /// Something else goes on now.
+    fn phase(&self, what: &str);
+}
+
+/// Carries out a plan on a node of its own.
+///
+/// # Errors
+/// When something fails that is not under test. What is under test is in the report.
+///
+/// # Panics
+/// When the node does not start again.
+pub async fn run(plan: &Plan, watch: &impl Watch) -> Result<Report> {
+    watch.phase("starting the node");
+    let config = NodeConfig {
+        heartbeat: HEARTBEAT,
+        connection_idle: Duration::from_millis(700),
+        session_idle: Duration::from_millis(500),
+        ..NodeConfig::default()
+    };
+    let node = Node::start(config).await;
+    watch.phase("adding users");
+    let names: Vec<String> = (0..plan.devices.len()).map(|index| format!("user-{index}")).collect();
+    let wanted: Vec<_> = names.iter().map(String::as_str).zip(plan.devices.iter().copied()).collect();
+    let accounts = accounts(&node, &wanted).await.context("users and tokens")?;
+    let fleet = Arc::new(Fleet::start(&node, &accounts, plan.seed).await?);
+
+    watch.phase("the storm");
+    let began = Instant::now();
+    let mut storm = Storm { fleet, node: Arc::new(Mutex::new(node)), accounts, faults: JoinSet::new() };
+    for (done, step) in plan.steps.iter().enumerate() {
+        sleep_until(began + step.at).await;
+        storm.begin(&step.action, done).await;
+        watch.steps(done + 1, plan.steps.len());
+    }
+    watch.phase("healing");
+    storm.heal().await?;
+    let healed = Instant::now();
+    watch.phase("coming to rest");
+    let Storm { fleet, node, .. } = storm;
+    let unsettled = fleet.settle(REST).await.err();
+    let rested = healed.elapsed();
+    watch.phase("judging");
+    fleet.close().await;
+    let history = fleet.recorder().history();
+    let violations = oracle::judge(&history);
+    let stopped_well = node.lock().await.terminate().await.is_ok_and(|status| status.success());
+    Ok(Report::new(plan, &history, violations, unsettled, stopped_well, rested))
+}
+
+struct Storm {
+    fleet: Arc<Fleet>,
+    node: Arc<Mutex<Node>>,
+    accounts: Vec<Account>,
+    /// Under way.
+    faults: JoinSet<()>,
+}
+
+impl Storm {
+    async fn begin(&mut self, action: &Action, number: usize) {
+        while self.faults.try_join_next().is_some_and(|fault| fault.is_ok()) {}
+        match action.clone() {
+            Action::Send { client, to, bytes } => self.send(client, to, bytes, number),
+            Action::Cut { client, cut } => self.client(client).proxy().cut(cut),
+            Action::Weather { client, weather, lasts } => self.with(client, async move |client| {
+                client.proxy().set(weather);
+                sleep(lasts).await;
+                client.proxy().set(Weather::Clear);
+            }),
+            Action::Restart { client, how, down } => self.with(client, async move |client| {
+                client.stop(how).await;
+                sleep(down).await;
+                client.start().await.expect("a local store outlives its client");
+            }),
+            Action::Node(down) => {
+                let node = self.node.clone();
+                self.faults.spawn(async move { take_down(&mut *node.lock().await, down).await });
+            }
+        }
+    }
+
+    fn client(&self, client: usize) -> &FleetClient {
+        &self.fleet.clients()[client]
+    }
+
+    fn with<F>(&mut self, client: usize, fault: impl FnOnce(Borrowed) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let client = Borrowed { fleet: self.fleet.clone(), client };
+        self.faults.spawn(async move { fault(client).await });
+    }
+
+    fn send(&mut self, client: usize, to: usize, bytes: usize, number: usize) {
+        let conversation = ConversationId::direct(self.fleet.user(client), self.user(to));
+        let mut body = format!("{number}/{client}/").into_bytes();
+        body.resize(body.len().max(bytes), b'.');
+        self.with(client, async move |client| {
+            // A full outbox is an answer like any other; nothing was taken then.
+            let _ = client.send(conversation, Body::new(body)).await;
+        });
+    }
+
+    fn user(&self, to: usize) -> UserId {
+        self.accounts[to].user
+    }
+
+    /// Lets every fault end, then makes sure that nothing stands in anybody's way.
+    async fn heal(&mut self) -> Result<()> {
+        while let Some(fault) = self.faults.join_next().await {
+            fault.context("a fault panicked")?;
+        }
+        for client in self.fleet.clients() {
+            client.proxy().set(Weather::Clear);
+            client.start().await?;
+        }
+        Ok(())
+    }
+}
+
+/// A client that a fault holds on to.
+struct Borrowed {
+    fleet: Arc<Fleet>,
+    client: usize,
+}
+
+impl std::ops::Deref for Borrowed {
+    type Target = FleetClient;
+
+    fn deref(&self) -> &FleetClient {
+        &self.fleet.clients()[self.client]
+    }
+}
+
+async fn take_down(node: &mut Node, down: Down) {
+    match down {
+        Down::Killed(time) => {
+            node.kill();
+            sleep(time).await;
+            node.restart().await;
+        }
+        Down::Paused(time) => {
+            node.pause();
+            sleep(time).await;
+            node.resume();
+        }
+    }
+}

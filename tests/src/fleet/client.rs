@@ -1,0 +1,262 @@
+//! One simulated client: the real library over a bad network, ended and started again on the same local store.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rookery_client::{
+    Body, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore, Message,
+    MemoryStore, MessageId, NetworkDialer, NodeAddress, Status, TlsOptions, TokenProvider,
+};
+use tempfile::TempDir;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::leased::Leased;
+use crate::deadline::SOON;
+use crate::history::{Client, Handed, Owner, Recorder, What};
+use crate::Proxy;
+
+/// Every so many messages of others are marked as read.
+const READ_EVERY: u64 = 3;
+
+/// How long a client that is to crash at its next message waits for one.
+const CRASH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Time for a connection, and for an answer to HELLO: short, for the networks here are short.
+const DIAL: Duration = Duration::from_secs(3);
+
+/// How a client ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HowStopped {
+    /// In order: what was handed up counts as taken.
+    Closed,
+    /// As if its process had been killed.
+    Crashed,
+    /// The same, with a message just handed up and not yet taken, if one comes.
+    CrashedWithMessageInHand,
+}
+
+/// A client that comes and goes.
+#[derive(Debug)]
+pub struct FleetClient {
+    me: Client,
+    token: String,
+    address: NodeAddress,
+    proxy: Proxy,
+    kept: Kept,
+    seed: u64,
+    recorder: Recorder,
+    starts: AtomicU64,
+    running: Mutex<Option<Running>>,
+}
+
+/// Where its state outlives it.
+#[derive(Debug)]
+enum Kept {
+    InMemory(MemoryStore),
+    OnDisk(TempDir),
+}
+
+#[derive(Debug)]
+struct Running {
+    library: Library,
+    order: mpsc::Sender<Order>,
+    pump: JoinHandle<()>,
+    gone: oneshot::Receiver<()>,
+}
+
+/// What the task that takes events is told.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Crash,
+    CrashWithMessageInHand,
+}
+
+impl FleetClient {
+    pub(super) fn new(
+        me: Client,
+        token: String,
+        address: NodeAddress,
+        proxy: Proxy,
+        on_disk: bool,
+        seed: u64,
+        recorder: Recorder,
+    ) -> Result<Self> {
+        let kept = if on_disk {
+            Kept::OnDisk(tempfile::Builder::new().prefix("rookery-client-").tempdir()?)
+        } else {
+            Kept::InMemory(MemoryStore::new())
+        };
+        let (starts, running) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { me, token, address, proxy, kept, seed, recorder, starts, running })
+    }
+
+    /// Its network.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// Starts it, unless it runs.
+    ///
+    /// # Errors
+    /// When its local store cannot be read.
+    pub async fn start(&self) -> Result<()> {
+        let mut running = self.running.lock().await;
+        if running.is_some() {
+            return Ok(());
+        }
+        let start = self.starts.fetch_add(1, Ordering::Relaxed);
+        let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
+        let mut config = Config::new(vec![self.address.clone()], TokenProvider::fixed(self.token.as_str()));
+        (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
+        config.client_name = format!("fleet/{}", self.me.0);
+        let (store, gone) = match &self.kept {
+            Kept::InMemory(store) => Leased::new(store.clone()),
+            Kept::OnDisk(directory) => Leased::new(LmdbStore::open(directory.path())?),
+        };
+        let started = Library::resume(config, NetworkDialer::new(TlsOptions::System), store, rng)?;
+        self.recorder.note(self.me, What::Started);
+        let (order, orders) = mpsc::channel(4);
+        let listener = Listener {
+            me: self.me,
+            recorder: self.recorder.clone(),
+            library: started.client.clone(),
+            events: started.events,
+        };
+        let pump = tokio::spawn(listener.listen(orders));
+        *running = Some(Running { library: started.client, order, pump, gone });
+        Ok(())
+    }
+
+    /// Ends it, if it runs. When this returns its local store is free.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(&self, how: HowStopped) {
+        let mut held = self.running.lock().await;
+        let Some(Running { library, order, mut pump, gone }) = held.take() else { return };
+        let note = match how {
+            HowStopped::Closed => {
+                library.close().await;
+                What::Closed
+            }
+            HowStopped::Crashed => {
+                // A task that has ended already needs no order.
+                let _ = order.send(Order::Crash).await;
+                What::Crashed
+            }
+            HowStopped::CrashedWithMessageInHand => {
+                let _ = order.send(Order::CrashWithMessageInHand).await;
+                if timeout(CRASH_PATIENCE, &mut pump).await.is_err() {
+                    let _ = order.send(Order::Crash).await;
+                }
+                What::Crashed
+            }
+        };
+        if !pump.is_finished() {
+            timeout(SOON, &mut pump).await.expect("a client's events end").expect("no client panics");
+        }
+        self.recorder.note(self.me, note);
+        drop(library);
+        // The sender is dropped, never used.
+        let _ = timeout(SOON, gone).await.expect("a client's tasks end with it");
+    }
+
+    /// Sends a message, if the client runs.
+    ///
+    /// # Errors
+    /// When its outbox takes no more.
+    pub async fn send(
+        &self,
+        conversation: ConversationId,
+        body: impl Into<Body>,
+    ) -> Result<Option<MessageId>, EnqueueError> {
+        let running = self.running.lock().await;
+        let Some(running) = &*running else { return Ok(None) };
+        let body = body.into();
+        let id = running.library.send(conversation, body.clone())?.id();
+        self.recorder.note(self.me, What::Enqueued { conversation, id, body });
+        Ok(Some(id))
+    }
+
+    /// How it is doing, if it runs.
+    pub async fn status(&self) -> Option<Status> {
+        self.running.lock().await.as_ref().map(|running| running.library.status())
+    }
+
+    /// The last message of a conversation, as the server has it.
+    ///
+    /// # Errors
+    /// When the client does not run, or the server does not answer.
+    pub async fn head(&self, conversation: ConversationId) -> Result<rookery_client::Seq> {
+        let library = {
+            let running = self.running.lock().await;
+            running.as_ref().context("the client runs")?.library.clone()
+        };
+        let first = rookery_client::Seq::new(1);
+        Ok(library.history(conversation, first, first).await?.head)
+    }
+}
+
+/// Takes events and notes them.
+struct Listener {
+    me: Client,
+    recorder: Recorder,
+    library: Library,
+    events: Events,
+}
+
+impl Listener {
+    async fn listen(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut crash_with_message = false;
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::CrashWithMessageInHand) => crash_with_message = true,
+                    Some(Order::Crash) | None => return,
+                },
+                event = self.events.next() => {
+                    let Some(event) = event else { return };
+                    let is_message = matches!(event, Event::Message(_));
+                    self.take(event);
+                    if is_message && crash_with_message {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, event: Event) {
+        let note = |what| self.recorder.note(self.me, what);
+        match event {
+            Event::Connected(_) => note(What::Connected),
+            Event::Disconnected { reason, .. } => note(What::Disconnected { reason }),
+            Event::Message(message) => self.take_message(message),
+            Event::Sent { id, conversation, seq, .. } => note(What::Accepted { conversation, id, seq }),
+            Event::SendFailed { id, refusal, .. } => note(What::Refused { id, reason: refusal.to_string() }),
+            Event::Receipt(receipt) => note(What::Receipt {
+                conversation: receipt.conversation,
+                user: receipt.user,
+                delivered: receipt.delivered,
+                read: receipt.read,
+            }),
+            Event::Terminal(error) => note(What::Ended { reason: error.to_string() }),
+        }
+    }
+
+    fn take_message(&self, message: Message) {
+        let Message { conversation, seq, sender, device, id, body, .. } = message;
+        let own = self.library.status().identity.is_some_and(|identity| identity.user == sender);
+        let sender = Owner { user: sender, device };
+        self.recorder.note(self.me, What::Handed(Handed { conversation, seq, sender, id, body }));
+        if !own && seq.get().is_multiple_of(READ_EVERY) {
+            self.recorder.note(self.me, What::Read { conversation, seq });
+            self.library.read(conversation, seq);
+        }
+    }
+}

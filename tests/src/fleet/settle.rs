@@ -1,0 +1,138 @@
+//! When a fleet has come to rest: everything is sent, everybody has everything, and every tick has come.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rookery_client::{ConversationId, Seq};
+
+use super::Fleet;
+use crate::deadline::{Late, wait_until};
+use crate::history::{Client, Recorder};
+
+/// What is still missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    /// In words, a few examples.
+    pub missing: Vec<String>,
+}
+
+impl std::fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the fleet did not come to rest in time: {}", self.missing.join("; "))
+    }
+}
+
+impl std::error::Error for Unsettled {}
+
+/// Examples that are named.
+const EXAMPLES: usize = 12;
+
+impl Fleet {
+    /// Waits until every running client is connected.
+    ///
+    /// # Errors
+    /// When one is not in time.
+    pub async fn connected(&self, within: Duration) -> Result<(), Late> {
+        wait_until("every client is connected", within, async || {
+            for client in self.clients() {
+                if client.status().await.is_some_and(|status| !status.connected) {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await
+    }
+
+    /// Waits until nothing is under way any more: every client is connected and has sent all it had, has been handed
+    /// all there is in its conversations, by the server's own word, and has been told that the other side has it.
+    ///
+    /// # Errors
+    /// When something is missing at the end of the time.
+    pub async fn settle(&self, within: Duration) -> Result<(), Unsettled> {
+        let mut heads = None;
+        let mut missing = Vec::new();
+        let settled = wait_until("the fleet has come to rest", within, async || {
+            missing = self.unsent().await;
+            if !missing.is_empty() {
+                return None;
+            }
+            // Nothing is sent any more, so what the server says now stays true.
+            if heads.is_none() {
+                match self.heads().await {
+                    Ok(found) => heads = Some(found),
+                    Err(problem) => {
+                        missing = vec![problem];
+                        return None;
+                    }
+                }
+            }
+            missing = lacking(self.recorder(), heads.as_ref()?);
+            missing.is_empty().then_some(())
+        })
+        .await;
+        settled.map_err(|_| {
+            missing.truncate(EXAMPLES);
+            Unsettled { missing: std::mem::take(&mut missing) }
+        })
+    }
+
+    async fn unsent(&self) -> Vec<String> {
+        let mut unsent = Vec::new();
+        for (index, client) in self.clients().iter().enumerate() {
+            match client.status().await {
+                None => unsent.push(format!("client {index} does not run")),
+                Some(status) if !status.connected => unsent.push(format!("client {index} is not connected")),
+                Some(status) if status.outbox_messages > 0 => {
+                    unsent.push(format!("client {index} has {} messages to send", status.outbox_messages));
+                }
+                Some(_) => {}
+            }
+        }
+        unsent
+    }
+
+    /// The last message of each conversation, asked of the server.
+    async fn heads(&self) -> Result<BTreeMap<ConversationId, Seq>, String> {
+        let asked: Vec<(ConversationId, Client)> = self.recorder().progress(|history, _| {
+            let mut conversations = BTreeMap::new();
+            for entry in &history.entries {
+                if let crate::history::What::Enqueued { conversation, .. } = &entry.what {
+                    conversations.entry(*conversation).or_insert(entry.client);
+                }
+            }
+            conversations.into_iter().collect()
+        });
+        let mut heads = BTreeMap::new();
+        for (conversation, client) in asked {
+            let head = self.clients()[client.0].head(conversation).await;
+            heads.insert(conversation, head.map_err(|error| format!("the head of {conversation}: {error:#}"))?);
+        }
+        Ok(heads)
+    }
+}
+
+/// Which clients have not been handed everything, or not been told that the other side has it.
+fn lacking(recorder: &Recorder, heads: &BTreeMap<ConversationId, Seq>) -> Vec<String> {
+    recorder.progress(|history, progress| {
+        let mut lacking = Vec::new();
+        for (conversation, head) in heads {
+            let head = (*head).max(progress.heads.get(conversation).copied().unwrap_or_default());
+            for client in history.members(*conversation) {
+                let has = progress.positions.get(&(client, *conversation)).copied().unwrap_or_default();
+                if has < head {
+                    lacking.push(format!("{client} has {has} of {head} in {conversation}"));
+                }
+                let user = history.owner(client).user;
+                let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) else { continue };
+                let sent = progress.sent.get(&(*conversation, user)).copied().unwrap_or_default();
+                let key = (client, *conversation, peer);
+                let delivered = progress.delivered.get(&key).copied().unwrap_or_default();
+                if delivered < sent {
+                    lacking.push(format!("{client} sent {sent} in {conversation}, told delivered: {delivered}"));
+                }
+            }
+        }
+        lacking
+    })
+}

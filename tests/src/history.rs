@@ -1,0 +1,245 @@
+//! What every client of a fleet has seen and done, in one order that respects cause and effect.
+//!
+//! An entry is made before its effect can be seen elsewhere, or after its cause: what the application is handed is
+//! noted before it counts as taken, what it asks to mark as read is noted before it asks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rookery_client::{Body, ConversationId, DeviceId, MessageId, Seq, UserId};
+
+/// A device of the fleet: its place in [`History::owners`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Client(pub usize);
+
+impl std::fmt::Display for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "client {}", self.0)
+    }
+}
+
+/// Whose client it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// The user.
+    pub user: UserId,
+    /// Which of the user's devices.
+    pub device: DeviceId,
+}
+
+/// A message as a client was handed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: Seq,
+    /// Who is said to have sent it.
+    pub sender: Owner,
+    /// Its id.
+    pub id: MessageId,
+    /// What it says.
+    pub body: Body,
+}
+
+/// Something a client has seen or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It began, for the first time or again.
+    Started,
+    /// It ended in order.
+    Closed,
+    /// It ended as if its process had been killed.
+    Crashed,
+    /// A connection is up.
+    Connected,
+    /// There is no connection.
+    Disconnected {
+        /// As the library says.
+        reason: String,
+    },
+    /// The application gave it a message. Whether that was ever sent is unknown until somebody sees it.
+    Enqueued {
+        /// Where to.
+        conversation: ConversationId,
+        /// Its id.
+        id: MessageId,
+        /// What it says.
+        body: Body,
+    },
+    /// The server has confirmed a message of its own.
+    Accepted {
+        /// Where.
+        conversation: ConversationId,
+        /// Which.
+        id: MessageId,
+        /// Its place there.
+        seq: Seq,
+    },
+    /// The server refused a message for good.
+    Refused {
+        /// Which.
+        id: MessageId,
+        /// Why.
+        reason: String,
+    },
+    /// A message was handed up.
+    Handed(Handed),
+    /// The application has read up to here.
+    Read {
+        /// Where.
+        conversation: ConversationId,
+        /// Up to here.
+        seq: Seq,
+    },
+    /// A member's watermarks were handed up.
+    Receipt {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        user: UserId,
+        /// All up to here have reached one of the user's devices.
+        delivered: Seq,
+        /// All up to here have been read.
+        read: Seq,
+    },
+    /// It ended by itself, which none should.
+    Ended {
+        /// As the library says.
+        reason: String,
+    },
+}
+
+/// One client's entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Whose.
+    pub client: Client,
+    /// What.
+    pub what: What,
+}
+
+/// All entries, in order.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// Whose each client is.
+    pub owners: Vec<Owner>,
+    /// What happened.
+    pub entries: Vec<Entry>,
+}
+
+impl History {
+    /// The clients of a conversation's members.
+    pub fn members(&self, conversation: ConversationId) -> impl Iterator<Item = Client> + '_ {
+        let is_member = move |owner: &Owner| conversation.direct_peer(owner.user).is_some();
+        self.owners.iter().enumerate().filter(move |(_, owner)| is_member(owner)).map(|(at, _)| Client(at))
+    }
+
+    /// The clients of a user.
+    pub fn of_user(&self, user: UserId) -> impl Iterator<Item = Client> + '_ {
+        self.owners
+            .iter()
+            .enumerate()
+            .filter(move |(_, owner)| owner.user == user)
+            .map(|(at, _)| Client(at))
+    }
+
+    /// Whose a client is.
+    pub fn owner(&self, client: Client) -> Owner {
+        self.owners[client.0]
+    }
+
+    /// Every message handed up, by whom.
+    pub fn handed(&self) -> impl Iterator<Item = (Client, &Handed)> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Handed(handed) => Some((entry.client, handed)),
+            _ => None,
+        })
+    }
+
+    /// How many entries are like this.
+    pub fn count(&self, like: impl Fn(&What) -> bool) -> usize {
+        self.entries.iter().filter(|entry| like(&entry.what)).count()
+    }
+}
+
+/// How far clients have come, kept up to date entry by entry.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The last message handed to a client, by conversation.
+    pub positions: HashMap<(Client, ConversationId), Seq>,
+    /// The last message known of a conversation.
+    pub heads: BTreeMap<ConversationId, Seq>,
+    /// The last message known of a conversation that this user sent.
+    pub sent: HashMap<(ConversationId, UserId), Seq>,
+    /// How far a client has been told that a member has come.
+    pub delivered: HashMap<(Client, ConversationId, UserId), Seq>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    history: History,
+    progress: Progress,
+}
+
+/// Where clients note what happens to them. Clones note in the same place.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder(Arc<Mutex<State>>);
+
+impl Recorder {
+    /// An empty history of these clients.
+    pub fn new(owners: Vec<Owner>) -> Self {
+        let history = History { owners, entries: Vec::new() };
+        Self(Arc::new(Mutex::new(State { history, progress: Progress::default() })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what a client has seen or done.
+    pub fn note(&self, client: Client, what: What) {
+        let mut state = self.state();
+        let State { history, progress } = &mut *state;
+        progress.follow(client, history.owner(client), &what);
+        history.entries.push(Entry { client, what });
+    }
+
+    /// Looks at how far everybody has come.
+    pub fn progress<T>(&self, look: impl FnOnce(&History, &Progress) -> T) -> T {
+        let state = self.state();
+        look(&state.history, &state.progress)
+    }
+
+    /// All that has been noted so far.
+    pub fn history(&self) -> History {
+        self.state().history.clone()
+    }
+}
+
+impl Progress {
+    fn follow(&mut self, client: Client, owner: Owner, what: &What) {
+        match what {
+            What::Accepted { conversation, seq, .. } => {
+                self.saw(*conversation, *seq, owner.user);
+            }
+            What::Handed(Handed { conversation, seq, sender, .. }) => {
+                self.saw(*conversation, *seq, sender.user);
+                let position = self.positions.entry((client, *conversation)).or_default();
+                *position = (*position).max(*seq);
+            }
+            What::Receipt { conversation, user, delivered, .. } => {
+                let known = self.delivered.entry((client, *conversation, *user)).or_default();
+                *known = (*known).max(*delivered);
+            }
+            _ => {}
+        }
+    }
+
+    fn saw(&mut self, conversation: ConversationId, seq: Seq, sender: UserId) {
+        let head = self.heads.entry(conversation).or_default();
+        *head = (*head).max(seq);
+        let sent = self.sent.entry((conversation, sender)).or_default();
+        *sent = (*sent).max(seq);
+    }
+}

@@ -1,0 +1,95 @@
+//! A node's configuration, written for each node a test starts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A certificate and its key, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What a test may want to be different from the defaults.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Between a client's heartbeats.
+    pub heartbeat: Duration,
+    /// From accepting a connection to WELCOME.
+    pub handshake: Duration,
+    /// After which a connection hibernates.
+    pub connection_idle: Duration,
+    /// After which a session hibernates.
+    pub session_idle: Duration,
+    /// Unauthenticated connections from one address: all clients of a test have the same one.
+    pub unauthenticated_per_ip_max: u32,
+    /// What is logged.
+    pub log_level: String,
+    /// Besides the listeners in the clear, those with TLS, with this certificate.
+    pub tls: Option<TlsFiles>,
+    /// Start with `rookery up --tls` instead of `rookery node`.
+    pub up_tls: bool,
+    /// Put the data directory on a file system of its own with so many bytes. See
+    /// [`Place::is_possible`](crate::Place::is_possible).
+    pub disk_bytes: Option<u64>,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
+            connection_idle: Duration::from_secs(10),
+            session_idle: Duration::from_secs(10),
+            unauthenticated_per_ip_max: 10_000,
+            log_level: "info".to_owned(),
+            tls: None,
+            up_tls: false,
+            disk_bytes: None,
+        }
+    }
+}
+
+/// The ports of a node, the same for its whole life, restarts included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ports {
+    pub(crate) tcp: u16,
+    pub(crate) websocket: u16,
+    pub(crate) tcp_tls: u16,
+    pub(crate) websocket_tls: u16,
+    pub(crate) http: u16,
+}
+
+impl NodeConfig {
+    /// The text of `cluster.toml`.
+    pub(crate) fn text(&self, data: &Path, ports: Ports) -> String {
+        let at = |port: u16| format!("\"127.0.0.1:{port}\"");
+        let secure = |port: u16| if self.tls.is_some() { at(port) } else { "\"\"".to_owned() };
+        let duration = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
+        let mut text = format!(
+            "[node]\ndata = {data:?}\n\n[store]\nengine = \"lmdb\"\n\n[store.lmdb]\nmap_gib = 4\n\n\
+             [listen]\nwebsocket = {}\ntcp = {}\nwebsocket_tls = {}\ntcp_tls = {}\nhttp = {}\n\n",
+            at(ports.websocket),
+            at(ports.tcp),
+            secure(ports.websocket_tls),
+            secure(ports.tcp_tls),
+            at(ports.http),
+        );
+        if let Some(TlsFiles { certificate, key }) = &self.tls {
+            text += &format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n");
+        }
+        text += &format!(
+            "[limits]\nhandshake = {}\nheartbeat = {}\nunauthenticated_per_ip_max = {}\nsession_idle = {}\n\
+             connection_idle = {}\n\n[log]\nlevel = {:?}\n",
+            duration(self.handshake),
+            duration(self.heartbeat),
+            self.unauthenticated_per_ip_max,
+            duration(self.session_idle),
+            duration(self.connection_idle),
+            self.log_level,
+        );
+        text
+    }
+}

@@ -1,0 +1,61 @@
+//! I1: a message that was accepted, or that anybody was handed, is handed to every device of both members.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rookery_client::{ConversationId, MessageId, Seq};
+
+use crate::history::{Client, History, What};
+
+pub(super) fn check(history: &History) -> Vec<String> {
+    let mut known: BTreeMap<(ConversationId, MessageId), (Seq, Client, &str)> = BTreeMap::new();
+    let mut handed = HashSet::new();
+    for entry in &history.entries {
+        match &entry.what {
+            What::Accepted { conversation, id, seq } => {
+                known.entry((*conversation, *id)).or_insert((*seq, entry.client, "told it was accepted"));
+            }
+            What::Handed(message) => {
+                let seen = (message.seq, entry.client, "handed it");
+                known.entry((message.conversation, message.id)).or_insert(seen);
+                handed.insert((entry.client, message.conversation, message.id));
+            }
+            _ => {}
+        }
+    }
+    let mut lost = Vec::new();
+    for ((conversation, id), (seq, witness, how)) in known {
+        for client in history.members(conversation) {
+            if !handed.contains(&(client, conversation, id)) {
+                lost.push(format!("{client} never got {seq} of {conversation} ({id}); {witness} was {how}"));
+            }
+        }
+    }
+    lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::made_up::Story;
+
+    #[test]
+    fn an_accepted_message_that_one_device_never_got_is_lost() {
+        let mut story = Story::new();
+        let id = story.enqueued("alice", "hello");
+        story.accepted("alice", id, 1);
+        story.handed("alice", id, 1);
+        story.handed("bob", id, 1);
+        assert_eq!(check(&story.history).len(), 1);
+        story.handed("alice's other device", id, 1);
+        assert_eq!(check(&story.history), [""; 0]);
+    }
+
+    #[test]
+    fn a_message_of_unknown_outcome_that_somebody_saw_must_reach_everybody() {
+        let mut story = Story::new();
+        let id = story.enqueued("alice", "hello");
+        assert_eq!(check(&story.history), [""; 0], "it may never have left");
+        story.handed("bob", id, 1);
+        assert_eq!(check(&story.history).len(), 2);
+    }
+}

@@ -1,0 +1,53 @@
+//! I5: however often a message is sent, it is one message: its id has one place.
+
+use std::collections::HashMap;
+
+use rookery_client::{ConversationId, MessageId, Seq};
+
+use crate::history::{Client, History, What};
+
+pub(super) fn check(history: &History) -> Vec<String> {
+    let mut places: HashMap<MessageId, (ConversationId, Seq, Client)> = HashMap::new();
+    let mut doubled = Vec::new();
+    for entry in &history.entries {
+        let (id, conversation, seq) = match &entry.what {
+            What::Handed(message) => (message.id, message.conversation, message.seq),
+            What::Accepted { conversation, id, seq } => (*id, *conversation, *seq),
+            _ => continue,
+        };
+        let (there, first, witness) = *places.entry(id).or_insert((conversation, seq, entry.client));
+        if (there, first) != (conversation, seq) {
+            doubled.push(format!(
+                "{id} is {seq} of {conversation} for {} and {first} of {there} for {witness}",
+                entry.client
+            ));
+        }
+    }
+    doubled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::made_up::Story;
+
+    #[test]
+    fn a_message_with_two_places_is_found() {
+        let mut story = Story::new();
+        let id = story.enqueued("alice", "hello");
+        story.handed("bob", id, 1);
+        story.handed("bob", id, 2);
+        assert_eq!(check(&story.history).len(), 1);
+    }
+
+    #[test]
+    fn a_second_confirmation_with_another_place_is_found() {
+        let mut story = Story::new();
+        let id = story.enqueued("alice", "hello");
+        story.accepted("alice", id, 1);
+        story.accepted("alice", id, 1);
+        assert_eq!(check(&story.history), [""; 0]);
+        story.accepted("alice", id, 2);
+        assert_eq!(check(&story.history).len(), 1);
+    }
+}
