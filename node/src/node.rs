@@ -147,6 +147,8 @@ impl Node {
         let certificate = files.map(Certificate::load).transpose()?;
         // Sockets first: an occupied port is found before anything is opened.
         let sockets = Sockets::bind(&config, certificate.as_ref())?;
+        let listening = sockets.listening(ca.and_then(|path| std::path::absolute(path).ok()));
+        lock.announce(&listening)?;
         let engine = match engine {
             Some(engine) => engine,
             None => store::open(&config.store, &data).await?,
@@ -170,7 +172,6 @@ impl Node {
         let (stop_accepting, accepting) = watch::channel(false);
         let (stop_http, serving_http) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let listening = sockets.listening(ca.and_then(|path| std::path::absolute(path).ok()));
         let serve = Arc::new(Service { actors: actors.clone() });
         for (wire, socket) in sockets.clients {
             let listener = ListenerConfig {
@@ -192,7 +193,6 @@ impl Node {
             });
             tasks.spawn(serve_http(socket, http::router(readiness.clone(), render), serving_http));
         }
-        lock.announce(&listening)?;
         let rng = StdRng::seed_from_u64(rng_seed);
         Ok(Self {
             actors,

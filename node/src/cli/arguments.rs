@@ -172,7 +172,7 @@ pub(super) struct Chat {
 
     /// The token to show [default: one made from the data directory]
     #[arg(long, value_name = "TOKEN", env = "ROOKERY_TOKEN", hide_env_values = true)]
-    pub(super) token: Option<String>,
+    pub(super) token: Option<SecretText>,
 
     /// A file with the token, read again at each connection; goes before --token
     #[arg(long, value_name = "FILE")]
@@ -188,6 +188,22 @@ pub(super) struct Chat {
 
     #[command(flatten)]
     pub(super) place: Place,
+}
+
+/// A text that shows in no log.
+#[derive(Clone)]
+pub(super) struct SecretText(pub(super) String);
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText")
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
 }
 
 /// A device's name: what fits a list on a screen.

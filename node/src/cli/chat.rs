@@ -21,7 +21,7 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
     let config = place.load()?;
     let token = match (token_file, token) {
         (Some(file), _) => from_file(file),
-        (None, Some(token)) => TokenProvider::fixed(token.trim()),
+        (None, Some(token)) => TokenProvider::fixed(token.0.trim()),
         (None, None) => {
             let local = Local::open(&place).await?;
             let user = local.user(&place, &name).await?;

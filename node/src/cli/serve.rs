@@ -84,7 +84,10 @@ fn reload(node: &Node, log: &LogControl, place: &Place) {
     match place.load() {
         Ok(config) => log.set(&config.log.level),
         Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the configuration is wrong and was not taken over");
+            tracing::error!(
+                error = format!("{error:#}"),
+                "the configuration is wrong and was not taken over"
+            );
         }
     }
     match node.reload_certificate() {
