@@ -3,7 +3,7 @@
 //! Three layers, each knowing nothing of the one above:
 //!
 //! - [`engine`]: bytes only. A snapshot to read from, a batch to commit, a key to watch.
-//! - [`Op`], [`Lane`](lane) and [`Store`]: a transaction as a value, batches of them, group commit.
+//! - [`Op`], lanes and [`Store`]: a transaction as a value, batches of them, group commit.
 //! - [`keys`], [`ops`] and [`queries`]: what the bytes mean. One file per key family, one per operation.
 //!
 //! Invariants:
