@@ -218,12 +218,16 @@ impl Node {
         &self.actors
     }
 
-    /// Reads the certificate again. Without one there is nothing to do.
+    /// Reads the certificate again. Whether there is one.
     ///
     /// # Errors
     /// When it cannot be used; the old one stays.
-    pub fn reload_certificate(&self) -> Result<(), CertificateError> {
-        self.certificate.as_ref().map_or(Ok(()), |certificate| certificate.reload())
+    pub fn reload_certificate(&self) -> Result<bool, CertificateError> {
+        self.certificate
+            .as_ref()
+            .map(|certificate| certificate.reload())
+            .transpose()
+            .map(|read| read.is_some())
     }
 
     /// Stops: accepts nothing more, sends clients away and waits for them, commits what is queued. Takes 30 s at most;

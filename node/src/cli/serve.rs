@@ -82,7 +82,10 @@ impl Running {
 /// Takes over what can change while a node runs. What is wrong is logged, and stays as it was.
 fn reload(node: &Node, log: &LogControl, place: &Place) {
     match place.load() {
-        Ok(config) => log.set(&config.log.level),
+        Ok(config) => {
+            log.set(&config.log.level);
+            tracing::info!(level = config.log.level.as_str(), "the log level has been read again");
+        }
         Err(error) => {
             tracing::error!(
                 error = format!("{error:#}"),
@@ -91,7 +94,8 @@ fn reload(node: &Node, log: &LogControl, place: &Place) {
         }
     }
     match node.reload_certificate() {
-        Ok(()) => tracing::info!("log level and certificate read again"),
+        Ok(true) => tracing::info!("the certificate has been read again"),
+        Ok(false) => {}
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the certificate was not taken over");
         }
