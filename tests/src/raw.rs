@@ -103,6 +103,17 @@ impl RawPeer {
         }
     }
 
+    /// Says that nothing more will come; answers may.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        match &mut self.link {
+            Link::Stream { stream, .. } => stream.shutdown().await,
+            Link::WebSocket(socket) => socket.close(None).await.map_err(io::Error::other),
+        }
+    }
+
     /// Sends a WebSocket message of any kind.
     ///
     /// # Errors

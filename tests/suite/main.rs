@@ -1,1 +1,17 @@
-//! Placeholder.
+//! The end-to-end suite: real nodes, real clients. One behaviour a file.
+
+mod abuse;
+mod bystanders;
+mod chaos;
+mod chat;
+mod chat_json;
+mod disk_full;
+mod graceful_stop;
+mod idle;
+mod node_killed;
+mod offline;
+mod people;
+mod reload;
+mod several_devices;
+mod starting;
+mod tls;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rookery_client::{Body, ConversationId, UserId};
+use rookery_client::{ConversationId, UserId};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -121,7 +121,7 @@ impl Storm {
         body.resize(body.len().max(bytes), b'.');
         self.with(client, async move |client| {
             // A full outbox is an answer like any other; nothing was taken then.
-            let _ = client.send(conversation, Body::new(body)).await;
+            let _ = client.send(conversation, body).await;
         });
     }
 

@@ -173,11 +173,11 @@ impl FleetClient {
     pub async fn send(
         &self,
         conversation: ConversationId,
-        body: impl Into<Body>,
+        body: impl Into<bytes::Bytes>,
     ) -> Result<Option<MessageId>, EnqueueError> {
         let running = self.running.lock().await;
         let Some(running) = &*running else { return Ok(None) };
-        let body = body.into();
+        let body = Body::new(body);
         let id = running.library.send(conversation, body.clone())?.id();
         self.recorder.note(self.me, What::Enqueued { conversation, id, body });
         Ok(Some(id))

@@ -1,0 +1,169 @@
+//! `rookery chat --json`, driven as a script drives it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Stdio};
+
+use rookery_tests::deadline::soon;
+use rookery_tests::{Node, NodeConfig};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_scripts_chat_both_ways_with_every_tick() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    assert_eq!(alice.next("ready").await["unsent"], 0);
+    let me = alice.next("connected").await;
+    assert_eq!(me["handle"], "alice");
+    bob.next("connected").await;
+
+    alice.say(&json!({"op": "send", "to": "bob", "text": "hello", "tag": 7}));
+    let queued = alice.next("queued").await;
+    assert_eq!(queued["tag"], 7);
+    let sent = alice.next("sent").await;
+    assert_eq!((&sent["id"], &sent["seq"], &sent["tag"]), (&queued["id"], &json!(1), &json!(7)));
+
+    let heard = bob.next("message").await;
+    assert_eq!((&heard["text"], &heard["from"], &heard["seq"]), (&json!("hello"), &json!("alice"), &json!(1)));
+    assert_eq!((&heard["user"], &heard["id"]), (&me["user"], &queued["id"]));
+    assert_eq!(alice.next("delivered").await["seq"], 1);
+    bob.say(&json!({"op": "read", "to": "alice"}));
+    let read = alice.next("read").await;
+    assert_eq!((&read["seq"], &read["handle"]), (&json!(1), &json!("bob")));
+
+    let conversation = heard["conversation"].clone();
+    bob.say(&json!({"op": "send", "conversation": conversation, "text": "hello yourself"}));
+    bob.next("sent").await;
+    let answer = alice.next_message_of("bob").await;
+    assert_eq!((&answer["text"], &answer["seq"]), (&json!("hello yourself"), &json!(2)));
+
+    alice.say(&json!({"op": "history", "to": "bob", "tag": "h"}));
+    let history = alice.next("history").await;
+    assert_eq!((&history["tag"], &history["head"]), (&json!("h"), &json!(2)));
+    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["hello", "hello yourself"]);
+
+    alice.say(&json!({"op": "lookup", "handle": "bob"}));
+    assert_eq!(alice.next("found").await["user"], heard_by(&conversation, &me["user"]));
+    alice.say(&json!({"op": "lookup", "handle": "nobody", "tag": 1}));
+    assert_eq!(alice.next("error").await["code"], "not_found");
+    alice.say_line("this is no command");
+    assert_eq!(alice.next("error").await["code"], "bad_command");
+
+    alice.say(&json!({"op": "quit"}));
+    assert_eq!(alice.next("bye").await["unsent"], 0);
+    assert_eq!(alice.end().await, Some(0));
+    bob.input = None;
+    bob.next("bye").await;
+    assert_eq!(bob.end().await, Some(0), "the end of the input is as quit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_while_a_script_was_away_comes_once_when_it_is_back() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let mut alice = Script::start(&node, "alice");
+    let mut bob = Script::start(&node, "bob");
+    alice.say(&json!({"op": "send", "to": "bob", "text": "0"}));
+    assert_eq!(bob.next("message").await["text"], "0");
+    bob.input = None;
+    bob.next("bye").await;
+    assert_eq!(bob.end().await, Some(0));
+
+    for number in 1..=10 {
+        alice.say(&json!({"op": "send", "to": "bob", "text": number.to_string()}));
+    }
+    for _ in 0..=10 {
+        alice.next("sent").await;
+    }
+    let mut bob = Script::start(&node, "bob");
+    for number in 1..=10 {
+        assert_eq!(bob.next("message").await["text"], number.to_string());
+    }
+    alice.say(&json!({"op": "send", "to": "bob", "text": "that was all"}));
+    assert_eq!(bob.next("message").await["text"], "that was all");
+}
+
+/// The other user of a direct conversation.
+fn heard_by(conversation: &Value, me: &Value) -> u64 {
+    let users = conversation.as_str().unwrap().split(':').skip(1).map(|user| user.parse::<u64>().unwrap());
+    users.into_iter().find(|user| json!(user) != *me).unwrap()
+}
+
+/// A running `rookery chat NAME --json`.
+struct Script {
+    process: Child,
+    input: Option<ChildStdin>,
+    lines: mpsc::UnboundedReceiver<Value>,
+}
+
+impl Script {
+    fn start(node: &Node, name: &str) -> Self {
+        let mut command = node.program();
+        command.args(["chat", name, "--json", "--config"]).arg(node.config_file());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut process = command.spawn().unwrap();
+        let (input, output) = (process.stdin.take(), process.stdout.take().unwrap());
+        let (sender, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines() {
+                let line = line.expect("UTF-8");
+                let event = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, input, lines }
+    }
+
+    fn say(&mut self, command: &Value) {
+        self.say_line(&command.to_string());
+    }
+
+    fn say_line(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it is open");
+        writeln!(input, "{line}").unwrap();
+        input.flush().unwrap();
+    }
+
+    /// The next event of this kind; others are passed over.
+    async fn next(&mut self, kind: &str) -> Value {
+        soon(kind, async {
+            loop {
+                let event = self.lines.recv().await.unwrap_or_else(|| panic!("it ended before {kind}"));
+                if event["event"] == kind {
+                    return event;
+                }
+            }
+        })
+        .await
+    }
+
+    async fn next_message_of(&mut self, name: &str) -> Value {
+        loop {
+            let message = self.next("message").await;
+            if message["from"] == name {
+                return message;
+            }
+        }
+    }
+
+    async fn end(&mut self) -> Option<i32> {
+        let process = &mut self.process;
+        rookery_tests::deadline::eventually("it ends", async || process.try_wait().unwrap()).await.code()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
