@@ -137,11 +137,7 @@ impl History {
 
     /// The clients of a user.
     pub fn of_user(&self, user: UserId) -> impl Iterator<Item = Client> + '_ {
-        self.owners
-            .iter()
-            .enumerate()
-            .filter(move |(_, owner)| owner.user == user)
-            .map(|(at, _)| Client(at))
+        self.owners.iter().enumerate().filter(move |(_, owner)| owner.user == user).map(|(at, _)| Client(at))
     }
 
     /// Whose a client is.

@@ -311,7 +311,8 @@ impl Node {
     /// When it does not run.
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel counts it");
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("the kernel counts it");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 
@@ -373,7 +374,8 @@ impl Node {
     pub fn resize_disk(&mut self, bytes: u64) -> Result<()> {
         ensure!(self.config.disk_bytes.is_some(), "this node's disk is everybody's");
         let mut command = self.inside(Path::new("mount"));
-        let output = command.arg("-o").arg(format!("remount,size={bytes}")).arg(self.data_mount()).output()?;
+        let output =
+            command.arg("-o").arg(format!("remount,size={bytes}")).arg(self.data_mount()).output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         self.config.disk_bytes = Some(bytes);
         Ok(())

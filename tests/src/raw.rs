@@ -55,11 +55,14 @@ impl RawPeer {
     pub async fn connect(node: &Node, port: Port) -> Self {
         let address = node.address(port);
         match port {
-            Port::Tcp => Self::over(soon("TCP connects", TcpStream::connect(address)).await.expect("it listens")),
+            Port::Tcp => {
+                Self::over(soon("TCP connects", TcpStream::connect(address)).await.expect("it listens"))
+            }
             Port::WebSocket => {
                 let url = node.url(port).to_string();
                 let stream = soon("TCP connects", TcpStream::connect(address)).await.expect("it listens");
-                let upgraded = soon("the upgrade", Box::pin(tokio_tungstenite::client_async(url, stream))).await;
+                let upgraded =
+                    soon("the upgrade", Box::pin(tokio_tungstenite::client_async(url, stream))).await;
                 let (socket, _) = upgraded.expect("it speaks WebSocket");
                 Self { link: Link::WebSocket(Box::new(socket)), read_ahead: VecDeque::new() }
             }
@@ -156,10 +159,9 @@ impl RawPeer {
                     if let Some(frame) = decoder.next_frame().expect("the server sends whole frames") {
                         return Some(ServerFrame::decode(&frame).expect("a frame of the server's"));
                     }
-                    let mut bytes = [0; 16 * 1024];
-                    match stream.read(&mut bytes).await {
+                    match stream.read_buf(decoder.buffer_mut()).await {
                         Ok(0) | Err(_) => return None,
-                        Ok(read) => decoder.extend(&bytes[..read]),
+                        Ok(_) => {}
                     }
                 }
                 Link::WebSocket(socket) => match socket.next().await {

@@ -37,14 +37,17 @@ impl Bystanders {
             let rounds = rounds.clone();
             tokio::spawn(async move {
                 let mut last = 0;
-                while let Some(event) = player.events.next().await {
+                while let Some(event) = player.events.recv().await {
                     match event {
-                        Event::Message(message) => {
+                        Event::Message(message) if message.conversation == conversation => {
                             assert_eq!(message.seq.get(), last + 1, "each once and in order");
                             last = message.seq.get();
                             if message.sender != me {
                                 rounds.fetch_add(1, Ordering::Relaxed);
-                                player.client.send(conversation, Body::new("again")).expect("the outbox has room");
+                                player
+                                    .client
+                                    .send(conversation, Body::new("again"))
+                                    .expect("the outbox has room");
                             }
                         }
                         Event::Connected(_) | Event::Disconnected { .. } | Event::Terminal(_) => {

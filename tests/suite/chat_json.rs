@@ -27,7 +27,10 @@ async fn two_scripts_chat_both_ways_with_every_tick() {
     assert_eq!((&sent["id"], &sent["seq"], &sent["tag"]), (&queued["id"], &json!(1), &json!(7)));
 
     let heard = bob.next("message").await;
-    assert_eq!((&heard["text"], &heard["from"], &heard["seq"]), (&json!("hello"), &json!("alice"), &json!(1)));
+    assert_eq!(
+        (&heard["text"], &heard["from"], &heard["seq"]),
+        (&json!("hello"), &json!("alice"), &json!(1))
+    );
     assert_eq!((&heard["user"], &heard["id"]), (&me["user"], &queued["id"]));
     assert_eq!(alice.next("delivered").await["seq"], 1);
     bob.say(&json!({"op": "read", "to": "alice"}));
@@ -43,7 +46,8 @@ async fn two_scripts_chat_both_ways_with_every_tick() {
     alice.say(&json!({"op": "history", "to": "bob", "tag": "h"}));
     let history = alice.next("history").await;
     assert_eq!((&history["tag"], &history["head"]), (&json!("h"), &json!(2)));
-    let texts: Vec<_> = history["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+    let texts: Vec<_> =
+        history["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "hello yourself"]);
 
     alice.say(&json!({"op": "lookup", "handle": "bob"}));

@@ -14,7 +14,9 @@ const DISK_BYTES: u64 = 12 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_messages_for_a_while_and_loses_none_that_was_accepted() {
     if !Place::OwnFileSystem.is_possible() {
-        println!("skipped: a_full_disk_refuses_messages_for_a_while_and_loses_none_that_was_accepted (no own mounts)");
+        println!(
+            "skipped: a_full_disk_refuses_messages_for_a_while_and_loses_none_that_was_accepted (no own mounts)"
+        );
         return;
     }
     let mut node = Node::start(NodeConfig { disk_bytes: Some(DISK_BYTES), ..NodeConfig::default() }).await;
@@ -30,7 +32,10 @@ async fn a_full_disk_refuses_messages_for_a_while_and_loses_none_that_was_accept
             Ok(seq) => {
                 accepted += 1;
                 assert_eq!(seq, accepted);
-                assert!(accepted * limits::BODY_BYTES_MAX as u64 <= DISK_BYTES, "more than there is room for");
+                assert!(
+                    accepted * limits::BODY_BYTES_MAX as u64 <= DISK_BYTES,
+                    "more than there is room for"
+                );
             }
             Err(error) => break error,
         }
@@ -66,7 +71,7 @@ async fn a_full_disk_refuses_messages_for_a_while_and_loses_none_that_was_accept
         assert!(text(&message).len() == limits::BODY_BYTES_MAX && text(&message).starts_with(sent));
     }
     a.ticks(accepted + 1, 0).await;
-    while let Some(event) = b.events.try_next() {
+    while let Ok(event) = b.events.try_recv() {
         assert!(!matches!(event, Event::Message(_)), "nothing more was sent: {event:?}");
     }
     assert!(node.terminate().await.unwrap().success());

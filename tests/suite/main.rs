@@ -1,4 +1,5 @@
 //! The end-to-end suite: real nodes, real clients. One behaviour a file.
+#![expect(clippy::unwrap_used, reason = "what helpers of tests cannot do fails the test")]
 
 mod abuse;
 mod bystanders;

@@ -33,6 +33,7 @@ async fn after_kill_9_under_traffic_everything_is_there_once_and_both_come_back_
         let mishap = async {
             let half = goal - 20;
             eventually("messages flow", async || (accepted(&fleet) >= half).then_some(())).await;
+            fleet.connected(Duration::from_secs(60)).await.unwrap();
             node.kill();
             node.restart().await;
         };
@@ -44,7 +45,10 @@ async fn after_kill_9_under_traffic_everything_is_there_once_and_both_come_back_
     let history = fleet.recorder().history();
     oracle::assert_right(&history);
     assert_eq!(history.count(|what| *what == What::Started), 2, "nobody was started again");
-    assert!(history.count(|what| *what == What::Connected) >= 2 * (1 + KILLS), "both came back by themselves");
+    assert!(
+        history.count(|what| *what == What::Connected) >= 2 * (1 + KILLS),
+        "both came back by themselves"
+    );
 }
 
 fn accepted(fleet: &Fleet) -> usize {

@@ -12,8 +12,7 @@ async fn ten_messages_sent_to_somebody_who_is_away_come_once_and_in_order_on_ret
     let conversation = between(&alice, &bob);
     let mut a = Person::start(&node, &alice);
     let kept = MemoryStore::new();
-    let bobs =
-        || Person::start_with(node.url(Port::WebSocket), &bob, kept.clone(), TlsOptions::System);
+    let bobs = || Person::start_with(node.url(Port::WebSocket), &bob, kept.clone(), TlsOptions::System);
 
     let mut b = bobs();
     a.say(conversation, "are you there?").await;

@@ -3,11 +3,12 @@
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
-    Body, Client, Config, ConversationId, Event, Events, MemoryStore, Message, NetworkDialer, NodeAddress, Seq,
-    TlsOptions, TokenProvider,
+    Body, Client, Config, ConversationId, Event, Events, MemoryStore, Message, NetworkDialer, NodeAddress,
+    Seq, TlsOptions, TokenProvider,
 };
 use rookery_tests::deadline::soon;
 use rookery_tests::{Account, Node, Port, accounts};
+use tokio::sync::mpsc;
 
 /// Alice and bob, each with one device.
 pub(crate) async fn alice_and_bob(node: &Node) -> (Account, Account) {
@@ -21,10 +22,10 @@ pub(crate) fn between(a: &Account, b: &Account) -> ConversationId {
     ConversationId::direct(a.user, b.user)
 }
 
-/// A client and what it is handed.
+/// A client, and a reader who takes what it is handed at once.
 pub(crate) struct Person {
     pub(crate) client: Client,
-    pub(crate) events: Events,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
 }
 
 impl Person {
@@ -44,14 +45,16 @@ impl Person {
         let config = Config::new(vec![address], token);
         let (client, events) =
             Client::start(config, NetworkDialer::new(tls), store, rng).expect("a client starts");
-        Self { client, events }
+        let (reader, taken) = mpsc::unbounded_channel();
+        tokio::spawn(take(events, reader));
+        Self { client, events: taken }
     }
 
     /// The next event that `pick` takes; others are passed over.
     pub(crate) async fn next<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
         soon(what, async {
             loop {
-                let event = self.events.next().await.expect("the client goes on");
+                let event = self.events.recv().await.expect("the client goes on");
                 if let Event::Terminal(error) = &event {
                     panic!("the client ended: {error}");
                 }
@@ -99,6 +102,14 @@ impl Person {
             _ => None,
         })
         .await;
+    }
+}
+
+async fn take(mut events: Events, reader: mpsc::UnboundedSender<Event>) {
+    while let Some(event) = events.next().await {
+        if reader.send(event).is_err() {
+            return;
+        }
     }
 }
 

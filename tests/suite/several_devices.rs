@@ -34,8 +34,10 @@ async fn every_device_sees_everything_what_its_user_sent_elsewhere_and_while_it_
     let history = fleet.recorder().history();
     oracle::assert_right(&history);
     let handed = |client| {
-        let to = |to| move |(who, message): &(Client, &rookery_tests::history::Handed)| {
-            *who == Client(client) && message.conversation == to
+        let to = |to| {
+            move |(who, message): &(Client, &rookery_tests::history::Handed)| {
+                *who == Client(client) && message.conversation == to
+            }
         };
         (history.handed().filter(to(conversation)).count(), history.handed().filter(to(notes)).count())
     };

@@ -49,7 +49,9 @@ impl Report {
             .iter()
             .filter_map(|entry| match &entry.what {
                 What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-                What::Refused { id, reason } => Some(format!("{}'s message {id} was refused: {reason}", entry.client)),
+                What::Refused { id, reason } => {
+                    Some(format!("{}'s message {id} was refused: {reason}", entry.client))
+                }
                 _ => None,
             })
             .collect();

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
-    Body, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore, Message,
-    MemoryStore, MessageId, NetworkDialer, NodeAddress, Status, TlsOptions, TokenProvider,
+    Body, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore, MemoryStore,
+    Message, MessageId, NetworkDialer, NodeAddress, Status, TlsOptions, TokenProvider,
 };
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -16,9 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::leased::Leased;
+use crate::Proxy;
 use crate::deadline::SOON;
 use crate::history::{Client, Handed, Owner, Recorder, What};
-use crate::Proxy;
 
 /// Every so many messages of others are marked as read.
 const READ_EVERY: u64 = 3;

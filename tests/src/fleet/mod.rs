@@ -32,7 +32,8 @@ impl Fleet {
     /// When there are no ports left for proxies.
     pub async fn new(node: &Node, accounts: &[Account], seed: u64) -> Result<Self> {
         let mut rng = StdRng::seed_from_u64(seed);
-        let devices = accounts.iter().flat_map(|account| account.devices.iter().map(move |it| (account.user, it)));
+        let devices =
+            accounts.iter().flat_map(|account| account.devices.iter().map(move |it| (account.user, it)));
         let owners = devices.clone().map(|(user, device)| Owner { user, device: device.device }).collect();
         let recorder = Recorder::new(owners);
         let mut clients = Vec::new();
@@ -44,7 +45,15 @@ impl Fleet {
             let seed = rng.random();
             let recorder = recorder.clone();
             let me = Client(index);
-            clients.push(FleetClient::new(me, device.token.clone(), address, proxy, on_disk, seed, recorder)?);
+            clients.push(FleetClient::new(
+                me,
+                device.token.clone(),
+                address,
+                proxy,
+                on_disk,
+                seed,
+                recorder,
+            )?);
         }
         Ok(Self { clients, recorder })
     }

@@ -106,7 +106,10 @@ impl Fleet {
         let mut heads = BTreeMap::new();
         for (conversation, client) in asked {
             let head = self.clients()[client.0].head(conversation).await;
-            heads.insert(conversation, head.map_err(|error| format!("the head of {conversation}: {error:#}"))?);
+            heads.insert(
+                conversation,
+                head.map_err(|error| format!("the head of {conversation}: {error:#}"))?,
+            );
         }
         Ok(heads)
     }
@@ -124,12 +127,15 @@ fn lacking(recorder: &Recorder, heads: &BTreeMap<ConversationId, Seq>) -> Vec<St
                     lacking.push(format!("{client} has {has} of {head} in {conversation}"));
                 }
                 let user = history.owner(client).user;
-                let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) else { continue };
+                let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) else {
+                    continue;
+                };
                 let sent = progress.sent.get(&(*conversation, user)).copied().unwrap_or_default();
                 let key = (client, *conversation, peer);
                 let delivered = progress.delivered.get(&key).copied().unwrap_or_default();
                 if delivered < sent {
-                    lacking.push(format!("{client} sent {sent} in {conversation}, told delivered: {delivered}"));
+                    lacking
+                        .push(format!("{client} sent {sent} in {conversation}, told delivered: {delivered}"));
                 }
             }
         }

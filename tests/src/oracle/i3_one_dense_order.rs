@@ -61,7 +61,10 @@ fn sending_order(history: &History) -> Vec<String> {
         let Some(seq) = places.get(id) else { continue };
         let last = last.entry((entry.client, *conversation)).or_default();
         if seq <= last {
-            wrong.push(format!("{} sent {id} later, and it is {seq} in {conversation}, not above {last}", entry.client));
+            wrong.push(format!(
+                "{} sent {id} later, and it is {seq} in {conversation}, not above {last}",
+                entry.client
+            ));
         }
         *last = (*last).max(*seq);
     }
@@ -76,7 +79,11 @@ mod tests {
     #[test]
     fn a_gap_and_a_step_back_are_found() {
         let mut story = Story::new();
-        let ids = [story.enqueued("alice", "one"), story.enqueued("alice", "two"), story.enqueued("alice", "three")];
+        let ids = [
+            story.enqueued("alice", "one"),
+            story.enqueued("alice", "two"),
+            story.enqueued("alice", "three"),
+        ];
         story.handed("bob", ids[0], 1);
         story.handed("bob", ids[2], 3);
         story.handed("bob", ids[1], 2);

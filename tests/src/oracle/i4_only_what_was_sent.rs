@@ -29,17 +29,23 @@ pub(super) fn check(history: &History) -> Vec<String> {
                 match sent.get(&id) {
                     None => wrong.push(format!("{client} got {id} in {conversation}, which nobody sent")),
                     Some(sent) if (sent.by, sent.to) != (message.sender, conversation) => {
-                        wrong.push(format!("{client} got {id} as another's or elsewhere: {:?}", message.sender));
+                        wrong.push(format!(
+                            "{client} got {id} as another's or elsewhere: {:?}",
+                            message.sender
+                        ));
                     }
                     Some(sent) if *sent.body != message.body => {
                         let (got, was) = (message.body.len(), sent.body.len());
-                        wrong.push(format!("{client} got {id} with a body of {got} bytes, sent with other {was}"));
+                        wrong.push(format!(
+                            "{client} got {id} with a body of {got} bytes, sent with other {was}"
+                        ));
                     }
                     Some(_) => {}
                 }
             }
             What::Accepted { conversation, id, .. } => {
-                let own = sent.get(id).is_some_and(|it| (it.by, it.to) == (history.owner(client), *conversation));
+                let own =
+                    sent.get(id).is_some_and(|it| (it.by, it.to) == (history.owner(client), *conversation));
                 if !own {
                     wrong.push(format!("{client} was told that {id} was accepted, and never sent it there"));
                 }
@@ -80,7 +86,8 @@ mod tests {
         assert_eq!(changed(|_| {}), [""; 0]);
         assert_eq!(changed(|handed| handed.body = Body::new("hallo")).len(), 1);
         assert_eq!(changed(|handed| handed.sender.device = rookery_client::DeviceId::new(2)).len(), 1);
-        let elsewhere = ConversationId::direct(Story::new().history.owners[0].user, Story::new().history.owners[0].user);
+        let elsewhere =
+            ConversationId::direct(Story::new().history.owners[0].user, Story::new().history.owners[0].user);
         assert_eq!(changed(|handed| handed.conversation = elsewhere).len(), 1);
     }
 

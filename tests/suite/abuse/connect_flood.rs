@@ -20,7 +20,8 @@ async fn a_flood_of_connections_is_refused_beyond_the_limit_and_leaves_no_trace(
     let node = Node::start(config).await;
     let bystanders = Bystanders::start(&node).await;
     let memory = Memory::of(&node);
-    let open = async |count: f64| (node.metrics().await.sum("rookery_connections_open") == count).then_some(());
+    let open =
+        async |count: f64| (node.metrics().await.sum("rookery_connections_open") == count).then_some(());
 
     let mut held = Vec::new();
     for _ in 0..UNAUTHENTICATED_MAX {

@@ -16,6 +16,11 @@ impl Memory {
     /// It has hardly grown.
     pub(super) fn assert_flat(&self, node: &Node) {
         let (before, now) = (self.0, node.resident_bytes());
-        assert!(now <= before + GROWTH_BYTES_MAX, "the node had {} KiB and has {} KiB", before >> 10, now >> 10);
+        assert!(
+            now <= before + GROWTH_BYTES_MAX,
+            "the node had {} KiB and has {} KiB",
+            before >> 10,
+            now >> 10
+        );
     }
 }

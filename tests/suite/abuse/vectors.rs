@@ -84,7 +84,12 @@ async fn expect_refusal(peer: &mut RawPeer, refusal: &Refusal) {
     loop {
         match peer.next().await {
             Some(ServerFrame::Error(error)) => {
-                assert_eq!((error.code, error.request.get()), (refusal.code, refusal.request), "{}", error.text);
+                assert_eq!(
+                    (error.code, error.request.get()),
+                    (refusal.code, refusal.request),
+                    "{}",
+                    error.text
+                );
                 let known = ErrorCode::from_number(error.code).expect("a code of this version");
                 assert_eq!(known.closes(), refusal.closes);
                 return;
