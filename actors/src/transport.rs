@@ -1,11 +1,14 @@
 //! How frames come and go: whatever the listener accepted, seen as frames.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes};
+use bytes::Bytes;
 use rookery_protocol::{FrameDecoder, FrameError, RawFrame, limits};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// Why no frame can be read any more.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +42,11 @@ pub trait Transport: Send + 'static {
     fn release_idle_memory(&mut self);
 }
 
-/// Bytes read at once. Small, because every idle connection may hold as many.
-const READ_BYTES: usize = 4 * 1024;
+/// Bytes read at once, into a buffer on the stack: a connection that waits holds none.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Bytes read after the last word, while the peer has not closed: what may be under way.
+const DISCARD_BYTES_MAX: usize = 2 * limits::FRAME_BYTES_MAX;
 
 /// Frames one after another on a byte stream: TCP, TLS, or a pipe in a simulation.
 #[derive(Debug)]
@@ -54,6 +60,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> StreamTransport<S> {
     pub fn new(stream: S) -> Self {
         Self { stream, decoder: FrameDecoder::new(limits::HANDSHAKE_FRAME_BYTES_MAX) }
     }
+
+    /// Reads into the decoder, and returns how much.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes))?;
+        self.decoder.extend(bytes.filled());
+        Poll::Ready(Ok(bytes.filled().len()))
+    }
+}
+
+/// Reads for no purpose, and returns how much.
+fn poll_discard<S: AsyncRead + Unpin>(stream: &mut S, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+    let mut bytes = ReadBuf::uninit(&mut bytes);
+    ready!(Pin::new(stream).poll_read(context, &mut bytes))?;
+    Poll::Ready(Ok(bytes.filled().len()))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for StreamTransport<S> {
@@ -64,9 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for StreamTra
                 Ok(None) => {}
                 Err(error) => return Some(Err(error.into())),
             }
-            let buffer = self.decoder.buffer_mut();
-            buffer.reserve(READ_BYTES);
-            match self.stream.read_buf(&mut buffer.limit(READ_BYTES)).await {
+            match poll_fn(|context| self.poll_read(context)).await {
                 Ok(0) => return None,
                 Ok(_) => {}
                 Err(error) => return Some(Err(error.into())),
@@ -90,7 +111,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for StreamTra
 
     async fn close(&mut self) {
         // The peer may be gone already, and then there is nobody to say goodbye to.
-        let _ = self.stream.shutdown().await;
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        // A socket closed with something unread would be reset, and the peer might not get to read our last words.
+        let mut discarded = 0;
+        while discarded < DISCARD_BYTES_MAX {
+            match poll_fn(|context| poll_discard(&mut self.stream, context)).await {
+                Ok(0) | Err(_) => return,
+                Ok(bytes) => discarded += bytes,
+            }
+        }
     }
 
     fn set_frame_bytes_max(&mut self, frame_bytes_max: usize) {
@@ -99,5 +130,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Transport for StreamTra
 
     fn release_idle_memory(&mut self) {
         self.decoder.release_idle_memory();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn closing_waits_for_the_peer_and_takes_what_it_still_sends() {
+        let (ours, mut theirs) = duplex(16);
+        let mut transport = StreamTransport::new(ours);
+        let closing = tokio::spawn(async move { transport.close().await });
+        assert_eq!(theirs.read(&mut [0; 8]).await.expect("it is open"), 0);
+        theirs.write_all(&[0; 100]).await.expect("it is taken");
+        assert!(!closing.is_finished());
+        drop(theirs);
+        closing.await.expect("it ends");
     }
 }
