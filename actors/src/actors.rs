@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::ActorsConfig;
-use crate::connection::{ConnectionInfo, serve};
+use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
 use crate::root::{Child, Root};
 use crate::router::{Placement, Router};
@@ -37,6 +37,8 @@ pub struct StartError(String);
 pub struct Counts {
     /// Open connections, welcomed or not.
     pub connections: usize,
+    /// Of these, connections whose actor is awake.
+    pub connections_awake: usize,
     /// Users with a connection.
     pub sessions: usize,
     /// Of these, sessions that are awake.
@@ -103,7 +105,7 @@ impl Actors {
     }
 
     /// Sends every connection away and waits until they have gone, at most `within`. New ones are sent away at once.
-    /// Clients are told to come back after a random part of `spread`, so that they do not all come at once.
+    /// Each client is told to come back after what `jitter_ms` returns, so that they do not all come at once.
     ///
     /// Returns how many had not gone in time.
     pub async fn drain(&self, within: Duration, mut jitter_ms: impl FnMut() -> u32) -> usize {
@@ -138,6 +140,14 @@ impl Actors {
             {
                 counts.sessions += census.users;
                 counts.sessions_awake += census.awake;
+            }
+        }
+        for supervisor in self.context.supervisors() {
+            let (tell, awake) = tokio::sync::oneshot::channel();
+            if supervisor.cast(SupervisorMessage::Count(tell)).is_ok()
+                && let Ok(awake) = awake.await
+            {
+                counts.connections_awake += awake;
             }
         }
         counts

@@ -17,7 +17,7 @@ pub struct ActorsConfig {
     pub connection_idle: Duration,
     /// A session without work for this long becomes an entry in its shard's map.
     pub session_idle: Duration,
-    /// A peer that takes nothing for this long while something waits for it is closed.
+    /// A peer that takes this long for a write, of 32 KiB or of one longer frame, is closed.
     pub write_stall: Duration,
     /// Events a device may have unacknowledged, unless it asks for fewer.
     pub window_events_max: u32,

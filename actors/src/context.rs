@@ -37,6 +37,11 @@ impl Context {
         self.draining.load(Ordering::Acquire)
     }
 
+    /// Each connection supervisor.
+    pub(crate) fn supervisors(&self) -> Vec<ActorRef<SupervisorMessage>> {
+        self.supervisors.read().expect("nothing panics while it holds this lock").clone()
+    }
+
     /// Asks a supervisor for a connection's actor. When there is none to ask, the request is dropped, and who waits
     /// for its outcome learns that.
     pub(crate) fn start_connection_actor(&self, connection: ConnectionId, start: SupervisorMessage) {

@@ -1,6 +1,6 @@
 //! Every metric of this crate, by name, with what it counts.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 
 pub(crate) const CONNECTIONS: &str = "rookery_connections";
 pub(crate) const CONNECTIONS_REFUSED: &str = "rookery_connections_refused_total";
@@ -26,10 +26,27 @@ pub fn describe_metrics() {
     describe_counter!(MESSAGES_ACCEPTED, "messages committed for the first time");
     describe_counter!(REQUESTS_FAILED, "requests answered with an error, by the error's code");
     describe_counter!(EVENTS_PUSHED, "events written to connections' queues, repetitions included");
-    describe_counter!(EVENTS_ACKED, "events acknowledged by devices");
+    describe_counter!(EVENTS_ACKED, "acknowledgements taken from devices, each of one event or more");
     describe_counter!(
         DOORBELLS_SHED,
         "doorbells not passed on because a link had no room; a sweep makes up for each"
     );
     describe_histogram!(SEND_SECONDS, "seconds from a message's arrival to its commit");
+}
+
+/// One of those that a gauge counts, for as long as it lives: also when what holds it ends in a panic.
+#[derive(Debug)]
+pub(crate) struct Counted(&'static str);
+
+impl Counted {
+    pub(crate) fn new(gauge: &'static str) -> Self {
+        gauge!(gauge).increment(1);
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        gauge!(self.0).decrement(1);
+    }
 }

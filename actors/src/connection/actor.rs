@@ -10,11 +10,12 @@ use rookery_protocol::{
 };
 use rookery_store::{StoreError, queries};
 
-use super::handle::{Connection, Identity, Permit, Reply};
+use super::handle::{Connection, Departure, Identity, Permit, Reply};
 use crate::auth::{DeviceToken, TokenError};
 use crate::context::Context;
+use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::session::SessionMessage;
-use crate::shard::{Attachment, ShardMessage};
+use crate::shard::{Arriving, Attachment, ShardMessage};
 
 /// The actor.
 #[derive(Debug)]
@@ -41,28 +42,30 @@ pub(crate) enum ConnectionMessage {
     History(History, Reply),
     /// From the store.
     Lookup(Lookup, Reply),
+    /// The connection has gone, and this is the last message.
+    Leave(Departure),
     /// Fail, to show that nothing is lost by it.
     Crash,
 }
 
 impl Actor for ConnectionActor {
     type Msg = ConnectionMessage;
-    type State = ConnectionStart;
+    type State = (ConnectionStart, Counted);
     type Arguments = ConnectionStart;
 
     async fn pre_start(
         &self,
         _: ActorRef<Self::Msg>,
         start: ConnectionStart,
-    ) -> Result<ConnectionStart, ActorProcessingErr> {
-        Ok(start)
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok((start, Counted::new(CONNECTION_ACTORS)))
     }
 
     async fn handle(
         &self,
-        _: ActorRef<Self::Msg>,
+        myself: ActorRef<Self::Msg>,
         message: ConnectionMessage,
-        state: &mut ConnectionStart,
+        (state, _): &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         let context = &*state.context;
         match message {
@@ -86,6 +89,10 @@ impl Actor for ConnectionActor {
                 Ok(found) => reply.answer(&found),
                 Err(refusal) => refusal.answer(reply),
             },
+            ConnectionMessage::Leave(departure) => {
+                drop(departure);
+                myself.stop(None);
+            }
             ConnectionMessage::Crash => panic!("asked to fail"),
         }
         Ok(())
@@ -137,9 +144,8 @@ impl ConnectionStart {
                 });
                 // Queued before the session can push anything.
                 self.connection.push(encode(&welcome));
-                self.context
-                    .router
-                    .to_shard(token.user, ShardMessage::Attach { user: token.user, attachment });
+                let arriving = Arriving::new(attachment);
+                self.context.router.to_shard(token.user, ShardMessage::Attach { user: token.user, arriving });
                 tracing::debug!(
                     connection = self.connection.id.0,
                     user = %token.user,
@@ -197,12 +203,12 @@ impl ConnectionStart {
             body_bytes: limits::BODY_BYTES_MAX as u32,
             nodes: config.advertise.clone(),
         };
+        self.connection.raise_cursor(cursor);
         let attachment = Attachment {
             connection: self.connection.clone(),
             device: token.device,
             generation: token.generation,
             window_events,
-            cursor,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
         Ok(Some((welcome, attachment)))

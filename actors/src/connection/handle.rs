@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
 use metrics::counter;
-use rookery_protocol::{DeviceId, Error, ErrorCode, Goaway, Payload, RequestId, UserId, encode, limits};
+use ractor::ActorId;
+use rookery_protocol::{
+    DeviceId, Error, ErrorCode, Goaway, Payload, RequestId, Stamp, UserId, encode, limits,
+};
 use tokio::sync::Notify;
 
+use crate::context::Context;
 use crate::metrics::REQUESTS_FAILED;
+use crate::shard::ShardMessage;
 
 /// Bytes that may be queued for a connection: a full window of events, and answers for all it may ask at once. What
 /// honest use needs is bounded by window and requests; this is the wall behind them.
@@ -17,6 +22,10 @@ const QUEUE_BYTES_MAX: usize = limits::WINDOW_BYTES_MAX + 2 * 1024 * 1024;
 
 /// Queued bytes above which long answers wait.
 const QUEUE_BYTES_COMFORT: usize = limits::HISTORY_BYTES_MAX;
+
+/// Bytes written at once, unless one frame is longer: what a client must take within the time for a write, however slow
+/// its network.
+const WRITE_BYTES_MAX: usize = 32 * 1024;
 
 /// One connection among those of this run of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,19 +44,23 @@ pub(crate) struct Identity {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     identity: OnceLock<Identity>,
-    queue: Mutex<Queue>,
+    state: Mutex<State>,
     in_flight: AtomicU32,
-    actor_failed: AtomicBool,
-    crash_asked: AtomicBool,
+    looked_after: AtomicBool,
     changed: Notify,
     drained: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
+#[derive(Debug)]
+struct State {
     frames: Vec<Bytes>,
     bytes: usize,
     end: Option<End>,
+    /// The socket task has ended.
+    gone: bool,
+    failed_actor: Option<ActorId>,
+    crash_asked: bool,
+    cursor: Stamp,
 }
 
 /// How a connection is to end, once what is queued has been written.
@@ -62,7 +75,12 @@ pub(crate) enum End {
 /// What there is to do for the socket task.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    pub(crate) end: Option<End>,
+    /// The connection is over once the frames have been written.
+    pub(crate) is_last: bool,
+    /// An actor has failed, this one or an earlier one.
+    pub(crate) failed_actor: Option<ActorId>,
+    /// Have the actor fail, if there is one.
+    pub(crate) crash_asked: bool,
 }
 
 impl Connection {
@@ -70,17 +88,24 @@ impl Connection {
         Arc::new(Self {
             id,
             identity: OnceLock::new(),
-            queue: Mutex::default(),
+            state: Mutex::new(State {
+                frames: Vec::new(),
+                bytes: 0,
+                end: None,
+                gone: false,
+                failed_actor: None,
+                crash_asked: false,
+                cursor: Stamp::ZERO,
+            }),
             in_flight: AtomicU32::new(0),
-            actor_failed: AtomicBool::new(false),
-            crash_asked: AtomicBool::new(false),
+            looked_after: AtomicBool::new(false),
             changed: Notify::new(),
             drained: Notify::new(),
         })
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().expect("nothing panics while it holds this lock")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
     }
 
     /// Who it is, once welcomed.
@@ -95,21 +120,20 @@ impl Connection {
 
     /// Queues a frame. What is queued after the end is dropped.
     pub(crate) fn push(&self, frame: Bytes) {
-        let mut queue = self.queue();
-        if queue.end == Some(End::Now) {
+        let mut state = self.state();
+        if state.end == Some(End::Now) {
             return;
         }
-        queue.bytes += frame.len();
-        queue.frames.push(frame);
-        if queue.bytes > QUEUE_BYTES_MAX {
-            queue.frames = vec![encode(&Error::new(
-                RequestId::default(),
-                ErrorCode::TooSlow,
-                "too much is waiting to be read by this client",
-            ))];
-            queue.end = Some(End::Now);
+        state.bytes += frame.len();
+        state.frames.push(frame);
+        if state.bytes > QUEUE_BYTES_MAX {
+            let text = "too much is waiting to be read by this client";
+            let error = encode(&Error::new(RequestId::default(), ErrorCode::TooSlow, text));
+            state.bytes = error.len();
+            state.frames = vec![error];
+            state.end = Some(End::Now);
         }
-        drop(queue);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -127,37 +151,88 @@ impl Connection {
     }
 
     fn end(&self, end: End) {
-        let mut queue = self.queue();
-        if queue.end != Some(End::Now) {
-            queue.end = Some(end);
+        let mut state = self.state();
+        if state.end != Some(End::Now) {
+            state.end = Some(end);
         }
-        drop(queue);
+        drop(state);
         self.changed.notify_one();
+        self.drained.notify_waiters();
     }
 
-    /// Moves what is queued into `frames`, which is empty.
-    pub(crate) fn take_outbound(&self, frames: &mut Vec<Bytes>) -> Outbound {
-        let mut queue = self.queue();
-        std::mem::swap(&mut queue.frames, frames);
-        queue.bytes = 0;
-        let answered = self.in_flight.load(Ordering::Acquire) == 0;
-        let end = queue.end.filter(|end| *end == End::Now || answered);
-        drop(queue);
+    /// The socket task has ended: nobody writes what is queued, and nothing more is.
+    pub(crate) fn has_gone(&self) {
+        let mut state = self.state();
+        state.gone = true;
+        state.end = Some(End::Now);
+        state.frames = Vec::new();
+        state.bytes = 0;
+        drop(state);
         self.drained.notify_waiters();
-        Outbound { end }
+    }
+
+    /// Whether the socket task has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.state().gone
+    }
+
+    /// Moves what is to be written next into `frames`, which is empty.
+    pub(crate) fn take_outbound(&self, frames: &mut Vec<Bytes>) -> Outbound {
+        let mut state = self.state();
+        if state.bytes <= WRITE_BYTES_MAX {
+            std::mem::swap(&mut state.frames, frames);
+            state.bytes = 0;
+        } else {
+            state.take_some(frames);
+        }
+        let is_rest = !state.frames.is_empty();
+        let is_last = match state.end {
+            _ if is_rest => false,
+            Some(End::Now) => true,
+            Some(End::WhenAnswered) => self.in_flight() == 0,
+            None => false,
+        };
+        let outbound = Outbound {
+            is_last,
+            failed_actor: state.failed_actor.take(),
+            crash_asked: std::mem::take(&mut state.crash_asked),
+        };
+        drop(state);
+        if is_rest {
+            self.changed.notify_one();
+        }
+        self.drained.notify_waiters();
+        outbound
     }
 
     /// Whether it is to end, and no more is to be read.
     pub(crate) fn is_ending(&self) -> bool {
-        self.queue().end.is_some()
+        self.state().end.is_some()
     }
 
     /// Gives back the queue's memory.
     pub(crate) fn release_idle_memory(&self) {
-        let mut queue = self.queue();
-        if queue.frames.is_empty() {
-            queue.frames = Vec::new();
+        let mut state = self.state();
+        if state.frames.is_empty() {
+            state.frames = Vec::new();
         }
+    }
+
+    /// Up to where its device has acknowledged, as far as that is on record.
+    pub(crate) fn cursor(&self) -> Stamp {
+        self.state().cursor
+    }
+
+    /// The device's cursor is at least here.
+    pub(crate) fn raise_cursor(&self, cursor: Stamp) {
+        let mut state = self.state();
+        state.cursor = state.cursor.max(cursor);
+    }
+
+    /// Permission to look after the connection in the store, unless somebody does already.
+    pub(crate) fn look_after(self: &Arc<Self>) -> Option<LookingAfter> {
+        let nobody_did = !self.looked_after.swap(true, Ordering::AcqRel);
+        nobody_did.then(|| LookingAfter(self.clone()))
     }
 
     /// Completes when there is something to do for the socket task. For that task alone.
@@ -178,30 +253,20 @@ impl Connection {
     }
 
     fn is_comfortable(&self) -> bool {
-        let queue = self.queue();
-        queue.bytes < QUEUE_BYTES_COMFORT || queue.end.is_some()
+        let state = self.state();
+        state.bytes < QUEUE_BYTES_COMFORT || state.end.is_some()
     }
 
-    /// The actor has failed: the socket task replaces it.
-    pub(crate) fn actor_failed(&self) {
-        self.actor_failed.store(true, Ordering::Release);
+    /// An actor has failed: the socket task replaces it, if it has not yet.
+    pub(crate) fn actor_failed(&self, actor: ActorId) {
+        self.state().failed_actor = Some(actor);
         self.changed.notify_one();
-    }
-
-    /// Whether the actor has failed since the last call.
-    pub(crate) fn take_actor_failed(&self) -> bool {
-        self.actor_failed.swap(false, Ordering::AcqRel)
     }
 
     /// Has the actor fail, if there is one.
     pub(crate) fn ask_actor_to_crash(&self) {
-        self.crash_asked.store(true, Ordering::Release);
+        self.state().crash_asked = true;
         self.changed.notify_one();
-    }
-
-    /// Whether the actor is to fail.
-    pub(crate) fn take_crash_asked(&self) -> bool {
-        self.crash_asked.swap(false, Ordering::AcqRel)
     }
 
     /// Frames inside the node.
@@ -213,6 +278,61 @@ impl Connection {
     pub(crate) fn permit(self: &Arc<Self>) -> Permit {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         Permit(self.clone())
+    }
+}
+
+impl State {
+    /// Moves the first frames, together as long as is written at once.
+    fn take_some(&mut self, frames: &mut Vec<Bytes>) {
+        let mut bytes = 0;
+        let mut count = 0;
+        for frame in &self.frames {
+            if count > 0 && bytes + frame.len() > WRITE_BYTES_MAX {
+                break;
+            }
+            bytes += frame.len();
+            count += 1;
+        }
+        frames.extend(self.frames.drain(..count));
+        self.bytes -= bytes;
+    }
+}
+
+/// See [`Connection::look_after`].
+#[derive(Debug)]
+pub(crate) struct LookingAfter(Arc<Connection>);
+
+impl Drop for LookingAfter {
+    fn drop(&mut self) {
+        self.0.looked_after.store(false, Ordering::Release);
+    }
+}
+
+/// The duty to tell a shard that a connection has gone. However it is dropped, it does: so it can travel behind the last
+/// things that the client said, and arrives also when those who carry it fail.
+pub(crate) struct Departure {
+    context: Arc<Context>,
+    connection: Arc<Connection>,
+}
+
+impl Departure {
+    pub(crate) fn new(context: Arc<Context>, connection: Arc<Connection>) -> Self {
+        Self { context, connection }
+    }
+}
+
+impl std::fmt::Debug for Departure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Departure").field(&self.connection.id).finish()
+    }
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        // One that never proved who it is has not been attached.
+        if let Some(Identity { user, .. }) = self.connection.identity() {
+            self.context.router.to_shard(user, ShardMessage::Detach { user, connection: self.connection.id });
+        }
     }
 }
 

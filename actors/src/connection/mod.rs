@@ -17,7 +17,7 @@ mod machine;
 mod socket;
 mod supervisor;
 
-pub(crate) use handle::{Connection, ConnectionId, Identity, Permit, Reply};
+pub(crate) use handle::{Connection, ConnectionId, Identity, LookingAfter, Permit, Reply};
 pub use socket::ConnectionInfo;
 pub(crate) use socket::serve;
 pub(crate) use supervisor::{Supervisor, SupervisorMessage};

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use metrics::gauge;
-use ractor::ActorRef;
+use ractor::{ActorId, ActorRef};
 use rookery_protocol::{ErrorCode, FrameError, Goaway, HeartbeatAck, RawFrame, encode, limits};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::actor::ConnectionMessage;
-use super::handle::{Connection, ConnectionId, End};
+use super::handle::{Connection, ConnectionId, Departure};
 use super::machine::{Action, Phase, decide};
 use super::supervisor::SupervisorMessage;
 use crate::context::Context;
-use crate::metrics::CONNECTIONS;
+use crate::metrics::{CONNECTIONS, Counted};
 use crate::shard::ShardMessage;
 use crate::supervision::RestartBudget;
 use crate::transport::{Transport, TransportError};
@@ -69,11 +68,12 @@ pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, inf
         is_idle: false,
         handshake_deadline,
         deadline: Box::pin(sleep_until(handshake_deadline)),
+        frames: Vec::new(),
         connection,
         transport,
         context,
     };
-    socket.run().await;
+    while socket.turn().await.is_ok() {}
     socket.leave().await;
 }
 
@@ -83,10 +83,12 @@ struct Socket<T> {
     transport: T,
     peer: SocketAddr,
     /// Counts it among the welcomed, once it is.
-    welcomed: Option<Welcomed>,
+    welcomed: Option<Counted>,
     admission: Option<Box<dyn Send>>,
     actor: Option<ActorRef<ConnectionMessage>>,
     restarts: RestartBudget,
+    /// What is being written; empty between turns.
+    frames: Vec<Bytes>,
     last_heard: Instant,
     last_sweep: Instant,
     is_idle: bool,
@@ -94,58 +96,37 @@ struct Socket<T> {
     deadline: Pin<Box<Sleep>>,
 }
 
-/// One of the connections that the gauge counts.
-struct Welcomed;
-
-impl Welcomed {
-    fn new() -> Self {
-        gauge!(CONNECTIONS).increment(1);
-        Self
-    }
-}
-
-impl Drop for Welcomed {
-    fn drop(&mut self) {
-        gauge!(CONNECTIONS).decrement(1);
-    }
-}
-
 /// The connection is over.
 struct Over;
 
 impl<T: Transport> Socket<T> {
-    async fn run(&mut self) {
-        let mut frames = Vec::new();
-        while self.turn(&mut frames).await.is_ok() {}
-    }
-
     /// Writes what is queued, then waits for the next thing to happen and deals with it.
-    async fn turn(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Over> {
-        if self.connection.take_crash_asked()
+    async fn turn(&mut self) -> Result<(), Over> {
+        let outbound = self.connection.take_outbound(&mut self.frames);
+        if outbound.crash_asked
             && let Some(actor) = &self.actor
         {
             // One that has just failed need not fail again.
             let _ = actor.cast(ConnectionMessage::Crash);
         }
-        if self.connection.take_actor_failed() {
-            self.replace_actor();
+        if let Some(failed) = outbound.failed_actor {
+            self.actor_failed(failed);
         }
         if self.welcomed.is_none() && self.connection.identity().is_some() {
             self.welcome();
         }
-        let outbound = self.connection.take_outbound(frames);
-        if !frames.is_empty() {
+        if !self.frames.is_empty() {
             self.is_idle = false;
-            self.write(frames).await?;
+            self.write().await?;
         }
-        match outbound.end {
-            Some(End::Now) => return Err(Over),
-            Some(End::WhenAnswered) if self.connection.in_flight() == 0 => return Err(Over),
-            _ => {}
+        if outbound.is_last {
+            return Err(Over);
         }
         let may_read =
             self.connection.in_flight() < limits::REQUESTS_IN_FLIGHT_MAX && !self.connection.is_ending();
         tokio::select! {
+            // In this order: a deadline for hearing something has not passed while there is something to be read.
+            biased;
             frame = self.transport.next_frame(), if may_read => self.read(frame.ok_or(Over)?).await,
             () = self.connection.changed() => Ok(()),
             () = &mut self.deadline => {
@@ -155,8 +136,8 @@ impl<T: Transport> Socket<T> {
         }
     }
 
-    async fn write(&mut self, frames: &mut Vec<Bytes>) -> Result<(), Over> {
-        match timeout(self.context.config.write_stall, self.transport.write(frames)).await {
+    async fn write(&mut self) -> Result<(), Over> {
+        match timeout(self.context.config.write_stall, self.transport.write(&mut self.frames)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::debug!(connection = self.connection.id.0, %error, "the client is gone");
@@ -172,7 +153,7 @@ impl<T: Transport> Socket<T> {
     fn welcome(&mut self) {
         self.admission = None;
         self.transport.set_frame_bytes_max(limits::FRAME_BYTES_MAX);
-        self.welcomed = Some(Welcomed::new());
+        self.welcomed = Some(Counted::new(CONNECTIONS));
         self.arm();
     }
 
@@ -274,6 +255,13 @@ impl<T: Transport> Socket<T> {
         Ok(())
     }
 
+    fn actor_failed(&mut self, failed: ActorId) {
+        // It may have been replaced already, when a message for it came back.
+        if self.actor.as_ref().is_some_and(|actor| actor.get_id() == failed) {
+            self.replace_actor();
+        }
+    }
+
     /// The actor has failed. What it held is answered for or acknowledged again; the next frame gets a new one.
     fn replace_actor(&mut self) {
         if self.actor.take().is_none() {
@@ -325,6 +313,7 @@ impl<T: Transport> Socket<T> {
             // Nothing is in flight, so its mailbox is empty.
             actor.stop(None);
         }
+        self.frames = Vec::new();
         self.transport.release_idle_memory();
         self.connection.release_idle_memory();
     }
@@ -347,9 +336,13 @@ impl<T: Transport> Socket<T> {
     }
 
     async fn leave(mut self) {
-        self.to_shard(|user, connection| ShardMessage::Detach { user, connection });
+        self.connection.has_gone();
+        let departure = Departure::new(self.context.clone(), self.connection.clone());
         if let Some(actor) = self.actor.take() {
-            actor.stop(None);
+            // Behind what the client said last. One that has just failed drops it, which does as well.
+            let _ = actor.cast(ConnectionMessage::Leave(departure));
+        } else {
+            drop(departure);
         }
         self.context.connections.closed(self.connection.id);
         // A peer that does not take part in closing is left alone.

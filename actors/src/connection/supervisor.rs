@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use metrics::{counter, gauge};
+use metrics::counter;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::sync::oneshot;
 
 use super::actor::{ConnectionActor, ConnectionMessage, ConnectionStart};
 use super::handle::Connection;
 use crate::context::Context;
-use crate::metrics::{CONNECTION_ACTORS, RESTARTS};
+use crate::metrics::RESTARTS;
 
 /// Starts and watches connection actors.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Supervisor;
 pub(crate) enum SupervisorMessage {
     /// Start an actor for this connection.
     Start { connection: Arc<Connection>, started: oneshot::Sender<ActorRef<ConnectionMessage>> },
+    /// Count the actors that are alive.
+    Count(oneshot::Sender<usize>),
 }
 
 pub(crate) struct State {
@@ -44,14 +46,21 @@ impl Actor for Supervisor {
     async fn handle(
         &self,
         myself: ActorRef<Self::Msg>,
-        SupervisorMessage::Start { connection, started }: SupervisorMessage,
+        message: SupervisorMessage,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
+        let (connection, started) = match message {
+            SupervisorMessage::Start { connection, started } => (connection, started),
+            SupervisorMessage::Count(tell) => {
+                // Whoever asked may have gone.
+                let _ = tell.send(state.alive.len());
+                return Ok(());
+            }
+        };
         let start = ConnectionStart { context: state.context.clone(), connection: connection.clone() };
         let (actor, _) =
             ConnectionActor::spawn_linked(None, ConnectionActor, start, myself.get_cell()).await?;
         state.alive.insert(actor.get_id(), connection);
-        gauge!(CONNECTION_ACTORS).increment(1);
         // A socket task that has ended meanwhile drops the reference, and the actor is stopped below.
         if let Err(actor) = started.send(actor) {
             actor.stop(None);
@@ -67,27 +76,26 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(actor, _, _) => {
-                if state.alive.remove(&actor.get_id()).is_some() {
-                    gauge!(CONNECTION_ACTORS).decrement(1);
-                }
+                state.alive.remove(&actor.get_id());
             }
             SupervisionEvent::ActorFailed(actor, error) => {
                 if let Some(connection) = state.alive.remove(&actor.get_id()) {
                     tracing::error!(connection = connection.id.0, %error, "a connection's actor failed");
                     counter!(RESTARTS, "kind" => "connection").increment(1);
-                    gauge!(CONNECTION_ACTORS).decrement(1);
-                    connection.actor_failed();
+                    connection.actor_failed(actor.get_id());
                 }
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }
         Ok(())
     }
+}
 
-    async fn post_stop(&self, _: ActorRef<Self::Msg>, state: &mut State) -> Result<(), ActorProcessingErr> {
-        for connection in state.alive.values() {
-            connection.actor_failed();
+impl Drop for State {
+    /// A supervisor's actors end with it.
+    fn drop(&mut self) {
+        for (actor, connection) in &self.alive {
+            connection.actor_failed(*actor);
         }
-        Ok(())
     }
 }

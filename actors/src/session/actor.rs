@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rookery_protocol::{
     ConversationId, Done, Error, ErrorCode, Message, MessageEvent, Opcode, Read, RequestId, Send, Sent,
@@ -21,7 +21,7 @@ use super::machine::{Commit, Effect, Joining, Machine};
 use super::sweep::{Swept, sweep};
 use crate::connection::{ConnectionId, Permit, Reply};
 use crate::context::Context;
-use crate::metrics::{EVENTS_ACKED, EVENTS_PUSHED, MESSAGES_ACCEPTED, SEND_SECONDS, SESSION_ACTORS};
+use crate::metrics::{Counted, EVENTS_ACKED, EVENTS_PUSHED, MESSAGES_ACCEPTED, SEND_SECONDS, SESSION_ACTORS};
 use crate::shard::{Attachment, Passivation, ShardMessage};
 
 /// The actor.
@@ -73,12 +73,7 @@ pub(crate) struct State {
     last_active: Instant,
     /// Messages from the shard, which counts them too: a hibernation that has missed one does not happen.
     from_shard: u64,
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        gauge!(SESSION_ACTORS).decrement(1);
-    }
+    _counted: Counted,
 }
 
 impl Actor for Session {
@@ -91,7 +86,6 @@ impl Actor for Session {
         _: ActorRef<Self::Msg>,
         start: SessionStart,
     ) -> Result<State, ActorProcessingErr> {
-        gauge!(SESSION_ACTORS).increment(1);
         Ok(State {
             context: start.context,
             user: start.user,
@@ -101,6 +95,7 @@ impl Actor for Session {
             attached: Vec::new(),
             last_active: Instant::now(),
             from_shard: 0,
+            _counted: Counted::new(SESSION_ACTORS),
         })
     }
 
@@ -164,6 +159,18 @@ impl Actor for Session {
         }
         Ok(())
     }
+
+    /// Commits what has been put off, without waiting: the store's queue keeps it.
+    async fn post_stop(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        for commit in state.machine.uncommitted() {
+            state.commit(&myself, commit);
+        }
+        Ok(())
+    }
 }
 
 impl State {
@@ -172,7 +179,7 @@ impl State {
             connection: attachment.connection.id,
             device: attachment.device,
             window_events: attachment.window_events,
-            cursor: attachment.cursor,
+            cursor: attachment.connection.cursor(),
             resume: attachment.resume,
             recovering,
         };
@@ -221,11 +228,17 @@ impl State {
             delivered: commit.delivered.clone(),
             trim: commit.trim,
         };
-        let (context, to, again) = (self.context.clone(), myself.clone(), commit.clone());
+        let (context, user, to, again) = (self.context.clone(), self.user, myself.clone(), commit.clone());
         let done = move |outcome: Result<Committed<Acked>, StoreError>| {
             let outcome = outcome.map(|committed| committed.answer);
-            if let Ok(Acked::Done { told }) = &outcome {
-                told.iter().for_each(|user| context.router.ring(*user, None));
+            match &outcome {
+                Ok(Acked::Done { told }) => told.iter().for_each(|user| context.router.ring(*user, None)),
+                Err(StoreError::Ambiguous(_)) => {
+                    for (conversation, _) in &commit.delivered {
+                        ring_all(&context, *conversation, user);
+                    }
+                }
+                _ => {}
             }
             // A session that has ended has committed what it could.
             let _ = to.cast(SessionMessage::AckCommitted(commit, outcome));
@@ -237,7 +250,13 @@ impl State {
 
     fn ack_committed(&mut self, commit: Commit, outcome: Result<Acked, StoreError>) -> Vec<Effect<Bytes>> {
         match outcome {
-            Ok(Acked::Done { .. }) => self.machine.committed(&commit),
+            Ok(Acked::Done { .. }) => {
+                for attachment in self.attached.iter().filter(|attachment| attachment.device == commit.device)
+                {
+                    attachment.connection.raise_cursor(commit.stamp);
+                }
+                self.machine.committed(&commit)
+            }
             Ok(Acked::NoSuchDevice) => {
                 for gone in self.attached.iter().filter(|attachment| attachment.device == commit.device) {
                     gone.connection.close_with(ErrorCode::TokenRevoked, "the device has been removed");
@@ -279,6 +298,9 @@ impl State {
                 again.tell(&context, reply, committed);
             }
             Err(error) => {
+                if matches!(error, StoreError::Ambiguous(_)) {
+                    ring_all(&context, again.conversation, again.sender);
+                }
                 let (code, text) = crate::failure::of_store(&error);
                 reply.refuse(code, text);
             }
@@ -294,7 +316,7 @@ impl State {
             return reply.refuse(code, text);
         }
         let op = MarkRead { conversation: read.conversation, user: self.user, seq: read.seq };
-        let context = self.context.clone();
+        let (context, user, conversation) = (self.context.clone(), self.user, read.conversation);
         let done = move |outcome: Result<Committed<MarkedRead>, StoreError>| {
             let refused = match outcome.map(|committed| committed.answer) {
                 Ok(MarkedRead::Done { told }) => {
@@ -304,6 +326,9 @@ impl State {
                 }
                 Ok(MarkedRead::Corrupt(error)) | Err(error) => error,
             };
+            if matches!(refused, StoreError::Ambiguous(_)) {
+                ring_all(&context, conversation, user);
+            }
             let (code, text) = crate::failure::of_store(&refused);
             reply.refuse(code, text);
         };
@@ -314,12 +339,8 @@ impl State {
 
     fn hibernate_if_idle(&self) {
         if self.machine.is_idle() && self.last_active.elapsed() >= self.context.config.session_idle {
-            let passivation = Passivation {
-                user: self.user,
-                incarnation: self.incarnation,
-                from_shard: self.from_shard,
-                positions: self.machine.positions().collect(),
-            };
+            let passivation =
+                Passivation { user: self.user, incarnation: self.incarnation, from_shard: self.from_shard };
             self.context.router.to_shard(self.user, ShardMessage::Passivate(passivation));
         }
     }
@@ -329,6 +350,14 @@ fn check_conversation(conversation: ConversationId, user: UserId) -> Result<(), 
     match conversation.direct_peer(user) {
         Some(_) => Ok(()),
         None => Err((ErrorCode::NotMember, format!("not a member of {conversation}"))),
+    }
+}
+
+/// Rings at both sides of a conversation, for something that may have been written.
+fn ring_all(context: &Context, conversation: ConversationId, user: UserId) {
+    context.router.ring(user, None);
+    if let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) {
+        context.router.ring(peer, None);
     }
 }
 
@@ -373,8 +402,9 @@ impl Accepted {
                 }
             }
             SendOutcome::Duplicate(record) => {
-                // Its doorbells may have died with the node that accepted it; a sweep finds what they announced.
                 reply.answer(&Sent { request, seq: record.seq, time_ms: record.time_ms });
+                // Nobody may have been rung when it was accepted.
+                ring_all(context, self.conversation, self.sender);
             }
             SendOutcome::OutOfOrder => {
                 reply.refuse(ErrorCode::OutOfOrder, "the message named in `after` has not been accepted");

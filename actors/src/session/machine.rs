@@ -135,7 +135,9 @@ pub(crate) struct Machine {
     devices: Vec<Attached>,
     sweeping: Option<Sweep>,
     rung_while_sweeping: bool,
-    committing: bool,
+    committing: Option<(DeviceId, Stamp)>,
+    /// The last commit failed: the next one waits for a flush, so that a failing store is not asked in a loop.
+    commits_fail: bool,
     /// Delivered and not yet committed. Kept apart from the devices: one that leaves takes no receipt with it.
     delivered: BTreeMap<(DeviceId, ConversationId), Seq>,
     /// Of devices that have left, what they have acknowledged and is not committed.
@@ -148,15 +150,18 @@ impl Machine {
         if let Some(at) = self.devices.iter().position(|attached| attached.device == joining.device) {
             self.remove(at);
         }
+        // What it acknowledged on an earlier connection may not be on record yet.
+        let unrecorded = self.left.iter().chain(&self.committing).filter(|(left, _)| *left == joining.device);
+        let acked = unrecorded.map(|(_, stamp)| *stamp).fold(joining.cursor, Stamp::max);
         self.devices.push(Attached {
             connection: joining.connection,
             device: joining.device,
             window_events: joining.window_events.max(1) as usize,
             resume: joining.resume,
-            offered: if joining.recovering { Stamp::MAX } else { joining.cursor },
+            offered: if joining.recovering { Stamp::MAX } else { acked },
             committed: joining.cursor,
-            acked: joining.cursor,
-            pushed: joining.cursor,
+            acked,
+            pushed: acked,
             unacked: VecDeque::new(),
             unacked_bytes: 0,
             behind: true,
@@ -287,7 +292,7 @@ impl Machine {
 
     /// The acknowledgement has been committed.
     pub(crate) fn committed<F>(&mut self, commit: &Commit) -> Vec<Effect<F>> {
-        self.committing = false;
+        self.committing = None;
         for device in self.devices.iter_mut().filter(|attached| attached.device == commit.device) {
             device.committed = device.committed.max(commit.stamp);
         }
@@ -297,9 +302,10 @@ impl Machine {
         effects
     }
 
-    /// The acknowledgement could not be committed. It joins the next one.
+    /// The acknowledgement could not be committed. It joins the next one, which a flush makes.
     pub(crate) fn commit_failed(&mut self, commit: Commit) {
-        self.committing = false;
+        self.committing = None;
+        self.commits_fail = true;
         for (conversation, seq) in commit.delivered {
             deliver(&mut self.delivered, commit.device, Some((conversation, seq)));
         }
@@ -315,21 +321,16 @@ impl Machine {
         effects
     }
 
-    /// Whether forgetting this machine, but for its devices' positions, would change nothing.
+    /// Whether forgetting this machine would change nothing: where its devices stand is on record.
     pub(crate) fn is_idle(&self) -> bool {
         let idle = |device: &Attached| {
             device.unacked.is_empty() && !device.behind && device.committed >= device.acked
         };
         self.sweeping.is_none()
-            && !self.committing
+            && self.committing.is_none()
             && self.delivered.is_empty()
             && self.left.is_empty()
             && self.devices.iter().all(idle)
-    }
-
-    /// Where each connection's device stands. When idle, that is all a successor needs to know.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (ConnectionId, Stamp)> {
-        self.devices.iter().map(|device| (device.connection, device.pushed))
     }
 
     /// The stamp up to which every attached device has been pushed.
@@ -358,10 +359,17 @@ impl Machine {
 
     /// The commit that is due, if one is and none runs.
     fn commit<F>(&mut self, lazy_too: bool) -> Option<Effect<F>> {
-        if self.committing {
+        if self.committing.is_some() || (self.commits_fail && !lazy_too) {
             return None;
         }
         let (device, stamp, trim) = self.due(lazy_too)?;
+        self.commits_fail = false;
+        let commit = self.take_commit(device, stamp, trim);
+        self.committing = Some((device, stamp));
+        Some(Effect::Commit(commit))
+    }
+
+    fn take_commit(&mut self, device: DeviceId, stamp: Stamp, trim: bool) -> Commit {
         let mut delivered = Vec::new();
         self.delivered.retain(|(of, conversation), seq| {
             if *of == device {
@@ -369,8 +377,19 @@ impl Machine {
             }
             *of != device
         });
-        self.committing = true;
-        Some(Effect::Commit(Commit { device, stamp, delivered, trim }))
+        Commit { device, stamp, delivered, trim }
+    }
+
+    /// Everything that is acknowledged and not being committed, for a machine at its end.
+    pub(crate) fn uncommitted(&mut self) -> Vec<Commit> {
+        for at in (0..self.devices.len()).rev() {
+            self.remove(at);
+        }
+        let mut commits = Vec::new();
+        while let Some((device, stamp, trim)) = self.due(true) {
+            commits.push(self.take_commit(device, stamp, trim));
+        }
+        commits
     }
 
     /// Whose acknowledgement is to be committed next, up to where, and whether to trim.

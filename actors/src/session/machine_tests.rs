@@ -258,5 +258,41 @@ fn a_machine_is_idle_only_when_all_is_pushed_acknowledged_and_committed() {
     assert!(!machine.is_idle(), "the acknowledgement is not committed");
     let _: Told = machine.committed(&commit(PHONE, 1));
     assert!(machine.is_idle());
-    assert_eq!(machine.positions().collect::<Vec<_>>(), [(connection(1), stamp(1))]);
+}
+
+#[test]
+fn a_device_that_comes_back_at_once_is_not_pushed_what_it_acknowledged_and_is_not_on_record() {
+    let mut machine = with_one_device(8, 3);
+    let Some(Effect::Commit(first)) = machine.ack::<u64>(connection(1), stamp(1)).pop() else {
+        panic!("a commit is due")
+    };
+    let _: Told = machine.ack(connection(1), stamp(2));
+    let _: Told = machine.leave(connection(1));
+    assert_eq!(machine.join(joining(2, PHONE, 8)), [sweep(2, 8)]);
+    assert_eq!(machine.swept(&events(3..=3), true), [push(2, 3)]);
+    let second = Commit { trim: true, ..commit(PHONE, 2) };
+    assert_eq!(machine.committed(&first), [Effect::<u64>::Commit(second)]);
+}
+
+#[test]
+fn a_machine_at_its_end_tells_everything_that_is_not_committed() {
+    let own = |number| Event { receipt: None, ..event(number) };
+    let mut machine = with_one_device(8, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&[own(1), event(2), own(3)], true);
+    let _: Told = machine.ack(connection(1), stamp(1));
+    assert_eq!(machine.uncommitted().len(), 1);
+    assert_eq!(machine.uncommitted(), []);
+}
+
+#[test]
+fn a_commit_that_failed_is_not_made_again_before_a_flush() {
+    let mut machine = with_one_device(8, 3);
+    let _: Told = machine.ack(connection(1), stamp(1));
+    machine.commit_failed(commit(PHONE, 1));
+    assert_eq!(machine.ack::<u64>(connection(1), stamp(2)), []);
+    assert_eq!(machine.ring(), [sweep(3, 7)]);
+    assert_eq!(machine.swept::<u64>(&[], true), []);
+    let again = Commit { trim: true, ..commit(PHONE, 2) };
+    assert_eq!(machine.flush(), [Effect::<u64>::Commit(again)]);
 }

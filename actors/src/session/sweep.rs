@@ -1,12 +1,21 @@
 //! Reading an inbox: what it points to becomes frames.
 
 use bytes::Bytes;
-use rookery_protocol::{HEADER_BYTES, Opcode, ReceiptEvent, UserId, encode, encode_event};
+use rookery_protocol::{
+    ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId, encode, encode_event, limits,
+};
+use rookery_store::engine::Snapshot;
 use rookery_store::keys::inbox::InboxEntry;
 use rookery_store::{Store, StoreError, queries};
 
 use super::hint::Hint;
 use super::machine::{Event, Sweep};
+
+/// Bytes of messages that a sweep reads: a window's worth. What comes after is read when there is room again.
+const SWEEP_BYTES_MAX: usize = limits::WINDOW_BYTES_MAX;
+
+/// Messages read at once, before it is known how long they are.
+const CHUNK: usize = 16;
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -23,17 +32,22 @@ pub(super) async fn sweep(
     hints: Vec<Hint>,
 ) -> Result<Swept, StoreError> {
     let snapshot = store.snapshot().await?;
-    let entries = queries::inbox_after(&*snapshot, user, sweep.after, sweep.limit).await?;
-    let exhausted = entries.len() < sweep.limit;
+    let mut entries = queries::inbox_after(&*snapshot, user, sweep.after, sweep.limit).await?;
+    let mut exhausted = entries.len() < sweep.limit;
 
     let hint_for = |stamp| hints.iter().find(|hint| hint.stamp == stamp);
     let places = entries.iter().filter_map(|(stamp, entry)| match entry {
         InboxEntry::Message(pointer) if hint_for(*stamp).is_none() => {
-            Some((pointer.conversation, pointer.seq))
+            Some((*stamp, (pointer.conversation, pointer.seq)))
         }
         _ => None,
     });
-    let mut logged = queries::messages(&*snapshot, places).await?.into_iter();
+    let (logged, unread) = read_log(&*snapshot, &places.collect::<Vec<_>>()).await?;
+    if let Some(unread) = unread {
+        entries.retain(|(stamp, _)| *stamp < unread);
+        exhausted = false;
+    }
+    let mut logged = logged.into_iter();
 
     let events = entries.into_iter().map(|(stamp, entry)| match entry {
         InboxEntry::Message(pointer) => {
@@ -58,4 +72,24 @@ pub(super) async fn sweep(
         }
     });
     Ok(Swept { events: events.collect(), exhausted })
+}
+
+/// Messages' bytes, in order, and the stamp of the first that was left for later.
+async fn read_log(
+    snapshot: &dyn Snapshot,
+    places: &[(Stamp, (ConversationId, Seq))],
+) -> Result<(Vec<Option<Bytes>>, Option<Stamp>), StoreError> {
+    let mut logged = Vec::with_capacity(places.len());
+    let mut bytes = 0;
+    let mut chunk = CHUNK;
+    while logged.len() < places.len() && bytes < SWEEP_BYTES_MAX {
+        let next = places[logged.len()..].iter().take(chunk).map(|(_, place)| *place);
+        let messages = queries::messages(snapshot, next).await?;
+        bytes += messages.iter().flatten().map(Bytes::len).sum::<usize>();
+        logged.extend(messages);
+        // As many as there is room for, if those to come are like those before.
+        chunk = (SWEEP_BYTES_MAX.saturating_sub(bytes) * logged.len() / bytes.max(1)).max(1);
+    }
+    let unread = places.get(logged.len()).map(|(stamp, _)| *stamp);
+    Ok((logged, unread))
 }

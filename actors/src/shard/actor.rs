@@ -4,20 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, gauge};
+use metrics::counter;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use rookery_protocol::{ErrorCode, Goaway, Stamp, UserId};
 use rookery_store::{StoreError, queries};
 use tokio::time::Instant;
 
-use super::entry::{Alive, Attachment, Entry};
-use crate::connection::ConnectionId;
+use super::entry::{Alive, Arriving, Attachment, Entry};
+use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
-use crate::metrics::{RESTARTS, SESSIONS};
+use crate::metrics::RESTARTS;
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
 /// How often sessions are asked to commit what they put off, and to hibernate.
 const TICK: Duration = Duration::from_secs(1);
+
+/// For sessions to end when the node stops; they wait for nothing.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// The actor.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub(crate) struct Shard;
 #[derive(Debug)]
 pub(crate) enum ShardMessage {
     /// A device has been welcomed.
-    Attach { user: UserId, attachment: Attachment },
+    Attach { user: UserId, arriving: Arriving },
     /// A connection has gone.
     Detach { user: UserId, connection: ConnectionId },
     /// A connection's actor has failed.
@@ -62,8 +65,6 @@ pub(crate) struct Passivation {
     pub(crate) incarnation: u64,
     /// How many messages it has had from the shard.
     pub(crate) from_shard: u64,
-    /// Where each device stands.
-    pub(crate) positions: Vec<(ConnectionId, Stamp)>,
 }
 
 pub(crate) struct State {
@@ -94,7 +95,9 @@ impl Actor for Shard {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            ShardMessage::Attach { user, attachment } => state.attach(&myself, user, attachment).await?,
+            ShardMessage::Attach { user, arriving } => {
+                state.attach(&myself, user, arriving.attachment()).await?;
+            }
             ShardMessage::Detach { user, connection } => state.detach(user, connection),
             ShardMessage::Resync { user, connection } => {
                 if let Some(alive) = state.entries.get_mut(&user).and_then(|entry| entry.session.as_mut()) {
@@ -123,23 +126,22 @@ impl Actor for Shard {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match event {
-            SupervisionEvent::ActorTerminated(actor, _, _) => drop(state.awake.remove(&actor.get_id())),
+            SupervisionEvent::ActorTerminated(actor, _, reason) => {
+                let error = reason.unwrap_or_else(|| "it ended by itself".into());
+                state.session_ended(&myself, actor.get_id(), &error).await?;
+            }
             SupervisionEvent::ActorFailed(actor, error) => {
-                if let Some(user) = state.awake.remove(&actor.get_id()) {
-                    tracing::error!(%user, %error, "a session failed");
-                    counter!(RESTARTS, "kind" => "session").increment(1);
-                    state.replace(&myself, user, actor.get_id()).await?;
-                }
+                state.session_ended(&myself, actor.get_id(), &error).await?;
             }
             SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
         }
         Ok(())
     }
-}
 
-impl Drop for State {
-    fn drop(&mut self) {
-        gauge!(SESSIONS).decrement(self.entries.len() as f64);
+    /// Sessions commit what they have put off.
+    async fn post_stop(&self, myself: ActorRef<Self::Msg>, _: &mut State) -> Result<(), ActorProcessingErr> {
+        myself.drain_children_and_wait(Some(DRAIN_TIME_MAX)).await;
+        Ok(())
     }
 }
 
@@ -150,8 +152,9 @@ impl State {
         user: UserId,
         attachment: Attachment,
     ) -> Result<(), ActorProcessingErr> {
-        if !self.entries.contains_key(&user) {
-            gauge!(SESSIONS).increment(1);
+        // One that has left during its handshake must not take the place of one that is there.
+        if attachment.connection.is_gone() {
+            return Ok(());
         }
         let entry = self.entries.entry(user).or_default();
         let was_asleep = entry.session.is_none();
@@ -178,7 +181,6 @@ impl State {
         let is_empty = |entry: &Entry| entry.session.is_none() && entry.attached.is_empty();
         if self.entries.get(&user).is_some_and(is_empty) {
             self.entries.remove(&user);
-            gauge!(SESSIONS).decrement(1);
         }
     }
 
@@ -251,11 +253,13 @@ impl State {
                 alive.pass_on(SessionMessage::Doorbell(None));
                 None
             }
-            None => Some(attachment.cursor),
+            None => Some(attachment.connection.cursor()),
         };
+        // A store that is slow gets no more of this than one at a time for each connection.
+        let Some(permit) = attachment.connection.look_after() else { return };
         let context = self.context.clone();
         tokio::spawn(async move {
-            if let Err(error) = look_after(&context, user, &attachment, asleep_since).await {
+            if let Err(error) = look_after(&context, user, &attachment, asleep_since, permit).await {
                 tracing::debug!(%user, %error, "a heartbeat's look at the store failed");
             }
         });
@@ -269,12 +273,9 @@ impl State {
         if !is_current {
             return;
         }
-        for (connection, position) in passivation.positions {
-            for attached in entry.attached.iter_mut().filter(|attached| attached.connection.id == connection)
-            {
-                attached.cursor = position;
-                attached.resume = Stamp::ZERO;
-            }
+        // All has been pushed, acknowledged and committed: the connections' cursors say where to go on.
+        for attached in &mut entry.attached {
+            attached.resume = Stamp::ZERO;
         }
         if let Some(alive) = entry.session.take() {
             self.awake.remove(&alive.actor.get_id());
@@ -283,17 +284,18 @@ impl State {
         self.forget_if_empty(passivation.user);
     }
 
-    /// A session has failed. Its successor begins where the store says the devices stand.
-    async fn replace(
+    /// A session has ended. Unless it was let go, it has failed, and its successor begins where the store says the
+    /// devices stand.
+    async fn session_ended(
         &mut self,
         myself: &ActorRef<ShardMessage>,
-        user: UserId,
-        failed: ActorId,
+        ended: ActorId,
+        error: &(dyn std::fmt::Display + Sync),
     ) -> Result<(), ActorProcessingErr> {
+        let Some(user) = self.awake.remove(&ended) else { return Ok(()) };
         let Some(entry) = self.entries.get_mut(&user) else { return Ok(()) };
-        if entry.session.as_ref().is_none_or(|alive| alive.actor.get_id() != failed) {
-            return Ok(());
-        }
+        tracing::error!(%user, %error, "a session failed");
+        counter!(RESTARTS, "kind" => "session").increment(1);
         entry.session = None;
         if !entry.restarts.spend(Instant::now()) {
             tracing::error!(%user, "a session keeps failing: its connections are closed");
@@ -328,6 +330,7 @@ async fn look_after(
     user: UserId,
     attachment: &Attachment,
     asleep_since: Option<Stamp>,
+    _permit: LookingAfter,
 ) -> Result<(), StoreError> {
     let snapshot = context.store.snapshot().await?;
     let device = queries::device(&*snapshot, user, attachment.device).await?;

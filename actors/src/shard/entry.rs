@@ -6,6 +6,7 @@ use ractor::ActorRef;
 use rookery_protocol::{DeviceId, ErrorCode, Stamp};
 
 use crate::connection::{Connection, ConnectionId};
+use crate::metrics::{Counted, SESSIONS};
 use crate::session::SessionMessage;
 use crate::supervision::RestartBudget;
 
@@ -16,18 +17,54 @@ pub(crate) struct Attachment {
     pub(crate) device: DeviceId,
     pub(crate) generation: u32,
     pub(crate) window_events: u32,
-    /// Up to where it has acknowledged and been pushed: when it attached, or when its session last fell asleep.
-    pub(crate) cursor: Stamp,
-    /// What it said it has.
+    /// What it said it has, until its session has first fallen asleep.
     pub(crate) resume: Stamp,
 }
 
+/// A device on its way to its shard. If it gets lost with a shard that fails, its connection is closed, so that its
+/// client comes back.
+#[derive(Debug)]
+pub(crate) struct Arriving(Option<Attachment>);
+
+impl Arriving {
+    pub(crate) fn new(attachment: Attachment) -> Self {
+        Self(Some(attachment))
+    }
+
+    /// It has arrived.
+    pub(super) fn attachment(mut self) -> Attachment {
+        self.0.take().expect("it is taken only here, once")
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if let Some(lost) = &self.0 {
+            lost.connection.close_with(ErrorCode::Internal, LOST);
+        }
+    }
+}
+
+const LOST: &str = "the node lost this session; connect again";
+
 /// A user.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) attached: Vec<Attachment>,
     pub(super) session: Option<Alive>,
     pub(super) restarts: RestartBudget,
+    _counted: Counted,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self {
+            attached: Vec::new(),
+            session: None,
+            restarts: RestartBudget::default(),
+            _counted: Counted::new(SESSIONS),
+        }
+    }
 }
 
 /// A session that is awake.
@@ -68,7 +105,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         for attached in &self.attached {
-            attached.connection.close_with(ErrorCode::Internal, "the node lost this session; connect again");
+            attached.connection.close_with(ErrorCode::Internal, LOST);
         }
     }
 }

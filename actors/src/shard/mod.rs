@@ -12,4 +12,4 @@ mod actor;
 mod entry;
 
 pub(crate) use actor::{Passivation, Shard, ShardMessage};
-pub(crate) use entry::Attachment;
+pub(crate) use entry::{Arriving, Attachment};

@@ -1,0 +1,20 @@
+//! The actors as a client meets them: frames in, frames out, over a store in memory, in virtual time.
+//!
+//! Nothing sleeps but virtually, and every wait has a deadline. The clients know frames only; what they acknowledge,
+//! and when, is each test's to say.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod faults;
+mod node;
+
+mod admission;
+mod conversation;
+mod crashes;
+mod drain;
+mod handshake;
+mod hibernation;
+mod resuming;
+mod slow_reader;
+mod store_faults;
