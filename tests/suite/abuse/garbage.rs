@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use rookery_client::ConversationId;
-use rookery_protocol::{Body, RequestId, Send, ServerFrame, encode};
+use rookery_protocol::{Body, HEADER_BYTES, Opcode, RequestId, Send, ServerFrame, encode};
 use rookery_tests::deadline::soon;
 use rookery_tests::raw::{RawPeer, hello, message_id};
 use rookery_tests::seed::seed;
@@ -28,12 +28,13 @@ async fn garbage_is_answered_with_an_error_or_a_close_on_every_listener() {
     let mut rng = StdRng::seed_from_u64(seed(7));
 
     for number in 0..BLOBS {
-        let mut blob = vec![0; rng.random_range(1..6000)];
+        let mut blob = vec![0; rng.random_range(1..4000)];
         rng.fill_bytes(&mut blob);
-        if rng.random() {
-            // More of it is understood when it begins as it should.
-            blob[0] = 0x10;
-            blob.get_mut(1..3).map(|rest| rest.fill(0x00));
+        if rng.random() && blob.len() > HEADER_BYTES {
+            // Under a header that is right, the payload is looked into.
+            let opcode = Opcode::ALL[rng.random_range(0..Opcode::ALL.len())] as u8;
+            let length = u32::try_from(blob.len() - HEADER_BYTES).unwrap().to_be_bytes();
+            blob[..HEADER_BYTES].copy_from_slice(&[&[0x10, 0x00, opcode], &length[..]].concat());
         }
         let mut peer = if number % 2 == 0 {
             RawPeer::connect(&node, Port::Tcp).await
