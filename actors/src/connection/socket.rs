@@ -349,3 +349,30 @@ impl<T: Transport> Socket<T> {
         let _ = timeout(CLOSE_TIME_MAX, self.transport.close()).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use tokio::io::DuplexStream;
+
+    use super::*;
+    use crate::shard::{Attachment, ENTRY_BYTES};
+    use crate::transport::StreamTransport;
+
+    fn future_bytes<F: Future>(
+        _: impl FnOnce(Arc<Context>, StreamTransport<DuplexStream>, ConnectionInfo) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_every_connection_and_every_session_asleep_hold_is_small() {
+        let task = future_bytes(serve);
+        let (connection, attachment) = (size_of::<Connection>(), size_of::<Attachment>());
+        println!("task {task}, connection {connection}, attachment {attachment}, entry {ENTRY_BYTES} bytes");
+        assert!(task <= 2048, "{task}");
+        assert!(connection <= 256, "{connection}");
+        assert!(ENTRY_BYTES + attachment <= 256, "{ENTRY_BYTES} + {attachment}");
+    }
+}

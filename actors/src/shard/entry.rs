@@ -47,6 +47,10 @@ impl Drop for Arriving {
 
 const LOST: &str = "the node lost this session; connect again";
 
+/// What a user costs a shard, beside the devices attached.
+#[cfg(test)]
+pub(crate) const ENTRY_BYTES: usize = size_of::<rookery_protocol::UserId>() + size_of::<Entry>();
+
 /// A user.
 #[derive(Debug)]
 pub(super) struct Entry {

@@ -12,4 +12,6 @@ mod actor;
 mod entry;
 
 pub(crate) use actor::{Passivation, Shard, ShardMessage};
+#[cfg(test)]
+pub(crate) use entry::ENTRY_BYTES;
 pub(crate) use entry::{Arriving, Attachment};
