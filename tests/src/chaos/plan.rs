@@ -201,9 +201,12 @@ fn node_faults(rng: &mut StdRng, shape: &Shape, steps: &mut Vec<Step>) {
         let at = part * kill as u32 - part / 8 + moment(rng, part / 4);
         let down = Down::Killed(millis(rng, 0..700));
         steps.push(Step { at, action: Action::Node(down) });
-        if rng.random_ratio(1, 4) {
+        if rng.random_ratio(1, 3) {
             let at = part * kill as u32 + part / 2;
-            steps.push(Step { at, action: Action::Node(Down::Paused(millis(rng, 100..1_000))) });
+            // Most pauses are hardly noticed. In some the clients give up, and are all back at once when it goes on.
+            let long = rng.random_ratio(1, 5);
+            let paused = Down::Paused(millis(rng, if long { 6_500..8_000 } else { 100..1_000 }));
+            steps.push(Step { at, action: Action::Node(paused) });
         }
     }
 }
