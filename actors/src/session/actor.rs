@@ -199,11 +199,8 @@ impl State {
             Effect::Sweep(due) => {
                 let hints = self.hints.after(due.after);
                 let reading = sweep(self.context.store.clone(), self.user, due, hints);
-                let myself = myself.clone();
-                run_now_or_spawn(async move {
-                    // A session that has ended has no use for it.
-                    let _ = myself.cast(SessionMessage::Swept(reading.await));
-                });
+                let mut sweeping = Sweeping::new(myself.clone());
+                run_now_or_spawn(async move { sweeping.outcome = Some(reading.await) });
             }
             Effect::Commit(commit) => self.commit(myself, commit),
             Effect::BadAck(connection) => {
@@ -421,6 +418,27 @@ impl Accepted {
                 reply.refuse(code, text);
             }
         }
+    }
+}
+
+/// A sweep under way. Its session learns how it ended, also when it ended in a panic.
+struct Sweeping {
+    session: ActorRef<SessionMessage>,
+    outcome: Option<Result<Swept, StoreError>>,
+}
+
+impl Sweeping {
+    fn new(session: ActorRef<SessionMessage>) -> Self {
+        Self { session, outcome: None }
+    }
+}
+
+impl Drop for Sweeping {
+    fn drop(&mut self) {
+        let panicked = || Err(StoreError::Panicked("while an inbox was read".into()));
+        let outcome = self.outcome.take().unwrap_or_else(panicked);
+        // A session that has ended has no use for it.
+        let _ = self.session.cast(SessionMessage::Swept(outcome));
     }
 }
 

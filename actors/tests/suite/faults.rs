@@ -29,6 +29,7 @@ struct Settings {
     /// Commits that the fault is for; `None`: all, until it is healed.
     commits_left: Option<u32>,
     reads_fail: bool,
+    next_read_panics: bool,
     commit_takes: Duration,
     read_takes: Duration,
     commits: usize,
@@ -59,6 +60,11 @@ impl Faults {
     /// Every read fails from now on.
     pub(crate) fn fail_reads(&self) {
         self.settings().reads_fail = true;
+    }
+
+    /// The next read fails in the worst way.
+    pub(crate) fn panic_in_next_read(&self) {
+        self.settings().next_read_panics = true;
     }
 
     /// No more faults; what is slow stays slow.
@@ -108,6 +114,8 @@ impl Faults {
         if !takes.is_zero() {
             sleep(takes).await;
         }
+        let panics = std::mem::take(&mut self.settings().next_read_panics);
+        assert!(!panics, "asked to fail");
         if fails { Err(StoreError::unavailable(injected())) } else { Ok(()) }
     }
 

@@ -142,3 +142,21 @@ async fn heartbeats_that_wait_for_a_slow_store_do_not_pile_up() {
     let after = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     assert!(after <= before + 1, "{before} tasks have become {after}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_panics_is_made_again() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    for takes in [Duration::ZERO, Duration::from_millis(10)] {
+        // In the session itself the first time, in a task the second.
+        tokio::time::sleep(MOMENT).await;
+        node.faults.slow_reads(takes);
+        node.faults.panic_in_next_read();
+        alice.say(direct(1, 2), "x").await;
+        let begun = tokio::time::Instant::now();
+        alice.take_message().await;
+        bob.take_message().await;
+        assert!(begun.elapsed() <= Duration::from_millis(1100));
+        alice.take_receipt().await;
+    }
+}
