@@ -199,8 +199,7 @@ impl State {
             Effect::Sweep(due) => {
                 let hints = self.hints.after(due.after);
                 let reading = sweep(self.context.store.clone(), self.user, due, hints);
-                let mut sweeping = Sweeping::new(myself.clone());
-                run_now_or_spawn(async move { sweeping.outcome = Some(reading.await) });
+                run_now_or_spawn(Sweeping::new(myself.clone()).until(reading));
             }
             Effect::Commit(commit) => self.commit(myself, commit),
             Effect::BadAck(connection) => {
@@ -430,6 +429,10 @@ struct Sweeping {
 impl Sweeping {
     fn new(session: ActorRef<SessionMessage>) -> Self {
         Self { session, outcome: None }
+    }
+
+    async fn until(mut self, reading: impl Future<Output = Result<Swept, StoreError>>) {
+        self.outcome = Some(reading.await);
     }
 }
 

@@ -10,6 +10,7 @@ async fn a_message_is_answered_pushed_delivered_and_read() {
     let node = Node::start().await;
     let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
 
+    let begun = tokio::time::Instant::now();
     let request = alice.send(direct(1, 2), id(7), "hello").await;
     assert_eq!(alice.sent(request).await.seq, Seq::new(1));
     let own = alice.take_message().await;
@@ -27,6 +28,7 @@ async fn a_message_is_answered_pushed_delivered_and_read() {
     let read = alice.take_receipt().await.receipt;
     assert_eq!((read.user, read.delivered, read.read), (user(2), Seq::new(1), Seq::new(1)));
     assert_eq!(bob.take_receipt().await.receipt, read, "his other devices learn it like this");
+    assert_eq!(begun.elapsed(), std::time::Duration::ZERO, "nothing waits for a timer");
 }
 
 #[tokio::test(start_paused = true)]
