@@ -154,6 +154,10 @@ impl Actor for Session {
             SessionMessage::AckCommitted(commit, outcome) => state.ack_committed(commit, outcome),
             SessionMessage::Crash => panic!("asked to fail"),
         };
+        let pushed = effects.iter().filter(|effect| matches!(effect, Effect::Push(..))).count();
+        if pushed > 0 {
+            counter!(EVENTS_PUSHED).increment(pushed as u64);
+        }
         for effect in effects {
             state.perform(&myself, effect);
         }
@@ -192,7 +196,6 @@ impl State {
         match effect {
             Effect::Push(connection, frame) => {
                 if let Some(attachment) = self.attachment(connection) {
-                    counter!(EVENTS_PUSHED).increment(1);
                     attachment.connection.push(frame);
                 }
             }

@@ -222,3 +222,17 @@ async fn a_revoked_device_is_found_out_at_its_next_heartbeat() {
         alice.closed_for(ErrorCode::TokenRevoked).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_left_during_its_handshake_does_not_replace_the_one_that_came_after() {
+    let node = Node::start().await;
+    node.faults.slow_reads(Duration::from_secs(1));
+    let mut left = node.connect();
+    left.tell(&who(1, 1).hello()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    drop(left);
+    node.faults.slow_reads(Duration::ZERO);
+    let mut alice = node.join(who(1, 1)).await;
+    alice.quiet_for(Duration::from_secs(5)).await;
+    alice.say(direct(1, 2), "x").await;
+}
