@@ -131,6 +131,17 @@ impl RawPeer {
         }
     }
 
+    /// Sends bytes beneath WebSocket's own framing.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn write_beneath(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.link {
+            Link::Stream { stream, .. } => stream.write_all(bytes).await,
+            Link::WebSocket(socket) => socket.get_mut().write_all(bytes).await,
+        }
+    }
+
     /// Sends a frame. That the other side is gone is seen when the answer does not come.
     pub async fn send(&mut self, payload: &impl Payload) {
         // A peer that has been closed on is allowed to notice later.

@@ -93,6 +93,41 @@ async fn what_was_sent_while_a_script_was_away_comes_once_when_it_is_back() {
     assert_eq!(bob.next("message").await["text"], "that was all");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_come_back_by_themselves_after_kill_9_and_miss_nothing() {
+    const EACH: u64 = 60;
+    let mut node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    alice.next("connected").await;
+    bob.next("connected").await;
+    for number in 0..EACH {
+        if number == EACH / 2 {
+            node.kill();
+        }
+        alice.say(&json!({"op": "send", "to": "bob", "text": format!("a{number}")}));
+        bob.say(&json!({"op": "send", "to": "alice", "text": format!("b{number}")}));
+    }
+    node.restart().await;
+    let mut heard = Vec::new();
+    for script in [&mut alice, &mut bob] {
+        let mut texts = Vec::new();
+        for seq in 1..=2 * EACH {
+            let message = script.next("message").await;
+            assert_eq!(message["seq"], seq, "each once and in order");
+            texts.push(message["text"].as_str().unwrap().to_owned());
+        }
+        heard.push(texts);
+    }
+    assert_eq!(heard[0], heard[1], "both see the same");
+    for letter in ["a", "b"] {
+        let of: Vec<_> = heard[0].iter().filter(|text| text.starts_with(letter)).cloned().collect();
+        assert_eq!(of, (0..EACH).map(|number| format!("{letter}{number}")).collect::<Vec<_>>());
+    }
+}
+
 /// The other user of a direct conversation.
 fn heard_by(conversation: &Value, me: &Value) -> u64 {
     let users = conversation.as_str().unwrap().split(':').skip(1).map(|user| user.parse::<u64>().unwrap());

@@ -3,7 +3,9 @@
 mod connect_flood;
 mod garbage;
 mod half_open;
+mod huge;
 mod memory;
+mod never_acks;
 mod slow;
 mod tiny_frames;
 mod tokens;
