@@ -1,7 +1,8 @@
 //! The `rookery` program: allocator, runtime, metrics recorder, exit code. Everything else is in the library.
 
+use std::cell::Cell;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -12,7 +13,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const RUNTIME_END: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().on_thread_park(give_memory_back).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("rookery: cannot start: {error}");
@@ -22,6 +24,26 @@ fn main() -> ExitCode {
     let code = runtime.block_on(rookery_node::cli::run(std::env::args_os(), install_recorder));
     runtime.shutdown_timeout(RUNTIME_END);
     code
+}
+
+/// How often a worker looks for memory to give back.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(5);
+
+/// Gives freed memory back to the system. What one worker allocates and another frees, as when ten thousand sessions fall
+/// asleep, the allocator keeps for the first until that one asks for it, which an idle worker never does by itself.
+fn give_memory_back() {
+    thread_local! {
+        static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    if LAST.get().is_none_or(|last| now.duration_since(last) >= GIVE_BACK_EVERY) {
+        LAST.set(Some(now));
+        // SAFETY: takes no pointer, and may be called by any thread at any time outside of an allocation.
+        #[allow(unsafe_code)]
+        unsafe {
+            libmimalloc_sys::mi_collect(false);
+        }
+    }
 }
 
 /// The process-wide recorder: the `metrics` crate has no other way across threads. Installed here, and nowhere else.

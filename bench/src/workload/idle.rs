@@ -21,6 +21,9 @@ const CONNECTING_AT_ONCE: usize = 16;
 /// The node hibernates what has been idle for 10 s by default.
 const FALL_ASLEEP_TIME_MAX: Duration = Duration::from_secs(60);
 
+/// Memory that has not fallen by a hundredth for this long has settled.
+const SETTLED_AFTER: Duration = Duration::from_secs(7);
+
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Connections, each of a user of its own.
@@ -72,8 +75,9 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         }
     });
     asleep.await.context("sessions and connections did not fall asleep")??;
+    bar.set_message("settling");
+    let hibernating = settled_rss(node.pid()).await?;
     bar.finish_and_clear();
-    let hibernating = process::rss_bytes(node.pid())?;
 
     // Each must still be there, and answer.
     for wire in &mut wires {
@@ -91,4 +95,18 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
     report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
     Ok(report)
+}
+
+/// Memory once it has stopped falling: the allocator gives back what was freed little by little.
+async fn settled_rss(pid: u32) -> anyhow::Result<u64> {
+    let mut lowest = process::rss_bytes(pid)?;
+    let (begun, mut lowered) = (Instant::now(), Instant::now());
+    while lowered.elapsed() < SETTLED_AFTER && begun.elapsed() < FALL_ASLEEP_TIME_MAX {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let rss = process::rss_bytes(pid)?;
+        if rss < lowest - lowest / 100 {
+            (lowest, lowered) = (rss, Instant::now());
+        }
+    }
+    process::rss_bytes(pid)
 }
