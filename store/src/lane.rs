@@ -1,12 +1,16 @@
-//! Group commit: while one batch commits, the next one gathers. There is no timer; an idle store commits at once.
+//! Group commit: while one batch commits, the next one gathers, and the callers of the one before are told. There is no
+//! timer; an idle store commits at once.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::batch::{Batch, Pending};
-use crate::engine::Engine;
+use crate::engine::{BoxFuture, Engine};
 use crate::error::StoreError;
+use crate::stamp::CommitStamp;
 
 /// Commits what arrives, in order, until the store is closing, or gone, and the queue is empty.
 pub(crate) async fn run(
@@ -17,18 +21,16 @@ pub(crate) async fn run(
 ) {
     let limits = engine.limits();
     let mut next = None;
+    let mut ended: Option<Ended> = None;
     loop {
-        let first = match next.take() {
+        let first = match next.take().or_else(|| queue.try_recv().ok()) {
             Some(pending) => Some(pending),
-            None => tokio::select! {
-                biased;
-                pending = queue.recv() => pending,
-                () = closed(&mut closing) => {
-                    // From here on it takes nothing more, and gives what it has.
-                    queue.close();
-                    queue.recv().await
+            None => {
+                if let Some(ended) = ended.take() {
+                    ended.tell();
                 }
-            },
+                wait(&mut queue, &mut closing).await
+            }
         };
         let Some(first) = first else { return };
         let mut batch = Batch::default();
@@ -41,7 +43,23 @@ pub(crate) async fn run(
             }
             batch.push(pending);
         }
-        commit(&*engine, batch, &observe).await;
+        ended = Some(commit(&*engine, batch, ended, &observe).await);
+    }
+}
+
+/// The next operation, or `None` when the store is closing, or gone, and the queue is empty.
+async fn wait(
+    queue: &mut mpsc::Receiver<Box<dyn Pending>>,
+    closing: &mut watch::Receiver<bool>,
+) -> Option<Box<dyn Pending>> {
+    tokio::select! {
+        biased;
+        pending = queue.recv() => pending,
+        () = closed(closing) => {
+            // From here on it takes nothing more, and gives what it has.
+            queue.close();
+            queue.recv().await
+        }
     }
 }
 
@@ -53,12 +71,34 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 /// Called for each batch, with the number of its operations and the seconds its commit took.
 pub(crate) type Observer = Arc<dyn Fn(usize, std::time::Duration) + Send + Sync>;
 
-/// Commits a batch, in halves where an operation spoils it for the others. Order is kept.
-async fn commit(engine: &dyn Engine, batch: Batch, observe: &Observer) {
+/// A batch that has ended, whose callers do not know yet.
+struct Ended {
+    batch: Batch,
+    outcome: Result<CommitStamp, StoreError>,
+}
+
+impl Ended {
+    fn tell(self) {
+        self.batch.finish(self.outcome);
+    }
+}
+
+/// Commits a batch, in halves where an operation spoils it for the others. Order is kept. The callers of what has ended
+/// `before` are told while the disk is busy with this.
+async fn commit(engine: &dyn Engine, batch: Batch, mut before: Option<Ended>, observe: &Observer) -> Ended {
     let mut todo = vec![batch];
-    while let Some(batch) = todo.pop() {
-        let (operations, begun) = (batch.len(), tokio::time::Instant::now());
-        let (mut batch, outcome) = engine.transact(batch).await;
+    loop {
+        let batch = todo.pop().expect("it has ended when nothing is left to do");
+        let (operations, begun) = (batch.len(), Instant::now());
+        let mut committing = engine.transact(batch);
+        let at_once = poll_once(&mut committing);
+        if let Some(before) = before.take() {
+            before.tell();
+        }
+        let (mut batch, outcome) = match at_once {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => committing.await,
+        };
         observe(operations, begun.elapsed());
         let spoiled =
             matches!(outcome, Err(StoreError::TooLarge(_) | StoreError::Panicked(_) | StoreError::Conflict));
@@ -67,7 +107,16 @@ async fn commit(engine: &dyn Engine, batch: Batch, observe: &Observer) {
             todo.push(second);
             todo.push(batch);
         } else {
-            batch.finish(outcome);
+            let ended = Ended { batch, outcome };
+            if todo.is_empty() {
+                return ended;
+            }
+            before = Some(ended);
         }
     }
+}
+
+/// Starts a future's work. Who awaits it afterwards polls it again at once, so no wake-up is missed.
+fn poll_once<T>(future: &mut BoxFuture<'_, T>) -> Poll<T> {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
