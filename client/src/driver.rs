@@ -223,6 +223,10 @@ impl Driver {
                 self.shared.state().hand_up(Some(delivery), Event::Receipt(receipt));
                 return true;
             }
+            Effect::Stored { id, conversation } => {
+                self.shared.state().hand_up(None, Event::Stored { id, conversation });
+                return true;
+            }
             Effect::Sent { id, bytes, conversation, seq, time_ms } => {
                 if let Some(ticket) = self.tickets.remove(&id) {
                     // The application may have dropped the ticket.

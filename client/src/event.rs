@@ -60,6 +60,14 @@ pub enum Event {
     },
     /// A message: each exactly once, in order within its conversation.
     Message(Message),
+    /// A message given to this client in this run is in the local store: it will be sent, whatever becomes of this
+    /// process. Always before its [`Sent`](Self::Sent) or [`SendFailed`](Self::SendFailed).
+    Stored {
+        /// The message.
+        id: MessageId,
+        /// Where to.
+        conversation: ConversationId,
+    },
     /// A message of this client's is durable. After a crash of the process this may come a second time.
     Sent {
         /// The message.

@@ -96,6 +96,10 @@ pub(crate) enum Effect {
         delivery: u64,
         receipt: Receipt,
     },
+    Stored {
+        id: MessageId,
+        conversation: ConversationId,
+    },
     Sent {
         id: MessageId,
         bytes: usize,
@@ -420,7 +424,9 @@ impl Machine {
         let Some(Committing { ack, cursor, saved }) = self.committing.take() else { return };
         self.cursor_committed = cursor;
         for (conversation, order) in saved {
-            self.outbox.saved(conversation, order);
+            if let Some(id) = self.outbox.saved(conversation, order) {
+                self.effects.push_back(Effect::Stored { id, conversation });
+            }
         }
         if let Some(stamp) = ack {
             self.acknowledge(stamp);

@@ -391,12 +391,9 @@ impl<'a> Chat<'a> {
             Done::Send { conversation, text, tag, line } => {
                 match self.client.send(conversation, Body::new(text.into_bytes())) {
                     Ok(ticket) => {
-                        self.on_the_way.insert(ticket.id(), tag.clone());
-                        vec![Output::Queued {
-                            id: ticket.id().to_string(),
-                            conversation: conversation.to_string(),
-                            tag,
-                        }]
+                        // It is called queued once the local store has it.
+                        self.on_the_way.insert(ticket.id(), tag);
+                        Vec::new()
                     }
                     Err(error) => {
                         let code = match error {
@@ -432,6 +429,10 @@ impl<'a> Chat<'a> {
                     let from = people.handle(message.sender).await;
                     vec![Output::Message(MessageLine::new(message, from))]
                 })
+            }
+            Event::Stored { id, conversation } => {
+                let tag = self.on_the_way.get(&id).cloned().flatten();
+                now(Output::Queued { id: id.to_string(), conversation: conversation.to_string(), tag })
             }
             Event::Sent { id, conversation, seq, time_ms } => {
                 let tag = self.on_the_way.remove(&id).flatten();

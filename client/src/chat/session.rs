@@ -259,6 +259,7 @@ impl Session {
                 self.rooms.add(message, true);
                 (!own).then_some(line)
             }
+            Event::Stored { .. } => None,
             Event::Sent { id, conversation, seq, time_ms } => {
                 self.rooms.sent(conversation, id, seq, time_ms);
                 Some(format!("✓ sent ({seq})"))

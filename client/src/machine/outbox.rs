@@ -95,12 +95,13 @@ impl Outbox {
         OutboxEntry { order, conversation, id, body }
     }
 
-    /// The local store has it.
-    pub(crate) fn saved(&mut self, conversation: ConversationId, order: u64) {
-        if let Some(entry) = self.lanes.get_mut(&conversation).and_then(|lane| lane.find(order)) {
-            entry.state = State::Saved;
-        }
+    /// The local store has it. Says which it is.
+    pub(crate) fn saved(&mut self, conversation: ConversationId, order: u64) -> Option<MessageId> {
+        let entry = self.lanes.get_mut(&conversation).and_then(|lane| lane.find(order))?;
+        entry.state = State::Saved;
+        let id = entry.id;
         self.wake(conversation);
+        Some(id)
     }
 
     /// A connection began: everything is transmitted again.

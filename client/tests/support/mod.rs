@@ -259,7 +259,7 @@ pub async fn event(events: &mut Events) -> Event {
     loop {
         let event = timeout(Duration::from_secs(600), events.next()).await.expect("nothing happened");
         match event.expect("the client ended") {
-            Event::Connected(_) | Event::Disconnected { .. } => {}
+            Event::Connected(_) | Event::Disconnected { .. } | Event::Stored { .. } => {}
             event => return event,
         }
     }
