@@ -67,6 +67,13 @@ pub enum What {
         /// What it says.
         body: Body,
     },
+    /// A message is in its local store: it will be sent, whatever becomes of the client.
+    Stored {
+        /// Where to.
+        conversation: ConversationId,
+        /// Which.
+        id: MessageId,
+    },
     /// The server has confirmed a message of its own.
     Accepted {
         /// Where.

@@ -128,6 +128,84 @@ async fn scripts_come_back_by_themselves_after_kill_9_and_miss_nothing() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_killed_while_it_receives_hears_all_the_rest_and_at_most_its_last_line_again() {
+    const ALL: u64 = 200;
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    bob.next("connected").await;
+    for number in 1..=ALL {
+        alice.say(&json!({"op": "send", "to": "bob", "text": number.to_string()}));
+    }
+    let mut last = 0;
+    while last < ALL {
+        for _ in 0..ALL / 5 {
+            let seq = bob.next("message").await["seq"].as_u64().unwrap();
+            assert_eq!(seq, last + 1);
+            last = seq;
+            if last == ALL {
+                break;
+            }
+        }
+        bob.process.kill().unwrap();
+        // What it had written before it died.
+        while let Some(event) = bob.lines.recv().await {
+            if event["event"] == "message" {
+                assert_eq!(event["seq"], last + 1);
+                last += 1;
+            }
+        }
+        bob = Script::start(&node, "bob");
+        if last < ALL {
+            let first = bob.next("message").await["seq"].as_u64().unwrap();
+            assert!((last..=last + 1).contains(&first), "{first} after {last}");
+            last = first;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_script_had_queued_is_sent_once_by_its_next_run() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    bob.next("connected").await;
+    let mut queued = Vec::new();
+    for round in 0..4 {
+        for number in 0..20 {
+            alice.say(&json!({"op": "send", "to": "bob", "text": format!("{round}/{number}")}));
+        }
+        queued.push(alice.next("queued").await["id"].clone());
+        alice.process.kill().unwrap();
+        while let Some(event) = alice.lines.recv().await {
+            if event["event"] == "queued" {
+                queued.push(event["id"].clone());
+            }
+        }
+        alice = Script::start(&node, "alice");
+    }
+    alice.next("connected").await;
+    alice.say(&json!({"op": "send", "to": "bob", "text": "the end"}));
+    let mut heard = Vec::new();
+    loop {
+        let message = bob.next("message").await;
+        assert_eq!(message["seq"], heard.len() + 1);
+        heard.push(message["id"].clone());
+        if message["text"] == "the end" {
+            break;
+        }
+    }
+    for id in &queued {
+        let times = heard.iter().filter(|heard| *heard == id).count();
+        assert_eq!(times, 1, "{id} was queued and came {times} times");
+    }
+}
+
 /// The other user of a direct conversation.
 fn heard_by(conversation: &Value, me: &Value) -> u64 {
     let users = conversation.as_str().unwrap().split(':').skip(1).map(|user| user.parse::<u64>().unwrap());

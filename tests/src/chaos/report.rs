@@ -1,5 +1,6 @@
 //! What came of a run, for people.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub struct Report {
     enqueued: usize,
     accepted: usize,
     handed: usize,
+    handed_again: usize,
     receipts: usize,
     connected: usize,
     kills: usize,
@@ -65,6 +67,7 @@ impl Report {
             enqueued: history.count(|what| matches!(what, What::Enqueued { .. })),
             accepted: history.count(|what| matches!(what, What::Accepted { .. })),
             handed: history.count(|what| matches!(what, What::Handed(_))),
+            handed_again: handed_again(history),
             receipts: history.count(|what| matches!(what, What::Receipt { .. })),
             connected: history.count(|what| *what == What::Connected),
             kills: steps(|action| matches!(action, Action::Node(Down::Killed(_)))),
@@ -86,6 +89,12 @@ impl Report {
     }
 }
 
+/// Messages that came a second time. Whether they were allowed to is the oracle's to say.
+fn handed_again(history: &History) -> usize {
+    let mut seen = HashSet::new();
+    history.handed().filter(|(client, message)| !seen.insert((*client, message.id))).count()
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shape, .. } = self;
@@ -97,6 +106,7 @@ impl fmt::Display for Report {
         writeln!(f, "  connected  {} times", self.connected)?;
         writeln!(f, "  messages   {} given, {} confirmed to their sender", self.enqueued, self.accepted)?;
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
+        writeln!(f, "  again      {} messages that a client had in hand when it crashed", self.handed_again)?;
         writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
         for (name, _) in INVARIANTS {
             let broken = self.violations.iter().filter(|violation| violation.invariant == name).count();

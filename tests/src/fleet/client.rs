@@ -237,6 +237,7 @@ impl Listener {
             Event::Connected(_) => note(What::Connected),
             Event::Disconnected { reason, .. } => note(What::Disconnected { reason }),
             Event::Message(message) => self.take_message(message),
+            Event::Stored { id, conversation } => note(What::Stored { conversation, id }),
             Event::Sent { id, conversation, seq, .. } => note(What::Accepted { conversation, id, seq }),
             Event::SendFailed { id, refusal, .. } => note(What::Refused { id, reason: refusal.to_string() }),
             Event::Receipt(receipt) => note(What::Receipt {
