@@ -88,7 +88,7 @@ pub enum Event {
         /// Why not.
         refusal: Refusal,
     },
-    /// A member's watermarks moved. May repeat; never goes back.
+    /// A member's watermarks moved. Never goes back while the client lives; what it said may repeat after a restart.
     Receipt(Receipt),
     /// The client has ended by itself. Nothing follows.
     Terminal(TerminalError),

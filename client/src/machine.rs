@@ -9,6 +9,7 @@
 //! - a conversation's messages are handed up once each, in order.
 
 mod acks;
+mod marks;
 mod nodes;
 mod online;
 mod ordering;
@@ -31,6 +32,7 @@ use crate::backoff::Backoff;
 use crate::local_store::{Batch, Saved};
 use crate::{Config, Identity, LocalStoreError, Message, NodeAddress, Refusal, RequestError, TerminalError};
 use acks::AckQueue;
+use marks::Marks;
 use nodes::Nodes;
 use online::Online;
 use ordering::Ordering;
@@ -182,6 +184,7 @@ pub(crate) struct Machine {
     taken: u64,
     acks: AckQueue,
     ordering: Ordering,
+    marks: Marks,
     outbox: Outbox,
     requests: Requests,
     alarms: BTreeMap<(Duration, u64), Alarm>,
@@ -219,6 +222,7 @@ impl Machine {
             taken: 0,
             acks: AckQueue::default(),
             ordering: Ordering::new(&saved.positions, limits::WINDOW_EVENTS_MAX as usize),
+            marks: Marks::default(),
             outbox: Outbox::new(saved.outbox),
             requests: Requests::default(),
             alarms: BTreeMap::new(),

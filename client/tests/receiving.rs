@@ -236,6 +236,32 @@ async fn receipts_are_handed_up_in_their_place_and_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn receipts_pushed_again_after_a_lost_connection_take_nothing_back() {
+    let mut server = FakeServer::new();
+    let (_client, mut events) = start(&server, MemoryStore::new());
+    let receipt = |delivered, read| Receipt {
+        conversation: with_bob(),
+        user: user(2),
+        delivered: Seq::new(delivered),
+        read: Seq::new(read),
+    };
+    let (_, mut connection) = server.welcome().await;
+    connection.push_receipt(1, receipt(1, 0)).await;
+    connection.push_receipt(2, receipt(3, 2)).await;
+    for expected in [receipt(1, 0), receipt(3, 2)] {
+        assert!(matches!(event(&mut events).await, Event::Receipt(came) if came == expected));
+    }
+    drop(connection);
+    let (_, mut connection) = server.welcome().await;
+    connection.push_receipt(1, receipt(1, 0)).await;
+    connection.push_receipt(2, receipt(3, 2)).await;
+    connection.push_receipt(3, receipt(4, 2)).await;
+    assert!(matches!(event(&mut events).await, Event::Receipt(came) if came == receipt(4, 2)));
+    assert!(nothing_happens(&mut events).await);
+    connection.acked(3).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_crash_at_most_the_last_delivery_repeats_and_none_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = FakeServer::new();

@@ -202,9 +202,14 @@ impl Machine {
         match ServerFrame::decode(frame) {
             Ok(ServerFrame::MessageEvent(event)) => self.message_event(now, event),
             Ok(ServerFrame::ReceiptEvent(ReceiptEvent { stamp, receipt })) => {
-                let delivery = self.ordering.next_delivery();
-                self.acks.push(stamp, Settled::WhenTaken(delivery));
-                self.effects.push_back(Effect::HandUpReceipt { delivery, receipt });
+                if let Some(receipt) = self.marks.raise(receipt) {
+                    let delivery = self.ordering.next_delivery();
+                    self.acks.push(stamp, Settled::WhenTaken(delivery));
+                    self.effects.push_back(Effect::HandUpReceipt { delivery, receipt });
+                } else {
+                    // What it repeats has been handed up, and may not have been taken.
+                    self.acks.push(stamp, Settled::WhenTaken(self.ordering.last_delivery()));
+                }
             }
             Ok(ServerFrame::Sent(sent)) => self.sent(&sent),
             Ok(ServerFrame::Done(done)) => {
