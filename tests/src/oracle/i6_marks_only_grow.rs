@@ -1,7 +1,7 @@
 //! I6: watermarks never go back, `read` is never beyond `delivered`, and neither is beyond what the member's devices
 //! had been handed, or had said they read, when the receipt was seen.
 //!
-//! A client that has crashed may be told again what it had been told before.
+//! A client that has been restarted may be told again what it had been told before.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(super) fn check(history: &History) -> Vec<String> {
         match &entry.what {
             What::Handed(message) => raise(&mut seen.handed, (message.conversation, user), message.seq),
             What::Read { conversation, seq } => raise(&mut seen.read, (*conversation, user), *seq),
-            What::Crashed => seen.told.retain(|(told, ..), _| *told != client),
+            What::Started => seen.told.retain(|(told, ..), _| *told != client),
             What::Receipt { conversation, user, delivered, read } => {
                 let told = format!("{client} was told that {user} has {delivered}/{read} of {conversation}");
                 let place = (*conversation, *user);
@@ -79,11 +79,11 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_crashed_may_hear_it_again() {
+    fn a_client_that_was_restarted_may_hear_it_again() {
         let mut story = two_delivered();
         story.receipt("alice", "bob", 1, 0);
         story.receipt("alice", "bob", 2, 0);
-        story.note("alice", What::Crashed);
+        story.note("alice", What::Started);
         story.receipt("alice", "bob", 1, 0);
         assert_eq!(check(&story.history), [""; 0]);
     }
