@@ -16,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{
     Ack, Body, ConversationId, MessageEvent, MessageId, RequestId, Send, ServerFrame, Stamp, UserId,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
@@ -88,7 +88,13 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let mut writers = JoinSet::new();
     let mut readers = JoinSet::new();
     let mut wires = wires.into_iter();
-    for (number, users) in users.chunks_exact(2).enumerate() {
+    let mut pacing = Vec::new();
+    for users in users.chunks_exact(2) {
+        let due = args.rate.map(|_| {
+            let (tell, due) = mpsc::unbounded_channel();
+            pacing.push(tell);
+            due
+        });
         let (from, to) =
             (wires.next().context("a connection each")?, wires.next().context("a connection each")?);
         let pair = Arc::new(Pair::default());
@@ -98,7 +104,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
             from: users[0].user,
             conversation: ConversationId::direct(users[0].user, users[1].user),
             window: args.window,
-            pace: args.rate.map(|rate| Pace::of_pair(number, args.pairs, rate)),
+            due,
             body: vec![0x5a; args.body as usize],
             pushed: 0,
             confirmed: 0,
@@ -107,6 +113,10 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         readers.spawn(read(run.clone(), pair, to));
     }
 
+    if let Some(rate) = args.rate {
+        let run = run.clone();
+        std::thread::spawn(move || pace(&run, rate, &pacing));
+    }
     tokio::select! {
         shown = show_progress(&run, &node, &mut report) => shown?,
         failed = first_failure(&mut writers) => failed?,
@@ -211,16 +221,17 @@ impl Counters {
     }
 }
 
-/// When a pair's messages are due.
-struct Pace {
-    first: Duration,
-    every: Duration,
-}
-
-impl Pace {
-    fn of_pair(number: usize, pairs: usize, rate: f64) -> Self {
-        let every = Duration::from_secs_f64(pairs as f64 / rate);
-        Self { first: every.mul_f64(number as f64 / pairs as f64), every }
+/// Tells each pair's writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
+/// milliseconds: what they would add is of the size of what is measured.
+fn pace(run: &Run, rate: f64, pairs: &[mpsc::UnboundedSender<Instant>]) {
+    for (number, pair) in pairs.iter().cycle().enumerate() {
+        let due = run.origin + Duration::from_secs_f64(number as f64 / rate);
+        if due >= run.send_until {
+            return;
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        // A writer that has failed has said so.
+        let _ = pair.send(due);
     }
 }
 
@@ -231,7 +242,8 @@ struct Writing {
     from: UserId,
     conversation: ConversationId,
     window: u32,
-    pace: Option<Pace>,
+    /// When messages are due; without it, as soon as there is room.
+    due: Option<mpsc::UnboundedReceiver<Instant>>,
     body: Vec<u8>,
     pushed: u64,
     confirmed: u64,
@@ -250,23 +262,28 @@ impl Writing {
     async fn run(mut self, wire: Wire) -> anyhow::Result<()> {
         let Wire { mut reader, mut writer } = wire;
         let mut acks = Acks::default();
-        loop {
-            while self.is_due() {
-                writer.push(&self.message());
+        let mut due = self.due.take();
+        let mut is_over = false;
+        while !(is_over && self.pushed == self.confirmed) {
+            if due.is_none() {
+                is_over = Instant::now() >= self.run.send_until;
+                while !is_over && self.pushed - self.confirmed < u64::from(self.window) {
+                    writer.push(&self.message(Instant::now()));
+                }
             }
             acks.push(&mut writer);
             writer.flush().await?;
-            if self.pushed == self.confirmed && self.due() >= self.run.send_until {
-                break;
-            }
             tokio::select! {
-                frame = reader.next() => {
+                frame = reader.next(), if self.pushed > self.confirmed || due.is_some() => {
                     self.take(frame?, &mut acks)?;
                     while let Some(frame) = reader.buffered()? {
                         self.take(frame, &mut acks)?;
                     }
                 }
-                () = sleep_until(self.due()), if self.pace.is_some() && self.due() < self.run.send_until => {}
+                at = next_due(&mut due), if !is_over => match at {
+                    Some(at) => writer.push(&self.message(at)),
+                    None => is_over = true,
+                },
             }
         }
         self.pair.total.set(self.pushed).expect("a pair's writer finishes once");
@@ -274,21 +291,9 @@ impl Writing {
         Ok(())
     }
 
-    /// When the next message is to be sent: as paced, or as soon as there is room.
-    fn due(&self) -> Instant {
-        self.pace.as_ref().map_or_else(Instant::now, |pace| {
-            self.run.origin + pace.first + pace.every.mul_f64(self.pushed as f64)
-        })
-    }
-
-    fn is_due(&self) -> bool {
-        let due = self.due();
-        let has_room = self.pace.is_some() || self.pushed - self.confirmed < u64::from(self.window);
-        has_room && due < self.run.send_until && due <= Instant::now()
-    }
-
-    fn message(&mut self) -> Send {
-        let since_origin = (self.due() - self.run.origin).as_nanos() as u64;
+    /// The next message, due at this time.
+    fn message(&mut self, due: Instant) -> Send {
+        let since_origin = (due - self.run.origin).as_nanos() as u64;
         self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.from.get().to_be_bytes());
@@ -314,6 +319,14 @@ impl Writing {
             other => bail!("a writer was sent {other:?}"),
         }
         Ok(())
+    }
+}
+
+/// When the next message is due: `None` when there is none any more, never where messages are not due at times.
+async fn next_due(due: &mut Option<mpsc::UnboundedReceiver<Instant>>) -> Option<Instant> {
+    match due {
+        Some(due) => due.recv().await,
+        None => std::future::pending().await,
     }
 }
 
