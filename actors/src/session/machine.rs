@@ -105,6 +105,8 @@ struct Attached {
     unacked_bytes: usize,
     /// The inbox may hold more than has been pushed.
     behind: bool,
+    /// The window was full, and is not open again.
+    is_shut: bool,
     lazy_acks: u32,
     untrimmed: u32,
 }
@@ -117,11 +119,16 @@ struct Unacked {
 }
 
 impl Attached {
-    /// Whether reading the inbox for it is worth while: not for a single place in a large window.
+    /// How many events may be pushed now.
     fn room(&self) -> usize {
-        let free = self.window_events.saturating_sub(self.unacked.len());
+        if self.is_shut || self.is_full() { 0 } else { self.window_events - self.unacked.len() }
+    }
+
+    /// Opens a window that was full once there is room enough to be worth reading the inbox for: a device that is behind
+    /// and acknowledges one event at a time must not cost a read for each.
+    fn open_if_worthwhile(&mut self) {
         let worthwhile = (self.window_events / 4).clamp(1, 16);
-        if free >= worthwhile && self.unacked_bytes < limits::WINDOW_BYTES_MAX { free } else { 0 }
+        self.is_shut &= self.window_events.saturating_sub(self.unacked.len()) < worthwhile;
     }
 
     fn is_full(&self) -> bool {
@@ -165,6 +172,7 @@ impl Machine {
             unacked: VecDeque::new(),
             unacked_bytes: 0,
             behind: true,
+            is_shut: false,
             lazy_acks: 0,
             untrimmed: 0,
         });
@@ -211,6 +219,7 @@ impl Machine {
             device.pushed = device.acked;
             device.unacked.clear();
             device.unacked_bytes = 0;
+            device.is_shut = false;
             device.behind = true;
         }
         self.next().into_iter().collect()
@@ -278,6 +287,7 @@ impl Machine {
             device.resume = device.resume.max(stamp);
             device.behind = true;
         }
+        device.is_shut |= device.is_full();
         while let Some(event) = device.unacked.pop_front_if(|event| event.stamp <= stamp) {
             device.unacked_bytes -= event.bytes;
             device.lazy_acks += 1;
@@ -285,6 +295,7 @@ impl Machine {
             deliver(&mut self.delivered, device.device, event.receipt);
         }
         device.acked = device.acked.max(stamp.min(device.pushed));
+        device.open_if_worthwhile();
         let mut effects: Vec<_> = self.commit(false).into_iter().collect();
         effects.extend(self.next());
         effects

@@ -91,6 +91,24 @@ fn no_more_is_pushed_than_the_window_and_an_ack_reopens_it() {
 }
 
 #[test]
+fn the_last_free_place_of_a_window_is_used() {
+    let mut machine = with_one_device(8, 7);
+    assert_eq!(machine.ring(), [sweep(7, 1)]);
+    assert_eq!(machine.swept(&events(8..=8), true), [push(1, 8)]);
+}
+
+#[test]
+fn a_window_that_was_full_opens_when_a_quarter_is_free() {
+    let mut machine = with_one_device(16, 16);
+    let _: Told = machine.ring();
+    for upto in 1..=3 {
+        let told: Told = machine.ack(connection(1), stamp(upto));
+        assert!(!told.iter().any(|effect| matches!(effect, Effect::Sweep(_))), "{told:?}");
+    }
+    assert!(machine.ack(connection(1), stamp(4)).contains(&sweep(16, 4)));
+}
+
+#[test]
 fn the_window_is_bounded_in_bytes_too() {
     let mut machine = with_one_device(100, 0);
     let _: Told = machine.ring();
