@@ -113,7 +113,8 @@ impl RawPeer {
     pub async fn finish(&mut self) -> io::Result<()> {
         match &mut self.link {
             Link::Stream { stream, .. } => stream.shutdown().await,
-            Link::WebSocket(socket) => socket.close(None).await.map_err(io::Error::other),
+            // By name: `Sink::close` may be in the way, depending on other crates' features.
+            Link::WebSocket(socket) => WebSocketStream::close(socket, None).await.map_err(io::Error::other),
         }
     }
 
