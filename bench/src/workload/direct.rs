@@ -264,7 +264,7 @@ impl Writing {
         let mut acks = Acks::default();
         let mut due = self.due.take();
         let mut is_over = false;
-        while !(is_over && self.pushed == self.confirmed) {
+        loop {
             if due.is_none() {
                 is_over = Instant::now() >= self.run.send_until;
                 while !is_over && self.pushed - self.confirmed < u64::from(self.window) {
@@ -273,8 +273,11 @@ impl Writing {
             }
             acks.push(&mut writer);
             writer.flush().await?;
+            if is_over && self.pushed == self.confirmed {
+                break;
+            }
             tokio::select! {
-                frame = reader.next(), if self.pushed > self.confirmed || due.is_some() => {
+                frame = reader.next() => {
                     self.take(frame?, &mut acks)?;
                     while let Some(frame) = reader.buffered()? {
                         self.take(frame, &mut acks)?;
