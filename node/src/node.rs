@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, Listen};
 use crate::data_dir::{DataDir, DataDirError, Listening, NodeLock};
-use crate::http::{self, Readiness};
+use crate::http::{self, BoundedListener, Readiness};
 use crate::listen::{
     Accepted, Admission, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire, bind,
 };
@@ -376,7 +376,7 @@ async fn keep_up(handle: PrometheusHandle, mut stop: watch::Receiver<bool>) {
 async fn serve_http(socket: TcpListener, router: axum::Router, mut stop: watch::Receiver<bool>) {
     // Ends without waiting for connections that are kept open: nobody depends on them.
     tokio::select! {
-        ended = axum::serve(socket, router) => {
+        ended = axum::serve(BoundedListener::new(socket), router) => {
             if let Err(error) = ended {
                 tracing::error!(%error, "the operators' listener has failed");
             }

@@ -6,17 +6,20 @@
 //! | `GET /readyz` | 200 when the node takes connections and its store takes writes; else 503 and why |
 //! | `GET /metrics` | Prometheus |
 
+mod listener;
 mod readiness;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+pub(crate) use listener::BoundedListener;
 pub use readiness::Readiness;
 
 /// Renders metrics, having first set those that are only counted when asked for.
@@ -35,6 +38,7 @@ pub fn router(readiness: Arc<Readiness>, metrics: Option<Render>) -> Router {
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(render))
+        .layer(map_response(close))
         .with_state(Shared { readiness, metrics })
 }
 
@@ -44,6 +48,12 @@ pub fn render_with(handle: PrometheusHandle, sample: impl Fn() + Send + Sync + '
         sample();
         handle.render()
     })
+}
+
+/// A request a connection: there are few places, and whoever asks again finds one.
+async fn close(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn readyz(State(shared): State<Shared>) -> Response {
