@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use error::ConfigError;
-pub use values::{Count, Directives, Listen, LogFormat, MapGib, NodeName, Span, WindowEvents};
+pub use values::{Count, Days, Directives, Listen, LogFormat, MapGib, NodeName, Span, WindowEvents};
 
 /// The committed `cluster.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../../cluster.toml");
@@ -155,13 +155,14 @@ pub struct LimitsConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionConfig {
     /// Days; 0 for ever.
-    pub days: u32,
+    pub days: Days,
 }
 
 impl RetentionConfig {
     /// How long messages are kept, if not for ever.
     pub fn age_max(&self) -> Option<Duration> {
-        (self.days > 0).then(|| Duration::from_secs(u64::from(self.days) * 24 * 60 * 60))
+        let days = u64::from(self.days.get());
+        (days > 0).then(|| Duration::from_secs(days * 24 * 60 * 60))
     }
 }
 
@@ -216,7 +217,7 @@ impl Default for LimitsConfig {
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { days: 365 }
+        Self { days: Days::new(365) }
     }
 }
 

@@ -95,12 +95,21 @@ impl<'de> Deserialize<'de> for Span {
 
 /// A whole number within bounds.
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, (min, max): (u32, u32)) -> Result<u32, D::Error> {
-    let number = i64::deserialize(deserializer)?;
-    u32::try_from(number).ok().filter(|number| (min..=max).contains(number)).ok_or_else(|| {
-        de::Error::custom(format_args!(
-            "{number} is out of range, expected a whole number from {min} to {max}"
-        ))
-    })
+    struct Bounds(u32, u32);
+    impl Visitor<'_> for Bounds {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "a whole number from {} to {}", self.0, self.1)
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<u32, E> {
+            let within = u32::try_from(number).ok().filter(|number| (self.0..=self.1).contains(number));
+            let expected: &dyn de::Expected = &self;
+            within.ok_or_else(|| E::custom(format_args!("{number} is out of range, expected {expected}")))
+        }
+    }
+    deserializer.deserialize_i64(Bounds(min, max))
 }
 
 macro_rules! bounded_number {
@@ -135,6 +144,17 @@ bounded_number! {
 bounded_number! {
     /// Events a device may have unacknowledged: up to the protocol's own limit.
     WindowEvents, 1, WINDOW_EVENTS_MAX
+}
+
+bounded_number! {
+    /// How many days; 0 for ever.
+    Days, 0, 36_500
+}
+
+impl Days {
+    pub(super) const fn new(days: u32) -> Self {
+        Self(days)
+    }
 }
 
 impl Count {

@@ -20,9 +20,9 @@ const USER_TIMEOUT: Duration = Duration::from_secs(90);
 /// Why the node does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Somebody else does.
+    /// Somebody else does, or another of the node's own listeners.
     #[error(
-        "{address} is in use by another program: stop that one, or change `{setting}` under [listen] in cluster.toml"
+        "{address} is in use already: stop what listens there, or change `{setting}` under [listen] in the configuration"
     )]
     Occupied {
         /// Where.

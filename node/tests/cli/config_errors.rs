@@ -47,6 +47,26 @@ fn a_bad_address_shows_what_an_address_looks_like() {
 }
 
 #[test]
+fn a_number_that_is_none_or_out_of_range_shows_the_range() {
+    assert_error(
+        "[retention]\ndays = 1.5\n",
+        "rookery: cluster.toml:2:8: invalid type: floating point `1.5`, expected a whole number from 0 to 36500
+  |
+2 | days = 1.5
+  |        ^^^
+",
+    );
+    assert_error(
+        "[limits]\nconnections_max = 0\n",
+        "rookery: cluster.toml:2:19: 0 is out of range, expected a whole number from 1 to 100000000
+  |
+2 | connections_max = 0
+  |                   ^
+",
+    );
+}
+
+#[test]
 fn a_value_of_another_type_is_shown() {
     assert_error(
         "[limits]\nhandshake = 10\n",

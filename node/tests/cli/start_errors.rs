@@ -27,8 +27,8 @@ fn an_occupied_port_is_named_with_its_setting() {
         (
             5,
             format!(
-                "rookery: {address} is in use by another program: stop that one, or change `websocket` under [listen] \
-                 in cluster.toml"
+                "rookery: {address} is in use already: stop what listens there, or change `websocket` under [listen] \
+                 in the configuration"
             )
         )
     );
