@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,7 @@ impl NodeLock {
             .read(true)
             .write(true)
             .create(true)
+            .mode(0o644)
             .truncate(false)
             .open(&path)
             .map_err(DataDirError::refused("open", &path))?;

@@ -17,7 +17,6 @@ mod marker;
 mod secret_file;
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rookery_protocol::Handle;
@@ -131,9 +130,7 @@ impl DataDir {
     /// When it is not one of Rookery's, or cannot be written.
     pub fn open_or_create(path: &Path, engine: EngineKind) -> Result<(Self, bool), DataDirError> {
         // People's messages are in it: it is its owner's alone, unless somebody made it otherwise.
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(path).map_err(DataDirError::refused("make the data directory", path))?;
+        secret_file::make_private(path, "make the data directory")?;
         let made_now = match Marker::read(path)? {
             Some(_) => false,
             None => {
@@ -175,6 +172,11 @@ impl DataDir {
     /// The embedded store's directory.
     pub fn lmdb(&self) -> PathBuf {
         self.path.join("lmdb")
+    }
+
+    /// Makes the embedded store's directory, unless there is one.
+    pub(crate) fn make_lmdb(&self) -> Result<(), DataDirError> {
+        secret_file::make_private(&self.lmdb(), "make the directory")
     }
 
     /// Takes the directory for one node, until the lock is dropped or the process ends.
@@ -253,8 +255,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
         let keys = data.token_keys().unwrap();
-        let mode = data.path().join("keys/token.pk8").metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mode = |name| data.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode("keys"), mode("keys/token.pk8")), (0o700, 0o600));
         assert_eq!(format!("{keys:?}"), "TokenKeys");
     }
 

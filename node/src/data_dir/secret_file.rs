@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use rand::Rng;
@@ -27,12 +27,19 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], visibility: Visibility) -> Re
         return Ok(false);
     }
     let directory = path.parent().expect("a file in the data directory has a parent");
-    fs::create_dir_all(directory).map_err(DataDirError::refused("make", directory))?;
+    make_private(directory, "make the directory")?;
     let unfinished = directory.join(format!("{UNFINISHED}{:016x}", rand::rng().next_u64()));
     let made = write_and_link(&unfinished, path, bytes, visibility);
     // Left behind it does no harm, and the outcome that counts is the other one's.
     let _ = fs::remove_file(&unfinished);
     made.map_err(DataDirError::refused("write", path))
+}
+
+/// Makes a directory that is its owner's alone, unless there is one.
+pub(super) fn make_private(directory: &Path, doing: &'static str) -> Result<(), DataDirError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(directory).map_err(DataDirError::refused(doing, directory))
 }
 
 fn write_and_link(unfinished: &Path, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<bool> {

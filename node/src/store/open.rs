@@ -6,7 +6,7 @@ use rookery_store::engine::Engine;
 use rookery_store::engines::{FdbConfig, FdbEngine, FdbOpenError, LmdbConfig, LmdbEngine, MemoryEngine};
 
 use crate::config::{EngineKind, StoreSection};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, DataDirError};
 
 /// Where FoundationDB's own programs look for a cluster file, when its variable does not say.
 const CLUSTER_FILE_ENV: &str = "FDB_CLUSTER_FILE";
@@ -18,6 +18,9 @@ pub enum OpenError {
     /// The embedded store cannot be opened.
     #[error("cannot open the embedded store")]
     Lmdb(#[source] rookery_store::engines::OpenError),
+    /// Its directory cannot be made.
+    #[error(transparent)]
+    Directory(#[from] DataDirError),
     /// The cluster cannot be used.
     #[error("cannot use engine = \"foundationdb\"")]
     FoundationDb(#[source] FdbOpenError),
@@ -31,6 +34,7 @@ pub async fn open(section: &StoreSection, data: &DataDir) -> Result<Arc<dyn Engi
     Ok(match section.engine {
         EngineKind::Memory => Arc::new(MemoryEngine::new()),
         EngineKind::Lmdb => {
+            data.make_lmdb()?;
             let mut config = LmdbConfig::new(data.lmdb());
             config.map_bytes = section.lmdb.map_gib.bytes() as usize;
             let opened = tokio::task::spawn_blocking(|| LmdbEngine::open(config)).await;
