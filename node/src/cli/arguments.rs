@@ -170,7 +170,8 @@ pub(super) struct Chat {
     #[arg(long = "server", value_name = "URL")]
     pub(super) servers: Vec<NodeAddress>,
 
-    /// The token to show [default: one made from the data directory]
+    /// The token to show, which other users of this machine can see in the list of processes: the variable and
+    /// --token-file are safer [default: one made from the data directory]
     #[arg(long, value_name = "TOKEN", env = "ROOKERY_TOKEN", hide_env_values = true)]
     pub(super) token: Option<SecretText>,
 

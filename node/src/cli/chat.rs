@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rookery_actors::{Clock, SystemClock};
-use rookery_client::chat::{self, ChatOptions};
-use rookery_client::{NodeAddress, TlsOptions, TokenError, TokenProvider};
+use rookery_client::chat::{self, ChatError, ChatOptions};
+use rookery_client::{LocalStoreError, NodeAddress, TlsOptions, TokenError, TokenProvider};
 
 use super::arguments::{Chat, Place};
 use super::local::Local;
@@ -20,7 +20,7 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
     let Chat { name, json, servers, token, token_file, device, ca, place } = arguments;
     let config = place.load()?;
     let token = match (token_file, token) {
-        (Some(file), _) => from_file(file),
+        (Some(file), _) => from_file(file)?,
         (None, Some(token)) => TokenProvider::fixed(token.0.trim()),
         (None, None) => {
             let local = Local::open(&place).await?;
@@ -36,6 +36,10 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
     };
     let running =
         DataDir::open(&config.node.data, config.store.engine).ok().and_then(|data| data.listening());
+    if let Some(file) = &ca {
+        // Found here it is said once; a connection would be tried again and again.
+        std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    }
     let trusted =
         ca.or_else(|| running.as_ref().filter(|_| servers.is_empty()).and_then(|node| node.ca.clone()));
     let options = ChatOptions {
@@ -43,15 +47,21 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
         token,
         data_dir: client_state(&config.node.data, &name, &device),
         tls: trusted.map_or(TlsOptions::System, TlsOptions::Ca),
-        me: Some(name),
+        me: Some(name.clone()),
         open: None,
     };
-    if json {
-        Box::pin(chat::run_json(options, tokio::io::stdin(), tokio::io::stdout())).await?;
+    let ended = if json {
+        Box::pin(chat::run_json(options, tokio::io::stdin(), tokio::io::stdout())).await
     } else {
-        Box::pin(chat::run_terminal(options)).await?;
-    }
-    Ok(())
+        Box::pin(chat::run_terminal(options)).await
+    };
+    ended.map_err(|error| match error {
+        ChatError::LocalStore(LocalStoreError::InUse(_)) => anyhow!(
+            "a chat of {name}'s device \"{device}\" is running already: end it, or add --device NAME to chat as another \
+             device"
+        ),
+        error => error.into(),
+    })
 }
 
 /// Where this machine's node is, or will be when it is started.
@@ -77,12 +87,13 @@ fn local_node(config: &Config, running: Option<Listening>, place: &Place) -> Res
     )
 }
 
-/// The file's token, read again for each connection so that it may be renewed.
-fn from_file(file: PathBuf) -> TokenProvider {
-    TokenProvider::from_fn(move || {
-        let read = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()));
-        std::future::ready(
-            read.map(|token| token.trim().to_owned()).map_err(|error| TokenError::new(format!("{error:#}"))),
-        )
-    })
+/// The file's token, read again for each connection so that it may be renewed. It must be there from the beginning.
+fn from_file(file: PathBuf) -> Result<TokenProvider> {
+    let read =
+        move || std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()));
+    read()?;
+    Ok(TokenProvider::from_fn(move || {
+        let token = read().map(|token| token.trim().to_owned());
+        std::future::ready(token.map_err(|error| TokenError::new(format!("{error:#}"))))
+    }))
 }

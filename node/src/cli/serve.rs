@@ -20,6 +20,7 @@ pub(super) async fn run_service(arguments: Arguments, recorder: InstallRecorder)
     let (data, _) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
     let running = Running::start(config, data, recorder).await?;
     let listening = running.node.listening();
+    tracing::info!(clients = listening.clients.join(","), http = listening.http, "listening");
     let mut line = format!("ready clients={}", listening.clients.join(","));
     if let Some(http) = &listening.http {
         line += &format!(" http={http}");
@@ -55,7 +56,6 @@ impl Running {
             config,
         };
         let node = Box::pin(Node::start(parts)).await?;
-        tracing::info!(clients = ?node.listening().clients, http = node.listening().http, "listening");
         Ok(Self { node, signals, log })
     }
 
