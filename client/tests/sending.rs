@@ -200,3 +200,15 @@ fn a_second_opener_of_a_local_store_is_told_so() {
     let error = LmdbStore::open(directory.path()).unwrap_err().to_string();
     assert!(error.contains("in use by another client"), "{error}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_local_store_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("clients/alice-terminal");
+    let _held = LmdbStore::open(&path).unwrap();
+    for made in [path.parent().unwrap(), &path] {
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -62,7 +62,8 @@ impl LmdbStore {
             let path = path.clone();
             move |error| LocalStoreError::Io { path, problem, source: Arc::new(error) }
         };
-        fs::create_dir_all(&path).map_err(io("the directory cannot be made"))?;
+        // What a person writes and has not sent is in it: it is its owner's alone.
+        private_directories().create(&path).map_err(io("the directory cannot be made"))?;
         let lock = File::create(path.join("lock")).map_err(io("the lock file cannot be made"))?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -82,6 +83,15 @@ impl LmdbStore {
         let shared = Arc::new(Opened { path, env, taken: Mutex::new(taken), _lock: lock });
         Ok(Self { shared, noted: BTreeMap::new() })
     }
+}
+
+/// Makes directories that nobody else may look into, where the system knows of such.
+fn private_directories() -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 impl Opened {
