@@ -5,7 +5,9 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use rustls::CertificateError;
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use crate::tls::Tls;
 use crate::{ByteStream, Link, NodeAddress, Scheme, TlsOptions, link};
@@ -45,7 +47,8 @@ impl Dialer for NetworkDialer {
             let socket = TcpStream::connect((node.host(), node.port())).await?;
             socket.set_nodelay(true)?;
             let stream: Box<dyn ByteStream> = if node.scheme().is_encrypted() {
-                Box::new(Tls::new(&tls).map_err(io::Error::other)?.connect(&node, socket).await?)
+                let tls = Tls::new(&tls).map_err(io::Error::other)?;
+                Box::new(tls.connect(&node, socket).await.map_err(not_tls)?)
             } else {
                 Box::new(socket)
             };
@@ -60,6 +63,31 @@ impl Dialer for NetworkDialer {
 async fn open_websocket(node: &NodeAddress, stream: Box<dyn ByteStream>) -> io::Result<Link> {
     let config = Some(Link::websocket_config());
     let handshake = tokio_tungstenite::client_async_with_config(node.to_string(), stream, config);
-    let (socket, _) = Box::pin(handshake).await.map_err(link::websocket_error)?;
+    let (socket, _) = Box::pin(handshake).await.map_err(not_websocket)?;
     Ok(Link::from_websocket(socket))
+}
+
+/// The usual mistakes in an address, in words for whoever has typed it.
+fn not_websocket(error: tungstenite::Error) -> io::Error {
+    match error {
+        tungstenite::Error::Http(answer) => {
+            io::Error::other(format!("the server answers {}", answer.status()))
+        }
+        tungstenite::Error::Protocol(ProtocolError::HttparseError(_)) => {
+            io::Error::other("the server does not speak WebSocket at this port")
+        }
+        error => link::websocket_error(error),
+    }
+}
+
+fn not_tls(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidMessage(_)) => {
+            io::Error::other("the server does not speak TLS at this port")
+        }
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            io::Error::other("nobody who is trusted vouches for the server's certificate")
+        }
+        _ => error,
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use rand::{SeedableRng, rngs::StdRng};
 use rookery_client::{
-    ByteStream, Client, Config, Event, Events, MemoryStore, NetworkDialer, TlsOptions, TokenProvider,
+    ByteStream, Client, Config, Dialer, Event, Events, MemoryStore, NetworkDialer, TlsOptions, TokenProvider,
 };
 use rookery_protocol::{ClientFrame, FrameDecoder, MessageEvent, limits};
 use rustls::ServerConfig;
@@ -47,6 +47,33 @@ impl Certificate {
     fn path(&self) -> PathBuf {
         self.directory.path().join("cert.pem")
     }
+}
+
+/// Why a client at `scheme` gets no link to a server that answers the first byte with this.
+async fn failure(scheme: &str, answer: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let node = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+    let serving = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.read_u8().await.unwrap();
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket
+    };
+    let certificate = Certificate::new();
+    let dialer = NetworkDialer::new(TlsOptions::Ca(certificate.path()));
+    let (dialed, _socket) = tokio::join!(dialer.dial(&node), serving);
+    dialed.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn an_address_of_something_else_is_told_in_words() {
+    let http = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    assert_eq!(failure("tls", http).await, "the server does not speak TLS at this port");
+    assert_eq!(
+        failure("ws", "\u{1}\u{0}\u{0}\u{0}\r\n\r\n").await,
+        "the server does not speak WebSocket at this port"
+    );
+    assert_eq!(failure("ws", "HTTP/1.1 404 Not Found\r\n\r\n").await, "the server answers 404 Not Found");
 }
 
 /// Takes one connection, welcomes it and pushes two messages at once.
