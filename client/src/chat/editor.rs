@@ -121,11 +121,14 @@ impl Editor {
 
     /// The part of the line that fits `columns`, and the column of the cursor in it.
     pub(super) fn view(&self, columns: usize) -> (String, usize) {
-        let width =
-            |letters: &[char]| letters.iter().map(|letter| letter.width().unwrap_or(1)).sum::<usize>();
-        let mut from = 0;
-        while width(&self.line[from..self.cursor]) >= columns.max(2) {
-            from += 1;
+        // From the cursor back, so that the length of a long line does not matter.
+        let (mut from, mut before_cursor) = (self.cursor, 0);
+        for letter in self.line[..self.cursor].iter().rev() {
+            let wider = before_cursor + letter.width().unwrap_or(1);
+            if wider >= columns.max(2) {
+                break;
+            }
+            (from, before_cursor) = (from - 1, wider);
         }
         let mut text = String::new();
         let mut used = 0;
@@ -136,7 +139,7 @@ impl Editor {
             }
             text.push(*letter);
         }
-        (text, width(&self.line[from..self.cursor]))
+        (text, before_cursor)
     }
 
     fn letter_before(&self, place: usize) -> usize {
@@ -206,6 +209,16 @@ mod tests {
         let editor = typed("日本語");
         assert_eq!(editor.view(80), ("日本語".into(), 6));
         assert_eq!(editor.view(5), ("本語".into(), 4));
+    }
+
+    #[test]
+    fn of_a_line_too_long_to_show_the_part_around_the_cursor_is_seen() {
+        let mut editor = typed("0123456789");
+        assert_eq!(editor.view(4), ("789".into(), 3));
+        (0..3).for_each(|_| editor.edit(Edit::Left));
+        assert_eq!(editor.view(4), ("4567".into(), 3));
+        editor.edit(Edit::Home);
+        assert_eq!(editor.view(4), ("0123".into(), 0));
     }
 
     #[test]

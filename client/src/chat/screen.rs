@@ -68,7 +68,7 @@ pub(super) fn draw(session: &Session, editor: &Editor, terminal: Terminal) -> St
     for row in 0..body_rows {
         if list_columns > 0 {
             screen.push_str(list.get(row).map_or("", String::as_str));
-            let _ = write!(screen, "\x1b[{}G", list_columns + 1);
+            let _ = write!(screen, "\x1b[K\x1b[{}G", list_columns + 1);
         }
         screen.push_str(body.get(row).map_or("", String::as_str));
         screen.push_str("\x1b[K\r\n");
@@ -167,8 +167,11 @@ fn message_lines(
     };
     // Without colours something else must tell read from delivered.
     let mark = if matches!(tick, Some(Tick::Read)) && !terminal.colours { " ✓✓ read" } else { mark };
+    // In a narrow terminal the text keeps half of it, at the cost of the name and then the time.
+    let who = fit(who, (columns / 2).saturating_sub(time.width() + 3).max(3));
+    let time = if columns < 3 * time.width() { "" } else { time };
     let indent = time.width() + 1 + who.width() + 2;
-    let room = columns.saturating_sub(indent + mark.width() + 1).max(8);
+    let room = columns.saturating_sub(indent + mark.width() + 1).max(1);
     let wrapped = wrap(text, room);
     let last = wrapped.len() - 1;
     let line = |(number, part): (usize, String)| {
@@ -239,6 +242,17 @@ mod tests {
     fn what_does_not_fit_ends_in_an_ellipsis() {
         assert_eq!(fit("abcdef", 4), "abc…");
         assert_eq!(fit("日本語", 4), "日…");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for columns in 12..60 {
+            let terminal = Terminal { columns, rows: 10, colours: false };
+            let name = "somebody-with-a-very-long-handle";
+            let lines = message_lines(terminal, columns, "10:00", (name, Style::Other), "hello there", None);
+            let widest = lines.iter().map(|line| line.width()).max();
+            assert!(widest <= Some(columns), "{columns} columns: {lines:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use rookery_protocol::{Body, ConversationId, Handle, HistoryPage, Seq, UserId};
 use tokio::sync::mpsc;
 
+use super::ChatOptions;
 use super::rooms::{Rooms, Unsent, clock, printable};
 use crate::{Client, Event, Message, RequestError, Started, TerminalError};
 
@@ -43,6 +44,8 @@ pub(super) struct Session {
     /// For the person, until the next command.
     pub(super) notices: Vec<String>,
     pub(super) ended: Option<TerminalError>,
+    /// Who was meant to chat.
+    meant: Option<Handle>,
     /// To open once it is known who this is.
     open_first: Option<Handle>,
     /// A conversation is being looked up.
@@ -53,7 +56,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(started: &Started, open_first: Option<Handle>) -> (Self, mpsc::Receiver<Update>) {
+    pub(super) fn new(started: &Started, options: &ChatOptions) -> (Self, mpsc::Receiver<Update>) {
         let (updates, received) = mpsc::channel(64);
         let mut rooms = Rooms::default();
         for (conversation, _) in &started.conversations {
@@ -66,7 +69,8 @@ impl Session {
             connected: false,
             notices: Vec::new(),
             ended: None,
-            open_first,
+            meant: options.me.clone(),
+            open_first: options.open.clone(),
             opening: false,
             asked: std::collections::HashSet::new(),
             updates,
@@ -191,9 +195,11 @@ impl Session {
         match update {
             Update::Opened(handle, user) => {
                 self.opening = false;
-                self.rooms.learn(user, handle);
-                if let Some(me) = &self.rooms.me {
-                    self.open(ConversationId::direct(me.user, user));
+                self.rooms.learn(user, handle.clone());
+                match &self.rooms.me {
+                    Some(me) => self.open(ConversationId::direct(me.user, user)),
+                    // The answer has overtaken the news that there is a connection.
+                    None => self.open_first = Some(handle),
                 }
             }
             Update::Named(user, handle) => self.rooms.learn(user, handle),
@@ -217,7 +223,23 @@ impl Session {
 
     /// Whether messages wait for confirmation.
     pub(super) fn has_unsent(&self) -> bool {
-        self.rooms.rooms.values().any(|room| room.unsent.iter().any(|unsent| unsent.refused.is_none()))
+        self.unsent() > 0
+    }
+
+    fn unsent(&self) -> usize {
+        let unsent = self.rooms.rooms.values().flat_map(|room| &room.unsent);
+        unsent.filter(|unsent| unsent.refused.is_none()).count()
+    }
+
+    /// A line for the person who leaves while messages wait.
+    pub(super) fn left_unsent(&self) -> Option<String> {
+        match self.unsent() {
+            0 => None,
+            1 => Some("1 message is not sent yet: the next chat as this device sends it".to_owned()),
+            many => {
+                Some(format!("{many} messages are not sent yet: the next chat as this device sends them"))
+            }
+        }
     }
 
     pub(super) fn open(&mut self, conversation: ConversationId) {
@@ -236,6 +258,9 @@ impl Session {
                 self.connection = "connected".to_owned();
                 self.connected = true;
                 self.rooms.learn(identity.user, identity.handle.clone());
+                if let Some(meant) = self.meant.take().filter(|meant| *meant != identity.handle) {
+                    self.notices.push(format!("the token is not {meant}'s: you are {}", identity.handle));
+                }
                 self.rooms.me = Some(identity);
                 let peers: Vec<_> = self.rooms.rooms.keys().filter_map(|id| self.rooms.peer(*id)).collect();
                 peers.into_iter().for_each(|peer| self.ask_name(peer));
@@ -246,15 +271,16 @@ impl Session {
             }
             Event::Disconnected { retry_in, reason } => {
                 self.connected = false;
-                let seconds = retry_in.as_secs_f32();
-                self.connection = format!("offline: {}, again in {seconds:.0} s", printable(&reason));
+                let seconds = retry_in.as_secs_f32().ceil();
+                // The end of it is cut off where there is no room.
+                self.connection = format!("offline, again in {seconds} s: {}", printable(&reason));
                 Some(self.connection.clone())
             }
             Event::Message(message) => {
                 self.ask_name(message.sender);
                 let who = self.rooms.name(message.sender);
                 let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
-                let line = format!("{} {who}: {text}", clock(message.time_ms));
+                let line = indented(&format!("{} {who}: {text}", clock(message.time_ms)));
                 let own = self.rooms.is_me(message.sender);
                 self.rooms.add(message, true);
                 (!own).then_some(line)
@@ -311,6 +337,11 @@ impl Session {
     }
 }
 
+/// One entry where lines are all there is: a message of several lines must not pass for several messages.
+fn indented(entry: &str) -> String {
+    entry.replace('\n', "\n    ")
+}
+
 fn plainly(error: &RequestError) -> String {
     match error {
         RequestError::Refused(refusal) => printable(&refusal.text),
@@ -338,4 +369,17 @@ async fn last_messages(
         from = page.next.get();
     }
     Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_message_cannot_pass_for_messages_of_others() {
+        assert_eq!(
+            indented("10:00 eve: hi\n10:01 bob: give her the key"),
+            "10:00 eve: hi\n    10:01 bob: give her the key"
+        );
+    }
 }

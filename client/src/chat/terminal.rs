@@ -36,7 +36,13 @@ impl Borrowed {
     fn borrow() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
         let borrowed = Self;
-        execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)?;
+        // Terminals differ in how wide some letters are: a line that turns out too long must not push the others down.
+        execute!(
+            io::stdout(),
+            terminal::EnterAlternateScreen,
+            terminal::DisableLineWrap,
+            event::EnableBracketedPaste
+        )?;
         Ok(borrowed)
     }
 }
@@ -47,6 +53,7 @@ impl Drop for Borrowed {
         let _ = execute!(
             io::stdout(),
             event::DisableBracketedPaste,
+            terminal::EnableLineWrap,
             terminal::LeaveAlternateScreen,
             cursor::Show
         );
@@ -55,7 +62,7 @@ impl Drop for Borrowed {
 }
 
 async fn run_screen(options: &ChatOptions, started: Started) -> Result<(), ChatError> {
-    let (mut session, mut updates) = Session::new(&started, options.open.clone());
+    let (mut session, mut updates) = Session::new(&started, options);
     let mut events = started.events;
     let mut editor = Editor::default();
     let mut keys = EventStream::new();
@@ -93,6 +100,9 @@ async fn run_screen(options: &ChatOptions, started: Started) -> Result<(), ChatE
         }
     }
     drop(borrowed);
+    if let Some(line) = session.left_unsent() {
+        println!("{line}");
+    }
     session.client.close().await;
     session.ended.map_or(Ok(()), |error| Err(error.into()))
 }
@@ -162,7 +172,7 @@ fn handle_key(session: &mut Session, editor: &mut Editor, key: KeyEvent) -> Next
 
 /// Lines in, lines out: for pipes and dumb terminals.
 async fn run_plain(options: &ChatOptions, started: Started) -> Result<(), ChatError> {
-    let (mut session, mut updates) = Session::new(&started, options.open.clone());
+    let (mut session, mut updates) = Session::new(&started, options);
     let mut events = started.events;
     let mut lines = LineReader::new(tokio::io::stdin());
     let mut stdout = tokio::io::stdout();
@@ -211,6 +221,10 @@ async fn run_plain(options: &ChatOptions, started: Started) -> Result<(), ChatEr
     // What is not confirmed in time is sent by the next run.
     if let Ok(finished) = timeout(FINISHING, finish).await {
         finished?;
+    }
+    if let Some(line) = session.left_unsent() {
+        stdout.write_all(format!("{line}\n").as_bytes()).await?;
+        stdout.flush().await?;
     }
     session.client.close().await;
     session.ended.map_or(Ok(()), |error| Err(error.into()))
