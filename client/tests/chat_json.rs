@@ -120,10 +120,12 @@ async fn bad_lines_are_answered_with_their_number_and_hurt_nothing() {
         let expected = format!(r#"{{"event":"error","line":{},"code":"bad_command","text":""#, number + 1);
         assert!(answer.starts_with(&expected), "{line}: {answer}");
     }
+    chat.say(r#"{"op":"fly","tag":[1]}"#).await;
+    assert!(chat.line().await.ends_with(r#""tag":[1]}"#));
     chat.say(r#"{"op":"lookup","handle":"nobody","tag":"t"}"#).await;
     let ClientFrame::Lookup(lookup) = connection.frame().await else { panic!("no lookup") };
     connection.refuse(lookup.request, ErrorCode::NotFound).await;
-    chat.expect(r#"{"event":"error","line":9,"code":"not_found","text":"because","tag":"t"}"#).await;
+    chat.expect(r#"{"event":"error","line":10,"code":"not_found","text":"because","tag":"t"}"#).await;
 }
 
 #[tokio::test(start_paused = true)]

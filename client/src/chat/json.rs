@@ -185,6 +185,12 @@ struct Complaint {
     text: String,
 }
 
+/// What is looked for in a line that is no command, so that whoever wrote it knows which one is meant.
+#[derive(Deserialize)]
+struct Tagged {
+    tag: Option<Value>,
+}
+
 impl Complaint {
     fn usage(text: impl Into<String>) -> Self {
         Self { code: "bad_command".to_owned(), text: text.into() }
@@ -275,7 +281,10 @@ pub async fn run_json_on(
                         command = Some(chat.begin(wanted, lines.number()));
                         Vec::new()
                     }
-                    Err(error) => vec![complaint(Complaint::usage(error.to_string()), lines.number(), None)],
+                    Err(error) => {
+                        let tag = serde_json::from_str(&line).map_or(None, |Tagged { tag }| tag);
+                        vec![complaint(Complaint::usage(error.to_string()), lines.number(), tag)]
+                    }
                 },
                 Ok(Line::Unusable(why)) => vec![complaint(Complaint::usage(why), lines.number(), None)],
                 Ok(Line::End) | Err(_) => {
