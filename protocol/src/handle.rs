@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Text;
+
 /// A user's unique name: 1 to 32 of `a-z 0-9 . _ -`, beginning with a letter or digit. Upper case is folded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Text", into = "String")]
 pub struct Handle(String);
 
 /// Why a text is not a handle.
@@ -45,11 +47,11 @@ impl FromStr for Handle {
     }
 }
 
-impl TryFrom<String> for Handle {
+impl TryFrom<Text> for Handle {
     type Error = HandleError;
 
-    fn try_from(text: String) -> Result<Self, HandleError> {
-        text.parse()
+    fn try_from(text: Text) -> Result<Self, HandleError> {
+        String::from(text).parse()
     }
 }
 

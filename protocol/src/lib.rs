@@ -36,5 +36,5 @@ pub use ids::{
 pub use opcode::Opcode;
 pub use payload::*;
 #[doc(hidden)]
-pub use positional::array_only;
+pub use positional::{Text, array_only};
 pub use positional::{ValueError, decode_value, encode_value, skip_newer_fields};

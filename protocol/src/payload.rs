@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::frame::{begin_frame, finish_frame};
 use crate::positional::encode_value;
 use crate::{
-    ConversationId, DecodeError, DeviceId, ErrorCode, Handle, MessageId, Opcode, RequestId, Seq, Stamp,
+    ConversationId, DecodeError, DeviceId, ErrorCode, Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text,
     UserId, limits, positional,
 };
 
@@ -108,9 +108,9 @@ positional! {
     /// First frame of a connection.
     pub struct Hello {
         /// A signed token, at most [`limits::TOKEN_BYTES_MAX`].
-        pub token: String,
+        pub token: String as Text,
         /// The client's name and version, for people; at most [`limits::CLIENT_NAME_BYTES_MAX`].
-        pub client: String,
+        pub client: String as Text,
         /// The last event this device has safely stored: acknowledges all up to it. `None`: as the server remembers.
         pub resume: Option<Stamp>,
         /// Events the client is ready to hold unacknowledged; 0 for the server's choice.
@@ -189,7 +189,7 @@ positional! {
         /// An [`ErrorCode`]'s number; a code that the reader does not know is final for the request.
         pub code: u16,
         /// For people; at most [`limits::TEXT_BYTES_MAX`].
-        pub text: String,
+        pub text: String as Text,
         /// When a retry makes sense; 0: at once, if the code allows one at all.
         pub retry_after_ms: u32,
     }
@@ -221,7 +221,7 @@ positional! {
         /// An [`ErrorCode`]'s number.
         pub code: u16,
         /// For people.
-        pub text: String,
+        pub text: String as Text,
         /// How long to wait before connecting again.
         pub reconnect_after_ms: u32,
         /// Where to connect instead; empty: anywhere the client knows.

@@ -61,6 +61,53 @@ where
     deserializer.deserialize_any(visitor)
 }
 
+/// Text as it travels. Asked for a `String`, `rmp-serde` would take binary as well.
+///
+/// A field declared `String as Text` is read as this.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Text(String);
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StrOnly;
+        impl de::Visitor<'_> for StrOnly {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Text, E> {
+                Ok(Text(text))
+            }
+        }
+        deserializer.deserialize_str(StrOnly)
+    }
+}
+
+/// What a field is read as: its type, unless another is named.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! read_as {
+    ($type:ty) => {
+        $type
+    };
+    ($type:ty, $wire:ty) => {
+        $wire
+    };
+}
+
 /// Consumes what a newer writer appended.
 pub fn skip_newer_fields<'de, A: SeqAccess<'de>>(mut fields: A) -> Result<(), A::Error> {
     while fields.next_element::<IgnoredAny>()?.is_some() {}
@@ -73,7 +120,7 @@ macro_rules! positional {
     (
         $(#[$doc:meta])*
         $visibility:vis struct $name:ident {
-            $( $(#[$field_doc:meta])* pub $field:ident: $type:ty, )*
+            $( $(#[$field_doc:meta])* pub $field:ident: $type:ty $(as $wire:ty)?, )*
             $( since later: $( $(#[$later_doc:meta])* pub $later:ident: $later_type:ty, )* )?
         }
     ) => {
@@ -96,9 +143,10 @@ macro_rules! positional {
 
                     fn visit_seq<A: ::serde::de::SeqAccess<'de>>(self, mut fields: A) -> Result<$name, A::Error> {
                         let value = $name {
-                            $( $field: fields.next_element()?.ok_or_else(|| {
-                                <A::Error as ::serde::de::Error>::missing_field(stringify!($field))
-                            })?, )*
+                            $( $field: fields
+                                .next_element::<$crate::read_as!($type $(, $wire)?)>()?
+                                .ok_or_else(|| <A::Error as ::serde::de::Error>::missing_field(stringify!($field)))?
+                                .into(), )*
                             $($( $later: fields.next_element()?.unwrap_or_default(), )*)?
                         };
                         $crate::skip_newer_fields(fields)?;

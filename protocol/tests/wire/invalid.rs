@@ -194,6 +194,13 @@ fn cases() -> Vec<Case> {
         malformed,
         "",
     );
+    add(
+        "token_that_is_bin",
+        BEFORE,
+        frame(0x01, &[0x94, 0xc4, 1, b't', 0xa1, b'c', 0xc0, 0]),
+        malformed,
+        "a token is str, not bin",
+    );
     add("hello_twice", AFTER, hello(4, 4), &[(AlreadyWelcome, 0)], "");
 
     add(
@@ -309,6 +316,13 @@ fn cases() -> Vec<Case> {
         ),
         malformed,
         "a body is bin, not str",
+    );
+    add(
+        "handle_that_is_bin",
+        AFTER,
+        frame(0x16, &[0x93, 1, 0xc4, 3, b'b', b'o', b'b', 0xc0]),
+        malformed,
+        "a handle is str, not bin",
     );
     add(
         "handle_with_a_space",
