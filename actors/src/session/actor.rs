@@ -410,9 +410,9 @@ impl Accepted {
             }
             SendOutcome::NoSuchUser => reply.refuse(ErrorCode::NotFound, "the other user does not exist"),
             SendOutcome::Revoked => {
-                let connection = reply.connection().clone();
-                reply.refuse(ErrorCode::TokenRevoked, "the device's tokens have been revoked");
-                connection.close_with(ErrorCode::TokenRevoked, "the device's tokens have been revoked");
+                // The message itself is not refused: it may be sent again with a new token.
+                let text = "the device's tokens have been revoked";
+                reply.connection().close_with(ErrorCode::TokenRevoked, text);
             }
             SendOutcome::Corrupt(error) => {
                 tracing::error!(conversation = %self.conversation, %error, "a conversation cannot be read");
