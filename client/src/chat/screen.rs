@@ -64,23 +64,25 @@ pub(super) fn draw(session: &Session, editor: &Editor, terminal: Terminal) -> St
     let connection = fit(&format!("● {}", session.connection), columns - title.width() - 1);
     let gap = columns - title.width() - connection.width() - 1;
     let title = terminal.paint(Style::Bold, &title);
-    let _ = write!(screen, "{title}{}{}\x1b[K\r\n", " ".repeat(gap), terminal.paint(state, &connection));
+    // Each row is cleared first: at the end of a full one the cursor stands on its last letter.
+    let _ = write!(screen, "\x1b[K{title}{}{}\r\n", " ".repeat(gap), terminal.paint(state, &connection));
     for row in 0..body_rows {
+        screen.push_str("\x1b[K");
         if list_columns > 0 {
             screen.push_str(list.get(row).map_or("", String::as_str));
-            let _ = write!(screen, "\x1b[K\x1b[{}G", list_columns + 1);
+            let _ = write!(screen, "\x1b[{}G", list_columns + 1);
         }
         screen.push_str(body.get(row).map_or("", String::as_str));
-        screen.push_str("\x1b[K\r\n");
+        screen.push_str("\r\n");
     }
     let rule = "─".repeat(columns);
-    let _ = write!(screen, "{}\x1b[K\r\n", terminal.paint(Style::Dim, &rule));
+    let _ = write!(screen, "\x1b[K{}\r\n", terminal.paint(Style::Dim, &rule));
     let prompt =
         session.rooms.open.map_or("> ".to_owned(), |open| format!("{}> ", session.rooms.title(open)));
     let prompt = fit(&prompt, columns / 2);
     let (text, cursor) = editor.view(columns - prompt.width() - 1);
     let column = prompt.width() + cursor + 1;
-    let _ = write!(screen, "{}{text}\x1b[K\x1b[{column}G\x1b[?25h", terminal.paint(Style::Bold, &prompt));
+    let _ = write!(screen, "\x1b[K{}{text}\x1b[{column}G\x1b[?25h", terminal.paint(Style::Bold, &prompt));
     screen
 }
 
