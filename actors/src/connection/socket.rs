@@ -23,8 +23,8 @@ use crate::shard::ShardMessage;
 use crate::supervision::RestartBudget;
 use crate::transport::{Transport, TransportError};
 
-/// A heartbeat makes the session sweep its inbox, but a flood of them no more often than this.
-const SWEEP_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// A frame makes the node look after its client, but a flood of them no more often than this.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_secs(5);
 
 /// For saying goodbye.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, inf
         actor: None,
         restarts: RestartBudget::default(),
         last_heard: Instant::now(),
-        last_sweep: Instant::now(),
+        last_look: Instant::now(),
         is_idle: false,
         handshake_deadline,
         deadline: Box::pin(sleep_until(handshake_deadline)),
@@ -90,7 +90,7 @@ struct Socket<T> {
     /// What is being written; empty between turns.
     frames: Vec<Bytes>,
     last_heard: Instant,
-    last_sweep: Instant,
+    last_look: Instant,
     is_idle: bool,
     handshake_deadline: Instant,
     deadline: Pin<Box<Sleep>>,
@@ -179,6 +179,7 @@ impl<T: Transport> Socket<T> {
             }
         };
         self.last_heard = Instant::now();
+        self.look_after_client();
         let phase = if self.welcomed.is_some() { Phase::Welcome } else { Phase::New };
         let action = decide(phase, &frame);
         if !matches!(action, Action::Heartbeat(_)) {
@@ -211,7 +212,6 @@ impl<T: Transport> Socket<T> {
             }
             Action::Heartbeat(heartbeat) => {
                 self.connection.push(encode(&HeartbeatAck { nonce: heartbeat.nonce }));
-                self.sweep();
                 return Ok(());
             }
             Action::Refuse(code, text) => {
@@ -275,9 +275,11 @@ impl<T: Transport> Socket<T> {
         self.to_shard(|user, connection| ShardMessage::Resync { user, connection });
     }
 
-    fn sweep(&mut self) {
-        if self.last_heard.duration_since(self.last_sweep) >= SWEEP_INTERVAL_MIN {
-            self.last_sweep = self.last_heard;
+    /// A client that is heard from is looked after now and then: whether something waits for it, and whether its tokens
+    /// are still good. Whatever it sends, so that one who only reads and acknowledges is found out too.
+    fn look_after_client(&mut self) {
+        if self.last_heard.duration_since(self.last_look) >= LOOK_INTERVAL_MIN {
+            self.last_look = self.last_heard;
             self.to_shard(|user, connection| ShardMessage::Heartbeat { user, connection });
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rookery_protocol::{
-    ErrorCode, Heartbeat, Hello, Lookup, Opcode, RequestId, Seq, ServerFrame, encode, limits,
+    ErrorCode, Heartbeat, Hello, Lookup, Opcode, RequestId, Seq, ServerFrame, Stamp, encode, limits,
 };
 
 use crate::client::{Who, direct, id, who};
@@ -221,6 +221,16 @@ async fn a_revoked_device_is_found_out_at_its_next_heartbeat() {
         alice.heartbeat().await;
         alice.closed_for(ErrorCode::TokenRevoked).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_device_that_only_acknowledges_is_found_out_too() {
+    let node = Node::start().await;
+    let mut alice = node.join(who(1, 1)).await;
+    node.revoke(who(1, 1)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    alice.ack(Stamp::ZERO).await;
+    alice.closed_for(ErrorCode::TokenRevoked).await;
 }
 
 #[tokio::test(start_paused = true)]
