@@ -10,6 +10,7 @@ mod wire;
 mod workload;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -71,7 +72,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,
         Workload::Disk => {
             let mut report = report::Report::new("disk");
-            report.disk(&probe::fdatasync(data.path())?);
+            report.disk(&probe::fdatasync(data.path(), Duration::ZERO)?);
             report
         }
     };

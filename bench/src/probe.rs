@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -23,8 +23,9 @@ impl Fdatasync {
     }
 }
 
-/// Times the disk that holds `directory`.
-pub(crate) fn fdatasync(directory: &Path) -> anyhow::Result<Fdatasync> {
+/// Times the disk that holds `directory`, one write each `every`: a machine that has fallen idle in between takes longer
+/// to do the same.
+pub(crate) fn fdatasync(directory: &Path, every: Duration) -> anyhow::Result<Fdatasync> {
     let path = directory.join("fdatasync.probe");
     let mut file = OpenOptions::new()
         .create(true)
@@ -34,6 +35,7 @@ pub(crate) fn fdatasync(directory: &Path) -> anyhow::Result<Fdatasync> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     let mut sorted_us = Vec::with_capacity(SYNCS);
     for _ in 0..SYNCS {
+        std::thread::sleep(every);
         file.write_all(&[0xa5; 4096])?;
         let begun = Instant::now();
         file.sync_data()?;

@@ -29,6 +29,9 @@ use crate::{probe, process};
 /// The longest latency the histogram holds, in microseconds.
 const LATENCY_US_MAX: u64 = 120_000_000;
 
+/// The slowest pace at which the disk is asked.
+const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
+
 /// How long the last messages may take to arrive once sending has ended.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -50,8 +53,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 15)]
     seconds: u64,
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
-    #[arg(long)]
+    #[arg(long, value_parser = rate)]
     rate: Option<f64>,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e7).contains(rate));
+    rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
 }
 
 /// When the run's phases begin, and what has been counted.
@@ -68,7 +76,10 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         args.rate.map_or_else(|| format!("window {}", args.window), |rate| format!("{rate} messages/s"));
     let mut report =
         Report::new(format!("direct: {} pairs, {loop_kind}, {} B bodies", args.pairs, args.body));
-    let disk_before = probe::fdatasync(data)?;
+    // The disk is asked as often as the load asks it.
+    let every =
+        args.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX));
+    let disk_before = probe::fdatasync(data, every)?;
     let users = prepare(data, 2 * args.pairs).await?;
     let node = Node::start(rookery, data).await?;
 
@@ -133,7 +144,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     });
     settled.await.context("the last messages did not arrive in time")??;
 
-    let disk_after = probe::fdatasync(data)?;
+    let disk_after = probe::fdatasync(data, every)?;
     let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
     for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
         report.add(
