@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use indicatif::{ProgressBar, ProgressStyle};
-use rookery_protocol::Heartbeat;
+use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
 use crate::node::Node;
@@ -22,7 +22,7 @@ const CONNECTING_AT_ONCE: usize = 16;
 const FALL_ASLEEP_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Memory that has not fallen by a hundredth for this long has settled.
-const SETTLED_AFTER: Duration = Duration::from_secs(7);
+const SETTLED_AFTER: Duration = Duration::from_secs(12);
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -76,16 +76,12 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     });
     asleep.await.context("sessions and connections did not fall asleep")??;
     bar.set_message("settling");
-    let hibernating = settled_rss(node.pid()).await?;
+    let hibernating = settled_rss(node.pid(), &mut wires).await?;
     bar.finish_and_clear();
 
     // Each must still be there, and answer.
     for wire in &mut wires {
-        wire.writer.push(&Heartbeat { nonce: 1 });
-        wire.writer.flush().await?;
-    }
-    for wire in &mut wires {
-        timeout(FALL_ASLEEP_TIME_MAX, wire.reader.next()).await.context("a heartbeat was not answered")??;
+        heartbeat(wire).await?;
     }
 
     let each = |rss: u64| (rss.saturating_sub(empty)) as f64 / args.connections as f64 / 1024.0;
@@ -97,16 +93,29 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     Ok(report)
 }
 
-/// Memory once it has stopped falling: the allocator gives back what was freed little by little.
-async fn settled_rss(pid: u32) -> anyhow::Result<u64> {
+/// Memory once it has stopped falling: the allocator gives back what was freed little by little, as its threads wake.
+/// Meanwhile the clients do what the protocol asks of an idle one: a heartbeat each 30 s.
+async fn settled_rss(pid: u32, wires: &mut [Wire]) -> anyhow::Result<u64> {
     let mut lowest = process::rss_bytes(pid)?;
     let (begun, mut lowered) = (Instant::now(), Instant::now());
+    let each_second = wires.len().div_ceil(limits::HEARTBEAT_MS as usize / 1000);
+    let mut turns = (0..wires.len()).cycle();
     while lowered.elapsed() < SETTLED_AFTER && begun.elapsed() < FALL_ASLEEP_TIME_MAX {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        for at in turns.by_ref().take(each_second) {
+            heartbeat(&mut wires[at]).await?;
+        }
         let rss = process::rss_bytes(pid)?;
         if rss < lowest - lowest / 100 {
             (lowest, lowered) = (rss, Instant::now());
         }
     }
     process::rss_bytes(pid)
+}
+
+async fn heartbeat(wire: &mut Wire) -> anyhow::Result<()> {
+    wire.writer.push(&Heartbeat { nonce: 1 });
+    wire.writer.flush().await?;
+    timeout(FALL_ASLEEP_TIME_MAX, wire.reader.next()).await.context("a heartbeat was not answered")??;
+    Ok(())
 }
