@@ -42,15 +42,12 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         Ok(frame) => frame,
         // Before WELCOME only a HELLO can be malformed; whatever else came should have been one.
         Err(_) if phase == Phase::New && frame.opcode != Opcode::Hello as u8 => return hello_first(),
-        Err(error @ DecodeError::UnknownOpcode(_)) => {
-            return Action::Refuse(ErrorCode::UnknownOpcode, error.to_string());
-        }
-        Err(error) => return Action::Close(ErrorCode::Malformed, error.to_string()),
+        Err(error) => return refuse_or_close(&error),
     };
     match (phase, frame) {
         (Phase::New, ClientFrame::Hello(hello)) => match hello.check_limits() {
             Ok(()) => Action::Authenticate(hello),
-            Err(error) => Action::Close(ErrorCode::Malformed, error.to_string()),
+            Err(error) => refuse_or_close(&error),
         },
         (Phase::New, _) => hello_first(),
         (Phase::Welcome, ClientFrame::Hello(_)) => {
@@ -62,6 +59,15 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::History(history)) => Action::History(history),
         (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Lookup(lookup),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
+    }
+}
+
+fn refuse_or_close(error: &DecodeError) -> Action {
+    let code = error.error_code();
+    if code.closes() {
+        Action::Close(code, error.to_string())
+    } else {
+        Action::Refuse(code, error.to_string())
     }
 }
 

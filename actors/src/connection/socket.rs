@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{ActorId, ActorRef};
-use rookery_protocol::{ErrorCode, FrameError, Goaway, HeartbeatAck, RawFrame, encode, limits};
+use rookery_protocol::{ErrorCode, Goaway, HeartbeatAck, RawFrame, encode, limits};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::actor::ConnectionMessage;
@@ -161,12 +161,7 @@ impl<T: Transport> Socket<T> {
         let frame = match frame {
             Ok(frame) => frame,
             Err(TransportError::Frame(error)) => {
-                let code = match error {
-                    FrameError::Version(_) => ErrorCode::UnsupportedVersion,
-                    FrameError::TooLarge { .. } => ErrorCode::FrameTooLarge,
-                    FrameError::Flags(_) | FrameError::Truncated => ErrorCode::Malformed,
-                };
-                self.close_with(code, error.to_string());
+                self.close_with(error.error_code(), error.to_string());
                 return Ok(());
             }
             Err(TransportError::Protocol(text)) => {
