@@ -4,6 +4,7 @@
 
 mod accepting;
 mod chatting;
+mod client;
 mod config_errors;
 mod program;
 mod running_node;

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rookery_protocol::{ErrorCode, FrameDecoder, Heartbeat, ServerFrame, encode, limits};
+use rookery_protocol::{ErrorCode, Heartbeat, ServerFrame, encode};
 use rustix::process::Signal;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::client::ask;
 use crate::program::{FREE_PORTS, Program};
 
 fn get(address: &str, path: &str) -> String {
@@ -36,17 +37,8 @@ fn over_tls(address: &str, client: &Arc<ClientConfig>) -> StreamOwned<ClientConn
 }
 
 /// What is answered to a frame that comes before HELLO.
-fn answer_to_heartbeat(mut stream: impl Read + Write) -> ServerFrame {
-    stream.write_all(&encode(&Heartbeat { nonce: 1 })).unwrap();
-    let mut decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
-    loop {
-        if let Some(frame) = decoder.next_frame().unwrap() {
-            return ServerFrame::decode(&frame).unwrap();
-        }
-        let mut bytes = [0; 1024];
-        let read = stream.read(&mut bytes).unwrap();
-        decoder.extend(&bytes[..read]);
-    }
+fn answer_to_heartbeat(stream: impl Read + Write) -> ServerFrame {
+    ask(stream, &Heartbeat { nonce: 1 })
 }
 
 #[test]

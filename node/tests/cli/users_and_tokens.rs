@@ -1,6 +1,5 @@
 //! Users and tokens, beside a running node, as the node sees them.
 
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -8,26 +7,17 @@ use rookery_actors::{Clock, DeviceToken, SystemClock};
 use rookery_node::config::EngineKind;
 use rookery_node::data_dir::DataDir;
 use rookery_node::token::{TokenIssuer, TokenKeys};
-use rookery_protocol::{DeviceId, ErrorCode, FrameDecoder, Hello, ServerFrame, UserId, encode, limits};
+use rookery_protocol::{DeviceId, ErrorCode, Hello, ServerFrame, UserId};
 
+use crate::client::ask;
 use crate::program::{FREE_PORTS, Program, RunningNode};
 
 /// What the node answers to a HELLO with this token.
 fn answer_to(node: &RunningNode, token: &str) -> ServerFrame {
-    let mut stream = TcpStream::connect(node.address("tcp")).unwrap();
+    let stream = TcpStream::connect(node.address("tcp")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let hello = Hello { token: token.to_owned(), client: "test".into(), resume: None, window_events: 0 };
-    stream.write_all(&encode(&hello)).unwrap();
-    let mut decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
-    loop {
-        if let Some(frame) = decoder.next_frame().unwrap() {
-            return ServerFrame::decode(&frame).unwrap();
-        }
-        let mut bytes = [0; 1024];
-        let read = stream.read(&mut bytes).unwrap();
-        assert!(read > 0, "closed without an answer");
-        decoder.extend(&bytes[..read]);
-    }
+    ask(stream, &hello)
 }
 
 #[track_caller]
