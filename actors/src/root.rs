@@ -30,6 +30,8 @@ pub(crate) enum Child {
     Supervisor(usize),
 }
 
+impl ractor::Message for Child {}
+
 pub(crate) struct State {
     context: Arc<Context>,
     children: Vec<(Child, ActorId, RestartBudget)>,
@@ -94,7 +96,8 @@ impl Actor for Root {
             }
             SupervisionEvent::ActorTerminated(..)
             | SupervisionEvent::ActorStarted(_)
-            | SupervisionEvent::ProcessGroupChanged(_) => {}
+            | SupervisionEvent::ProcessGroupChanged(_)
+            | SupervisionEvent::PidLifecycleEvent(_) => {}
         }
         Ok(())
     }

@@ -48,6 +48,8 @@ pub(crate) enum ConnectionMessage {
     Crash,
 }
 
+impl ractor::Message for ConnectionMessage {}
+
 impl Actor for ConnectionActor {
     type Msg = ConnectionMessage;
     type State = (ConnectionStart, Counted);

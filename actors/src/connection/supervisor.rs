@@ -25,6 +25,8 @@ pub(crate) enum SupervisorMessage {
     Count(oneshot::Sender<usize>),
 }
 
+impl ractor::Message for SupervisorMessage {}
+
 pub(crate) struct State {
     context: Arc<Context>,
     alive: HashMap<ActorId, Arc<Connection>>,
@@ -85,7 +87,9 @@ impl Actor for Supervisor {
                     connection.actor_failed(actor.get_id());
                 }
             }
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+            SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_)
+            | SupervisionEvent::PidLifecycleEvent(_) => {}
         }
         Ok(())
     }

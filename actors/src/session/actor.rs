@@ -63,6 +63,8 @@ pub(crate) enum SessionMessage {
     Crash,
 }
 
+impl ractor::Message for SessionMessage {}
+
 pub(crate) struct State {
     context: Arc<Context>,
     user: UserId,

@@ -51,6 +51,8 @@ pub(crate) enum ShardMessage {
     Crash(Option<UserId>),
 }
 
+impl ractor::Message for ShardMessage {}
+
 /// What a shard holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Census {
@@ -133,7 +135,9 @@ impl Actor for Shard {
             SupervisionEvent::ActorFailed(actor, error) => {
                 state.session_ended(&myself, actor.get_id(), &error).await?;
             }
-            SupervisionEvent::ActorStarted(_) | SupervisionEvent::ProcessGroupChanged(_) => {}
+            SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_)
+            | SupervisionEvent::PidLifecycleEvent(_) => {}
         }
         Ok(())
     }
