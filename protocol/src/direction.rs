@@ -90,7 +90,7 @@ direction! {
 direction! {
     /// What a server sends.
     ServerFrame {
-        Welcome, HeartbeatAck, Error, Goaway, Done, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
+        Welcome, HeartbeatAck, Error, Goaway, Done, Nodes, Sent, HistoryPage, Found, MessageEvent, ReceiptEvent,
     }
 }
 

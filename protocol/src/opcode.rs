@@ -26,6 +26,8 @@ pub enum Opcode {
     Goaway = 0x06,
     /// Server: a request without other answer is done.
     Done = 0x07,
+    /// Server: the list of WELCOME, anew.
+    Nodes = 0x08,
 
     /// Client: a message for a conversation.
     Send = 0x10,
@@ -52,7 +54,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Hello,
         Self::Welcome,
         Self::Heartbeat,
@@ -60,6 +62,7 @@ impl Opcode {
         Self::Error,
         Self::Goaway,
         Self::Done,
+        Self::Nodes,
         Self::Send,
         Self::Sent,
         Self::Ack,

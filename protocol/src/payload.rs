@@ -29,6 +29,7 @@ payloads!(
     Error,
     Goaway,
     Done,
+    Nodes,
     Send,
     Sent,
     Ack,
@@ -160,7 +161,8 @@ positional! {
         pub frame_bytes: u32,
         /// Largest message body, in bytes.
         pub body_bytes: u32,
-        /// Addresses (URLs) to connect to, this node's first; empty: the ones the client knows.
+        /// Addresses (URLs) to connect to: first the node that owns this user's session, which saves a hop, then the
+        /// others in no order; empty: the ones the client knows. [`Nodes`] replaces them.
         pub nodes: Vec<String>,
     }
 }
@@ -224,7 +226,7 @@ positional! {
         pub text: String as Text,
         /// How long to wait before connecting again.
         pub reconnect_after_ms: u32,
-        /// Where to connect instead; empty: anywhere the client knows.
+        /// Where to connect instead, in no order; empty: anywhere the client knows.
         pub nodes: Vec<String>,
     }
 }
@@ -234,6 +236,14 @@ positional! {
     pub struct Done {
         /// The request.
         pub request: RequestId,
+    }
+}
+
+positional! {
+    /// The cluster's nodes have changed: the list of WELCOME, anew.
+    pub struct Nodes {
+        /// As in [`Welcome`].
+        pub nodes: Vec<String>,
     }
 }
 

@@ -73,6 +73,7 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
             fields
         }
         Opcode::Error => vec![number(), number(), text(), number()],
+        Opcode::Nodes => vec![list()],
         Opcode::Goaway => vec![number(), text(), number(), list()],
         Opcode::Send => vec![number(), group(), id(), id(), vec![0xc4, 1, 0]],
         Opcode::HistoryPage => vec![number(), number(), number(), list()],

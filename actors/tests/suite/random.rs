@@ -170,7 +170,7 @@ impl Device {
             }
             ServerFrame::Error(error) => assert_ne!(error.known_code(), Some(ErrorCode::BadAck)),
             ServerFrame::Welcome(_) | ServerFrame::Goaway(_) | ServerFrame::Done(_) => {}
-            ServerFrame::HeartbeatAck(_) => {}
+            ServerFrame::HeartbeatAck(_) | ServerFrame::Nodes(_) => {}
             other => panic!("{other:?}"),
         }
     }

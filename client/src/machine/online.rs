@@ -226,6 +226,7 @@ impl Machine {
             Ok(ServerFrame::Error(error)) => self.refused(now, error),
             Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
             Ok(ServerFrame::HeartbeatAck(_)) => {}
+            Ok(ServerFrame::Nodes(nodes)) => self.nodes.learn(&nodes.nodes),
             Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
             Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {
                 match decode_value::<AnyEvent>(&frame.payload) {

@@ -84,6 +84,11 @@ fn biggest_message() -> Message {
     }
 }
 
+fn edge_nodes() -> Vec<String> {
+    let long = format!("tls://{}.example:7443", "n".repeat(200 - "tls://.example:7443".len()));
+    (1..=15).map(|number| format!("tls://n{number}.example:7443")).chain([long]).collect()
+}
+
 /// All of them, by opcode.
 pub(crate) fn all() -> Vec<Example> {
     [connection(), requests(), events()].into_iter().flatten().collect()
@@ -134,7 +139,7 @@ pub(crate) fn connection() -> Vec<Example> {
         ),
         example(
             "welcome_typical",
-            "to alice's new device: nothing acknowledged yet, all limits as usual, two nodes to know",
+            "to alice's new device: nothing acknowledged yet, all limits as usual, two nodes to know: a owns her session",
             Welcome {
                 user: alice(),
                 handle: handle("alice"),
@@ -209,6 +214,21 @@ pub(crate) fn connection() -> Vec<Example> {
         ),
         example("done_typical", "answers read_typical", Done { request: request(4) }),
         example("done_edge", "the largest request id", Done { request: request(u32::MAX) }),
+        example(
+            "nodes_typical",
+            "to alice's device: node a has gone, c has come, and b owns her session now",
+            Nodes { nodes: vec!["tls://b.chat.example:7443".into(), "tls://c.chat.example:7443".into()] },
+        ),
+        example(
+            "nodes_edge",
+            "16 nodes take array 16; a URL of 200 bytes takes str 8",
+            Nodes { nodes: edge_nodes() },
+        ),
+        example(
+            "nodes_empty",
+            "none that clients could use: those the client knows",
+            Nodes { nodes: Vec::new() },
+        ),
     ]
 }
 

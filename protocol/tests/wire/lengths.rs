@@ -63,6 +63,7 @@ proptest! {
                 bound(&[U16, str_or_bin(goaway.text.len()), U32, list_bound(&goaway.nodes)])
             }
             ServerFrame::Done(_) => bound(&[U32]),
+            ServerFrame::Nodes(nodes) => bound(&[list_bound(&nodes.nodes)]),
             ServerFrame::Sent(_) => bound(&[U32, U64, U64]),
             ServerFrame::HistoryPage(page) => {
                 bound(&[U32, U64, U64, 5 + page.messages.iter().map(message_bound).sum::<usize>()])

@@ -104,6 +104,7 @@ pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
             |(code, text, reconnect_after_ms, nodes)| Goaway { code, text, reconnect_after_ms, nodes }.into()
         ),
         request().prop_map(|request| Done { request }.into()),
+        vec(".{0,60}", 0..20).prop_map(|nodes| Nodes { nodes }.into()),
         (request(), seq(), any::<u64>())
             .prop_map(|(request, seq, time_ms)| Sent { request, seq, time_ms }.into()),
         (request(), seq(), seq(), vec(message(), 0..20))

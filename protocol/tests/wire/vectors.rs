@@ -129,6 +129,7 @@ fields_by_variant!(
         Error,
         Goaway,
         Done,
+        Nodes,
         Sent,
         HistoryPage,
         Found,
