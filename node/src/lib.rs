@@ -3,6 +3,7 @@
 //! What a node is made of is handed to [`Node::start`]: engine, clock, randomness, configuration. Nothing here is
 //! process-wide; the program's `main` alone installs the allocator, the metrics recorder and the log subscriber.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod data_dir;
