@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rookery_client::{DeviceId, UserId};
 
-use crate::Node;
+use crate::{Operator, Service};
 
 /// Commands that run at once.
 const AT_ONCE: usize = 4;
@@ -35,10 +35,11 @@ pub struct Device {
 ///
 /// # Errors
 /// When a command fails.
-pub async fn accounts(node: &Node, wanted: &[(&str, usize)]) -> Result<Vec<Account>> {
-    let added = stream::iter(wanted).map(|(name, devices)| add(node, name, *devices));
+pub async fn accounts(service: &impl Service, wanted: &[(&str, usize)]) -> Result<Vec<Account>> {
+    let operator = service.operator();
+    let added = stream::iter(wanted).map(|(name, devices)| add(&operator, name, *devices));
     let added: Vec<_> = added.buffered(AT_ONCE).try_collect().await?;
-    let numbers = device_numbers(node).await?;
+    let numbers = device_numbers(&operator).await?;
     let account = |(name, user, tokens): (String, UserId, Vec<String>)| {
         let mut devices = Vec::new();
         for (index, token) in tokens.into_iter().enumerate() {
@@ -51,11 +52,11 @@ pub async fn accounts(node: &Node, wanted: &[(&str, usize)]) -> Result<Vec<Accou
     added.into_iter().map(account).collect()
 }
 
-async fn add(node: &Node, name: &str, devices: usize) -> Result<(String, UserId, Vec<String>)> {
-    let user = node.add_user(name).await?;
+async fn add(operator: &Operator, name: &str, devices: usize) -> Result<(String, UserId, Vec<String>)> {
+    let user = operator.add_user(name).await?;
     let mut tokens = Vec::new();
     for index in 0..devices {
-        tokens.push(node.token(name, &device_name(index)).await?);
+        tokens.push(operator.token(name, &device_name(index)).await?);
     }
     Ok((name.to_owned(), user, tokens))
 }
@@ -64,9 +65,9 @@ fn device_name(index: usize) -> String {
     format!("device-{index}")
 }
 
-async fn device_numbers(node: &Node) -> Result<HashMap<(String, String), DeviceId>> {
+async fn device_numbers(operator: &Operator) -> Result<HashMap<(String, String), DeviceId>> {
     let mut numbers = HashMap::new();
-    for line in node.command(&["user", "list", "--json"]).await?.lines() {
+    for line in operator.command(&["user", "list", "--json"]).await?.lines() {
         let user: serde_json::Value = serde_json::from_str(line)?;
         for device in user["devices"].as_array().context("a list of devices")? {
             let name = |value: &serde_json::Value| value.as_str().map(str::to_owned).context("a name");

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rookery_client::{Body, ConversationId, DeviceId, MessageId, Seq, UserId};
 
@@ -120,6 +121,8 @@ pub enum What {
 /// One client's entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// When, since the history began.
+    pub at: Duration,
     /// Whose.
     pub client: Client,
     /// What.
@@ -179,21 +182,22 @@ pub struct Progress {
     pub delivered: HashMap<(Client, ConversationId, UserId), Seq>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    began: Instant,
     history: History,
     progress: Progress,
 }
 
 /// Where clients note what happens to them. Clones note in the same place.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Recorder(Arc<Mutex<State>>);
 
 impl Recorder {
     /// An empty history of these clients.
     pub fn new(owners: Vec<Owner>) -> Self {
         let history = History { owners, entries: Vec::new() };
-        Self(Arc::new(Mutex::new(State { history, progress: Progress::default() })))
+        Self(Arc::new(Mutex::new(State { began: Instant::now(), history, progress: Progress::default() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -203,15 +207,20 @@ impl Recorder {
     /// Notes what a client has seen or done.
     pub fn note(&self, client: Client, what: What) {
         let mut state = self.state();
-        let State { history, progress } = &mut *state;
+        let State { began, history, progress } = &mut *state;
         progress.follow(client, history.owner(client), &what);
-        history.entries.push(Entry { client, what });
+        history.entries.push(Entry { at: began.elapsed(), client, what });
     }
 
     /// Looks at how far everybody has come.
     pub fn progress<T>(&self, look: impl FnOnce(&History, &Progress) -> T) -> T {
         let state = self.state();
         look(&state.history, &state.progress)
+    }
+
+    /// What an entry made now would have as its time.
+    pub fn now(&self) -> Duration {
+        self.state().began.elapsed()
     }
 
     /// All that has been noted so far.

@@ -2,21 +2,20 @@
 //!
 //! Only processes started here are ever signalled, by their ids. What the node wrote is shown when a test fails.
 
-use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rookery_client::{NodeAddress, UserId};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
-use tokio::time::Instant;
 
-use crate::deadline::{LOOK_EVERY, SOON, wait_until};
+use crate::deadline::SOON;
 use crate::node_config::Ports;
-use crate::{Answer, Metrics, NodeConfig, TokenForge, free_port, get, rookery};
+use crate::process::{Process, log_end};
+use crate::{Answer, Metrics, NodeConfig, Operator, Service, TokenForge, get, rookery};
 
 /// How long a stop may take: what the program promises, and some.
 const STOP: Duration = Duration::from_secs(40);
@@ -30,7 +29,7 @@ pub struct Node {
     directory: Option<TempDir>,
     config: NodeConfig,
     ports: Ports,
-    process: Option<Child>,
+    process: Option<Process>,
 }
 
 /// One of a node's listeners.
@@ -90,13 +89,7 @@ impl Node {
     /// When no directory can be made.
     pub fn new(config: NodeConfig) -> Self {
         let directory = tempfile::Builder::new().prefix("rookery-node-").tempdir().expect("a directory");
-        let ports = Ports {
-            tcp: free_port(),
-            websocket: free_port(),
-            tcp_tls: free_port(),
-            websocket_tls: free_port(),
-            http: free_port(),
-        };
+        let ports = Ports::reserve();
         let node = Self { directory: Some(directory), config, ports, process: None };
         std::fs::create_dir(node.data_mount()).expect("a directory for data");
         node.write_config();
@@ -186,7 +179,6 @@ impl Node {
     /// When it runs already, or there is no such program.
     pub fn spawn(&mut self) {
         assert!(self.process.is_none(), "the node runs already");
-        let log = OpenOptions::new().create(true).append(true).open(self.log_file()).expect("a log file");
         let mut command = match self.config.disk_bytes {
             None => Command::new(rookery()),
             Some(bytes) => {
@@ -203,26 +195,12 @@ impl Node {
             command.arg("node");
         }
         command.arg("--config").arg(self.config_file());
-        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
-        self.process = Some(command.spawn().expect("the node's process starts"));
+        self.process = Some(Process::start(command, &self.log_file()).expect("the node's process starts"));
     }
 
-    /// A loop of its own, unlike other waits: faults run as tasks, and the future of a borrowing closure is not `Send`
-    /// enough for one.
     async fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + SOON;
-        let process = self.process.as_mut().context("it has been started")?;
-        let http = (Ipv4Addr::LOCALHOST, self.ports.http).into();
-        loop {
-            if let Some(status) = process.try_wait()? {
-                bail!("it ended: {status}");
-            }
-            if get(http, "/readyz").await.is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "it was not ready within {SOON:?}");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let http = self.address(Port::Http);
+        self.process.as_mut().context("it has been started")?.wait_ready(http, SOON).await
     }
 
     /// Whether the process is there.
@@ -235,7 +213,7 @@ impl Node {
     /// # Panics
     /// When it does not run.
     pub fn pid(&self) -> u32 {
-        self.process.as_ref().expect("the node runs").id()
+        self.running().pid()
     }
 
     /// Sends a signal.
@@ -243,17 +221,16 @@ impl Node {
     /// # Panics
     /// When it does not run.
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, signal).expect("our own process takes signals");
+        self.running().signal(signal);
+    }
+
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("the node runs")
     }
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It may have ended by itself.
-            let _ = process.kill();
-            process.wait().expect("our own child can be waited for");
-        }
+        self.process = None;
     }
 
     /// Stops its processor time, as a machine that hangs. [`resume`](Self::resume) goes on.
@@ -280,9 +257,7 @@ impl Node {
     /// # Errors
     /// When it has not in time.
     pub async fn wait_end(&mut self, within: Duration) -> Result<ExitStatus> {
-        let process = self.process.as_mut().context("the node runs")?;
-        let status =
-            wait_until("the node has ended", within, async || process.try_wait().ok().flatten()).await?;
+        let status = self.process.as_mut().context("the node runs")?.wait_end(within).await?;
         self.process = None;
         Ok(status)
     }
@@ -326,9 +301,7 @@ impl Node {
     }
 
     fn log_end(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
+        log_end(&self.log(), LOG_LINES_SHOWN)
     }
 
     /// Runs `rookery` with these arguments and this node's configuration.
@@ -336,10 +309,7 @@ impl Node {
     /// # Errors
     /// When it fails; what it said is in the error.
     pub async fn command(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.output(arguments).await?;
-        let says = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        ensure!(output.status.success(), "rookery {}: {}", arguments.join(" "), says(&output.stderr));
-        Ok(says(&output.stdout))
+        self.operator().command(arguments).await
     }
 
     /// As [`command`](Self::command), however it ends.
@@ -347,24 +317,12 @@ impl Node {
     /// # Errors
     /// When there is no such program.
     pub async fn output(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = self.program();
-        command.args(arguments).arg("--config").arg(self.config_file()).stdin(Stdio::null());
-        Ok(tokio::task::spawn_blocking(move || command.output()).await??)
+        self.operator().output(arguments).await
     }
 
     /// The program, run where this node's files are. Arguments are still to be added.
     pub fn program(&self) -> Command {
-        self.inside(rookery())
-    }
-
-    /// A program run where this node's files are.
-    fn inside(&self, program: &Path) -> Command {
-        if self.config.disk_bytes.is_none() {
-            return Command::new(program);
-        }
-        let mut command = Command::new("nsenter");
-        command.args(["-t", &self.pid().to_string(), "-U", "-m", "--preserve-credentials"]).arg(program);
-        command
+        self.operator().program()
     }
 
     /// Gives the node's own file system another size.
@@ -373,7 +331,7 @@ impl Node {
     /// When it has none, or the system refuses.
     pub fn resize_disk(&mut self, bytes: u64) -> Result<()> {
         ensure!(self.config.disk_bytes.is_some(), "this node's disk is everybody's");
-        let mut command = self.inside(Path::new("mount"));
+        let mut command = self.operator().inside(Path::new("mount"));
         let output =
             command.arg("-o").arg(format!("remount,size={bytes}")).arg(self.data_mount()).output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -386,20 +344,7 @@ impl Node {
     /// # Errors
     /// When the command fails.
     pub async fn add_user(&self, name: &str) -> Result<UserId> {
-        let text = self.command(&["user", "add", name, "--json"]).await?;
-        let added: serde_json::Value = serde_json::from_str(&text)?;
-        match added["user"].as_u64().map(UserId::new) {
-            Some(Ok(user)) => Ok(user),
-            _ => bail!("no user in {text}"),
-        }
-    }
-
-    /// A token for a user's device, which is added when there is none of that name.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub async fn token(&self, name: &str, device: &str) -> Result<String> {
-        self.command(&["token", name, "--device", device]).await
+        self.operator().add_user(name).await
     }
 
     /// What makes tokens that the program would not make.
@@ -411,19 +356,31 @@ impl Node {
     }
 }
 
+impl Service for Node {
+    fn operator(&self) -> Operator {
+        let inside = match self.config.disk_bytes {
+            None => Vec::new(),
+            Some(_) => {
+                let pid = self.pid().to_string();
+                ["nsenter", "-t", &pid, "-U", "-m", "--preserve-credentials"].map(Into::into).to_vec()
+            }
+        };
+        Operator::new(inside, self.config_file())
+    }
+
+    fn addresses(&self, port: Port) -> Vec<NodeAddress> {
+        vec![self.url(port)]
+    }
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking()
             && let Some(directory) = self.directory.take()
         {
-            let log = File::open(directory.path().join("node.log")).and_then(|mut log| {
-                let mut text = String::new();
-                std::io::Read::read_to_string(&mut log, &mut text).map(|_| text)
-            });
-            let log = log.unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n");
+            let log = std::fs::read_to_string(directory.path().join("node.log")).unwrap_or_default();
+            let shown = log_end(&log, LOG_LINES_SHOWN);
             eprintln!("--- the node's files are kept in {} ---\n{shown}", directory.keep().display());
         }
     }

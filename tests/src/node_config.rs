@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::free_port;
+
 /// A certificate and its key, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -60,6 +62,18 @@ pub(crate) struct Ports {
     pub(crate) tcp_tls: u16,
     pub(crate) websocket_tls: u16,
     pub(crate) http: u16,
+}
+
+impl Ports {
+    pub(crate) fn reserve() -> Self {
+        Self {
+            tcp: free_port(),
+            websocket: free_port(),
+            tcp_tls: free_port(),
+            websocket_tls: free_port(),
+            http: free_port(),
+        }
+    }
 }
 
 impl NodeConfig {

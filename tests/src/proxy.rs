@@ -1,4 +1,4 @@
-//! A bad network between one client and its node: a TCP proxy that stalls, delays, cuts and dribbles.
+//! A bad network between one client and its nodes: a TCP proxy that stalls, delays, cuts and dribbles.
 //!
 //! What a client has sent on a connection that it has given up goes nowhere any more, as when a reset overtakes it.
 
@@ -59,6 +59,7 @@ pub struct Cut {
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    upstream: watch::Sender<SocketAddr>,
     weather: watch::Sender<Weather>,
     cut: watch::Sender<Option<Cut>>,
     accepting: AbortHandle,
@@ -74,13 +75,19 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (weather, watched) = watch::channel(Weather::Clear);
         let (cut, cuts) = watch::channel(None);
-        let accepting = tokio::spawn(accept(listener, upstream, watched, cuts)).abort_handle();
-        Ok(Self { address, weather, cut, accepting })
+        let (upstream, aim) = watch::channel(upstream);
+        let accepting = tokio::spawn(accept(listener, aim, watched, cuts)).abort_handle();
+        Ok(Self { address, upstream, weather, cut, accepting })
     }
 
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Connections from now on lead to another node. Those there are stay where they are.
+    pub fn aim(&self, upstream: SocketAddr) {
+        self.upstream.send_replace(upstream);
     }
 
     /// Changes the weather.
@@ -102,7 +109,7 @@ impl Drop for Proxy {
 
 async fn accept(
     listener: TcpListener,
-    upstream: SocketAddr,
+    upstream: watch::Receiver<SocketAddr>,
     weather: watch::Receiver<Weather>,
     cuts: watch::Receiver<Option<Cut>>,
 ) {
@@ -115,7 +122,7 @@ async fn accept(
         }
         let mut cuts = cuts.clone();
         cuts.mark_unchanged();
-        connections.spawn(carry(client, upstream, weather.clone(), cuts));
+        connections.spawn(carry(client, *upstream.borrow(), weather.clone(), cuts));
     }
 }
 

@@ -1,5 +1,6 @@
 //! One simulated client: the real library over a bad network, ended and started again on the same local store.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
     Body, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore, MemoryStore,
-    Message, MessageId, NetworkDialer, NodeAddress, Status, TlsOptions, TokenProvider,
+    Message, MessageId, NodeAddress, Status, TokenProvider,
 };
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::leased::Leased;
+use super::road::Road;
 use crate::Proxy;
 use crate::deadline::SOON;
 use crate::history::{Client, Handed, Owner, Recorder, What};
@@ -45,8 +47,8 @@ pub enum HowStopped {
 pub struct FleetClient {
     me: Client,
     token: String,
-    address: NodeAddress,
-    proxy: Proxy,
+    addresses: Vec<NodeAddress>,
+    proxy: Option<Arc<Proxy>>,
     kept: Kept,
     seed: u64,
     recorder: Recorder,
@@ -80,8 +82,8 @@ impl FleetClient {
     pub(super) fn new(
         me: Client,
         token: String,
-        address: NodeAddress,
-        proxy: Proxy,
+        addresses: Vec<NodeAddress>,
+        proxy: Option<Proxy>,
         on_disk: bool,
         seed: u64,
         recorder: Recorder,
@@ -92,12 +94,16 @@ impl FleetClient {
             Kept::InMemory(MemoryStore::new())
         };
         let (starts, running) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self { me, token, address, proxy, kept, seed, recorder, starts, running })
+        let proxy = proxy.map(Arc::new);
+        Ok(Self { me, token, addresses, proxy, kept, seed, recorder, starts, running })
     }
 
     /// Its network.
+    ///
+    /// # Panics
+    /// When its fleet has good networks only.
     pub fn proxy(&self) -> &Proxy {
-        &self.proxy
+        self.proxy.as_deref().expect("a fleet on bad networks")
     }
 
     /// Starts it, unless it runs.
@@ -111,14 +117,14 @@ impl FleetClient {
         }
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
-        let mut config = Config::new(vec![self.address.clone()], TokenProvider::fixed(self.token.as_str()));
+        let mut config = Config::new(self.addresses.clone(), TokenProvider::fixed(self.token.as_str()));
         (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
         config.client_name = format!("fleet/{}", self.me.0);
         let (store, gone) = match &self.kept {
             Kept::InMemory(store) => Leased::new(store.clone()),
             Kept::OnDisk(directory) => Leased::new(LmdbStore::open(directory.path())?),
         };
-        let started = Library::resume(config, NetworkDialer::new(TlsOptions::System), store, rng)?;
+        let started = Library::resume(config, Road::new(self.proxy.clone()), store, rng)?;
         self.recorder.note(self.me, What::Started);
         let (order, orders) = mpsc::channel(4);
         let listener = Listener {

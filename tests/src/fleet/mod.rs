@@ -2,8 +2,10 @@
 
 mod client;
 mod leased;
+mod road;
 mod settle;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -12,10 +14,19 @@ use rand::{RngExt, SeedableRng};
 use rookery_client::UserId;
 
 use crate::history::{Client, Owner, Recorder};
-use crate::{Account, Node, Port, Proxy};
+use crate::{Account, Port, Proxy, Service};
 
 pub use client::{FleetClient, HowStopped};
 pub use settle::Unsettled;
+
+/// What lies between clients and nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Networks {
+    /// A proxy of its own for each client, in clear weather at first.
+    Bad,
+    /// Nothing: for measurements.
+    Good,
+}
 
 /// All clients, one for each device.
 #[derive(Debug)]
@@ -25,12 +36,17 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A client for each device of `accounts`, in their order, not started yet. Which of the node's listeners a client
+    /// A client for each device of `accounts`, in their order, not started yet. Which of the nodes' listeners a client
     /// uses, and whether it keeps its state on disk, grows from `seed`.
     ///
     /// # Errors
     /// When there are no ports left for proxies.
-    pub async fn new(node: &Node, accounts: &[Account], seed: u64) -> Result<Self> {
+    pub async fn new(
+        service: &impl Service,
+        accounts: &[Account],
+        seed: u64,
+        networks: Networks,
+    ) -> Result<Self> {
         let mut rng = StdRng::seed_from_u64(seed);
         let devices =
             accounts.iter().flat_map(|account| account.devices.iter().map(move |it| (account.user, it)));
@@ -39,21 +55,17 @@ impl Fleet {
         let mut clients = Vec::new();
         for (index, (_, device)) in devices.enumerate() {
             let port = if rng.random() { Port::Tcp } else { Port::WebSocket };
-            let proxy = Proxy::start(node.address(port)).await?;
-            let address = node.url_at(port, proxy.address());
+            let addresses = service.addresses(port);
+            let proxy = match networks {
+                // Whoever dials says where it leads.
+                Networks::Bad => Some(Proxy::start((Ipv4Addr::LOCALHOST, 0).into()).await?),
+                Networks::Good => None,
+            };
             let on_disk = rng.random_ratio(1, 8);
             let seed = rng.random();
             let recorder = recorder.clone();
-            let me = Client(index);
-            clients.push(FleetClient::new(
-                me,
-                device.token.clone(),
-                address,
-                proxy,
-                on_disk,
-                seed,
-                recorder,
-            )?);
+            let (me, token) = (Client(index), device.token.clone());
+            clients.push(FleetClient::new(me, token, addresses, proxy, on_disk, seed, recorder)?);
         }
         Ok(Self { clients, recorder })
     }
@@ -62,13 +74,22 @@ impl Fleet {
     ///
     /// # Errors
     /// As [`new`](Self::new), and when a client does not connect.
-    pub async fn start(node: &Node, accounts: &[Account], seed: u64) -> Result<Self> {
-        let fleet = Self::new(node, accounts, seed).await?;
-        for client in &fleet.clients {
+    pub async fn start(service: &impl Service, accounts: &[Account], seed: u64) -> Result<Self> {
+        let fleet = Self::new(service, accounts, seed, Networks::Bad).await?;
+        fleet.start_all().await?;
+        Ok(fleet)
+    }
+
+    /// Starts every client and waits until it is connected.
+    ///
+    /// # Errors
+    /// When a client does not connect.
+    pub async fn start_all(&self) -> Result<()> {
+        for client in &self.clients {
             client.start().await?;
         }
-        fleet.connected(Duration::from_secs(60)).await?;
-        Ok(fleet)
+        self.connected(Duration::from_secs(60)).await?;
+        Ok(())
     }
 
     /// The clients.

@@ -1,7 +1,7 @@
 //! I1: a message that was accepted, or that anybody was handed, is handed to every device of both members. So is one
 //! that its sender's local store has, unless it was refused for good.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rookery_client::{ConversationId, MessageId, Seq};
 
@@ -32,11 +32,13 @@ pub(super) fn check(history: &History) -> Vec<String> {
         }
     }
     let mut lost = Vec::new();
+    let mut members: HashMap<ConversationId, Vec<Client>> = HashMap::new();
     for ((conversation, id), (seq, witness, how)) in known {
         if how == PROMISED && refused.contains(&id) {
             continue;
         }
-        for client in history.members(conversation) {
+        let members = members.entry(conversation).or_insert_with(|| history.members(conversation).collect());
+        for &client in &*members {
             if !handed.contains(&(client, conversation, id)) {
                 lost.push(format!("{client} never got {seq} of {conversation} ({id}); {witness} was {how}"));
             }

@@ -1,5 +1,7 @@
 //! Histories made by hand, for the invariants' own tests: alice with two devices and bob with one, in one conversation.
 
+use std::time::Duration;
+
 use rookery_client::{Body, ConversationId, DeviceId, MessageId, Seq, UserId};
 
 use crate::history::{Client, Entry, Handed, History, Owner, What};
@@ -36,7 +38,7 @@ impl Story {
     }
 
     pub(super) fn note(&mut self, name: &str, what: What) {
-        self.history.entries.push(Entry { client: Self::client(name), what });
+        self.history.entries.push(Entry { at: Duration::ZERO, client: Self::client(name), what });
     }
 
     pub(super) fn enqueued(&mut self, name: &str, text: &'static str) -> MessageId {
