@@ -98,7 +98,8 @@ fn free_address() -> anyhow::Result<String> {
 fn config(data: &Path, tcp: &str, http: &str) -> anyhow::Result<PathBuf> {
     let path = data.join("cluster.toml");
     let text = format!(
-        "[node]\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n[log]\nlevel = \"warn\"\n"
+        "[node]\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n\
+         [cluster]\nlink = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&path, text)?;
     Ok(path)

@@ -317,7 +317,7 @@ impl Sockets {
         let (websocket_tls, tcp_tls) =
             (config.listen.websocket_tls.get_ref(), config.listen.tcp_tls.get_ref());
         let wanted = [
-            (Some(Wire::WebSocket), config.listen.websocket),
+            (Some(Wire::WebSocket), *config.listen.websocket.get_ref()),
             (secure(websocket_tls, &["http/1.1"]).map(Wire::WebSocketTls), *websocket_tls),
             (Some(Wire::Frames), config.listen.tcp),
             (secure(tcp_tls, &[]).map(Wire::FramesTls), *tcp_tls),

@@ -84,6 +84,7 @@ impl NodeConfig {
         let duration = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
         let mut text = format!(
             "[node]\ndata = {data:?}\n\n[store]\nengine = \"lmdb\"\n\n[store.lmdb]\nmap_gib = 4\n\n\
+             [cluster]\nnodes = 1\nlink = \"127.0.0.1:0\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
              [listen]\nwebsocket = {}\ntcp = {}\nwebsocket_tls = {}\ntcp_tls = {}\nhttp = {}\n\n",
             at(ports.websocket),
             at(ports.tcp),

@@ -71,7 +71,7 @@ fn local_node(config: &Config, running: Option<Listening>, place: &Place) -> Res
     }
     let listen = &config.listen;
     let configured = [
-        ("ws", listen.websocket),
+        ("ws", *listen.websocket.get_ref()),
         ("wss", *listen.websocket_tls.get_ref()),
         ("tcp", listen.tcp),
         ("tls", *listen.tcp_tls.get_ref()),

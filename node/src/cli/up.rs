@@ -34,7 +34,7 @@ fn encrypt(config: &mut Config, data: &DataDir) -> Result<()> {
     }
     let listen = &mut config.listen;
     for (clear, secure) in
-        [(&mut listen.websocket, &mut listen.websocket_tls), (&mut listen.tcp, &mut listen.tcp_tls)]
+        [(listen.websocket.get_mut(), &mut listen.websocket_tls), (&mut listen.tcp, &mut listen.tcp_tls)]
     {
         if secure.get_ref().address().is_none() {
             *secure.get_mut() = *clear;

@@ -1,6 +1,7 @@
 //! Errors that point: file, line, caret, what was expected.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,29 @@ pub enum ConfigError {
     /// Something in it is wrong.
     #[error("{0}")]
     Wrong(Pointed),
+    /// The ports of several nodes go beyond the last.
+    #[error("`{setting}` is too high a port for so many nodes: node {nth} would have port {port}")]
+    NoPort {
+        /// Which setting.
+        setting: &'static str,
+        /// For which node on this machine, counted from 1.
+        nth: u32,
+        /// Where it would listen.
+        port: u32,
+    },
+    /// Two nodes on one machine, or two listeners of one node, would have the same address.
+    #[error(
+        "{address} is both `{}` of node {} and `{}` of node {}: each node's ports are 10 above the last one's, so take \
+         others", first.0, first.1, second.0, second.1
+    )]
+    SameAddress {
+        /// Where.
+        address: SocketAddr,
+        /// A setting, and for which node, counted from 1.
+        first: (&'static str, u32),
+        /// The other.
+        second: (&'static str, u32),
+    },
 }
 
 /// A message and the place it is about.

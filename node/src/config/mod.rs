@@ -2,7 +2,10 @@
 //!
 //! The committed `cluster.toml` is built in, documents every setting, and is the default where there is no file.
 
+mod admin;
+mod cluster;
 mod error;
+mod several;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -11,8 +14,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use admin::AdminConfig;
+pub use cluster::ClusterConfig;
 pub use error::ConfigError;
-pub use values::{Count, Days, Directives, Listen, LogFormat, MapGib, NodeName, Span, WindowEvents};
+pub use values::{
+    ClientUrl, Count, Days, Directives, HostPort, Listen, LogFormat, MapGib, NodeCount, NodeName, Span,
+    Weight, WindowEvents,
+};
 
 /// The committed `cluster.toml`.
 pub const DEFAULT_TEXT: &str = include_str!("../../../cluster.toml");
@@ -32,6 +40,10 @@ pub struct Config {
     pub listen: ListenConfig,
     /// Its certificate.
     pub tls: TlsConfig,
+    /// The other nodes.
+    pub cluster: ClusterConfig,
+    /// The admin API.
+    pub admin: AdminConfig,
     /// What it lets others use.
     pub limits: LimitsConfig,
     /// How long messages are kept.
@@ -109,7 +121,7 @@ pub struct FoundationDbConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ListenConfig {
     /// WebSocket.
-    pub websocket: Listen,
+    pub websocket: Spanned<Listen>,
     /// Plain TCP.
     pub tcp: Listen,
     /// WebSocket over TLS.
@@ -192,7 +204,7 @@ impl Default for ListenConfig {
     fn default() -> Self {
         let off = || Spanned::new(0..0, Listen::Off);
         Self {
-            websocket: Listen::At(([127, 0, 0, 1], 7400).into()),
+            websocket: Spanned::new(0..0, Listen::At(([127, 0, 0, 1], 7400).into())),
             tcp: Listen::At(([127, 0, 0, 1], 7401).into()),
             websocket_tls: off(),
             tcp_tls: off(),
@@ -229,7 +241,7 @@ impl Config {
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = toml::from_str(text)
             .map_err(|error| ConfigError::at(file, text, error.span(), error.message()))?;
-        config.check_pairs().map_err(|(span, message)| ConfigError::at(file, text, Some(span), message))?;
+        config.check().map_err(|(span, message)| ConfigError::at(file, text, Some(span), message))?;
         config.resolve_paths(file.parent().unwrap_or(Path::new("")));
         Ok(config)
     }
@@ -256,20 +268,23 @@ impl Config {
         }
     }
 
-    fn check_pairs(&self) -> Result<(), (std::ops::Range<usize>, &'static str)> {
-        match (&self.tls.certificate, &self.tls.key) {
-            (Some(certificate), None) => {
-                return Err((
-                    certificate.span(),
-                    "a certificate needs its private key: add `key = \"FILE\"`",
-                ));
+    /// What no value can see by itself: settings that need each other.
+    fn check(&self) -> Result<(), (std::ops::Range<usize>, &'static str)> {
+        let (tls, admin) = (&self.tls, &self.admin);
+        for (certificate, key) in [(&tls.certificate, &tls.key), (&admin.certificate, &admin.key)] {
+            match (certificate, key) {
+                (Some(certificate), None) => {
+                    let expected = "a certificate needs its private key: add `key = \"FILE\"`";
+                    return Err((certificate.span(), expected));
+                }
+                (None, Some(key)) => {
+                    return Err((key.span(), "a key needs its certificate: add `certificate = \"FILE\"`"));
+                }
+                _ => {}
             }
-            (None, Some(key)) => {
-                return Err((key.span(), "a key needs its certificate: add `certificate = \"FILE\"`"));
-            }
-            _ => {}
         }
-        for listener in [&self.listen.websocket_tls, &self.listen.tcp_tls] {
+        let ListenConfig { websocket, tcp, websocket_tls, tcp_tls, .. } = &self.listen;
+        for listener in [websocket_tls, tcp_tls] {
             if listener.get_ref().address().is_some() && self.tls.certificate.is_none() {
                 return Err((
                     listener.span(),
@@ -277,12 +292,32 @@ impl Config {
                 ));
             }
         }
-        Ok(())
+        let clients = [websocket.get_ref(), tcp, websocket_tls.get_ref(), tcp_tls.get_ref()];
+        if clients.iter().all(|listen| listen.address().is_none()) {
+            return Err((
+                websocket.span(),
+                "every listener for clients is off: give one of `websocket`, `tcp`, `websocket_tls` and `tcp_tls` an \
+                 address",
+            ));
+        }
+        self.cluster.check()?;
+        admin.check(tls)
     }
 
     fn resolve_paths(&mut self, directory: &Path) {
-        let spanned = [&mut self.tls.certificate, &mut self.tls.key];
-        let plain = [&mut self.store.foundationdb.cluster_file];
+        let ClusterConfig { ca, certificate, key, .. } = &mut self.cluster;
+        let admin = &mut self.admin;
+        let tls = &mut self.tls;
+        let spanned = [
+            &mut tls.certificate,
+            &mut tls.key,
+            ca,
+            certificate,
+            key,
+            &mut admin.certificate,
+            &mut admin.key,
+        ];
+        let plain = [&mut self.store.foundationdb.cluster_file, &mut admin.token_file];
         let spanned = spanned.into_iter().flatten().map(Spanned::get_mut);
         let all = spanned.chain(plain.into_iter().flatten()).chain([&mut self.node.data]);
         for path in all {
@@ -326,6 +361,42 @@ mod tests {
         assert!(config.tls.certificate.is_some() && config.tls.key.is_some());
         assert!(config.store.foundationdb.cluster_file.is_some());
         assert!(config.store.foundationdb.library.is_some());
+        let ClusterConfig { link_advertise, clients_advertise, ca, certificate, key, .. } = config.cluster;
+        assert!(link_advertise.is_some() && !clients_advertise.is_empty());
+        assert!(ca.is_some() && certificate.is_some() && key.is_some());
+        let AdminConfig { token_file, certificate, key, .. } = config.admin;
+        assert!(token_file.is_some() && certificate.is_some() && key.is_some());
+    }
+
+    /// The block of the committed file that shows a cluster of several machines.
+    fn production_form() -> String {
+        DEFAULT_TEXT.lines().filter_map(|line| line.strip_prefix("#: ")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_production_form_parses_and_says_what_a_cluster_of_machines_needs() {
+        let config = Config::parse(&production_form(), Path::new("/etc/rookery/cluster.toml")).unwrap();
+        assert_eq!(config.store.engine, EngineKind::FoundationDb);
+        assert!(config.node.id.is_some());
+        let remote = |listen: &Listen| listen.address().is_some_and(|address| !address.ip().is_loopback());
+        assert!(remote(config.listen.websocket_tls.get_ref()) && remote(config.listen.tcp_tls.get_ref()));
+        assert!(remote(config.cluster.link.get_ref()) && remote(config.admin.listen.get_ref()));
+        assert!(config.cluster.link_advertise.is_some() && !config.cluster.clients_advertise.is_empty());
+        assert!(config.admin.certificate_files(&config.tls).is_some());
+        assert_eq!(config.listen.websocket.get_ref().address(), None, "nothing in the clear");
+    }
+
+    #[test]
+    fn the_admin_api_has_the_clients_certificate_only_where_others_reach_it() {
+        let with = |listen: &str| {
+            let text =
+                format!("[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n[admin]\nlisten = \"{listen}\"\n");
+            Config::parse(&text, Path::new(DEFAULT_FILE)).unwrap()
+        };
+        let files = |config: &Config| config.admin.certificate_files(&config.tls).is_some();
+        assert!(!files(&with("127.0.0.1:7404")));
+        assert!(!files(&with("")));
+        assert!(files(&with("10.0.0.5:7404")));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The values settings have. Each says what it expects when it is given something else.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use rookery_client::NodeAddress;
 use rookery_protocol::limits::WINDOW_EVENTS_MAX;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
@@ -21,7 +23,7 @@ where
     impl<T, F: FnOnce(&str) -> Result<T, String>> Visitor<'_> for Text<F> {
         type Value = T;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(self.0)
         }
 
@@ -99,7 +101,7 @@ fn bounded<'de, D: Deserializer<'de>>(deserializer: D, (min, max): (u32, u32)) -
     impl Visitor<'_> for Bounds {
         type Value = u32;
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "a whole number from {} to {}", self.0, self.1)
         }
 
@@ -147,6 +149,14 @@ bounded_number! {
 }
 
 bounded_number! {
+    /// How many nodes one `rookery up` runs.
+    NodeCount, 1, 64
+}
+bounded_number! {
+    /// A node's share of the users in relation to other nodes' shares; 0 for none.
+    Weight, 0, 10_000
+}
+bounded_number! {
     /// How many days; 0 for ever.
     Days, 0, 36_500
 }
@@ -155,6 +165,14 @@ impl Days {
     pub(super) const fn new(days: u32) -> Self {
         Self(days)
     }
+}
+
+impl NodeCount {
+    pub(super) const DEFAULT: Self = Self(3);
+}
+
+impl Weight {
+    pub(super) const DEFAULT: Self = Self(100);
 }
 
 impl Count {
@@ -176,8 +194,74 @@ impl WindowEvents {
     pub(super) const DEFAULT: Self = Self(WINDOW_EVENTS_MAX);
 }
 
-/// A node's name: it stands in logs, labels and addresses.
+/// Where others reach a listener: a host name or address, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    host: String,
+    port: u16,
+}
+
+impl HostPort {
+    pub(super) fn port_mut(&mut self) -> &mut u16 {
+        &mut self.port
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The client's addresses know what a host is.
+        let plausible = |_: &NodeAddress| !text.contains(|c: char| c == '/' || c.is_whitespace());
+        let address: Option<NodeAddress> = format!("tcp://{text}").parse().ok().filter(plausible);
+        match address {
+            Some(address) if address.port() != 0 => {
+                Ok(Self { host: address.host().to_owned(), port: address.port() })
+            }
+            _ => Err(format!("`{text}` is no host and port")),
+        }
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            ipv6 if ipv6.contains(':') => write!(f, "[{ipv6}]:{}", self.port),
+            host => write!(f, "{host}:{}", self.port),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for HostPort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a host and port by which others reach this node, such as \"10.0.0.5:7403\"";
+        from_text(deserializer, expecting, str::parse)
+    }
+}
+
+/// Where clients reach a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientUrl(NodeAddress);
+
+impl ClientUrl {
+    /// The address.
+    pub fn address(&self) -> &NodeAddress {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting =
+            "an address for clients such as \"wss://chat1.example.org:443/v1\" or \"tls://10.0.0.5:7443\"";
+        from_text(deserializer, expecting, |text| {
+            text.parse().map(Self).map_err(|_| format!("`{text}` is no address for clients"))
+        })
+    }
+}
+
+/// A node's name: it stands in logs, labels, paths and keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NodeName(String);
 
 impl NodeName {
@@ -187,17 +271,30 @@ impl NodeName {
     }
 }
 
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NodeName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let allowed = |byte: u8| first(&byte) || matches!(byte, b'-' | b'_' | b'.');
+        if text.len() <= 64 && text.as_bytes().first().is_some_and(first) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("`{text}` is no name for a node"))
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for NodeName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting = "1 to 64 letters, digits, '-', '_' or '.'";
-        from_text(deserializer, expecting, |text| {
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-            if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-                Ok(Self(text.to_owned()))
-            } else {
-                Err(format!("`{text}` is no name for a node"))
-            }
-        })
+        let expecting = "1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";
+        from_text(deserializer, expecting, str::parse)
     }
 }
 

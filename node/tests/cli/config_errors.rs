@@ -125,6 +125,80 @@ fn a_certificate_without_a_key_and_a_tls_listener_without_either_are_shown() {
 }
 
 #[test]
+fn a_node_that_no_client_can_reach_is_refused() {
+    assert_error(
+        "[listen]\nwebsocket = \"\"\ntcp = \"\"\n",
+        "rookery: cluster.toml:2:13: every listener for clients is off: give one of `websocket`, `tcp`, `websocket_tls` \
+         and `tcp_tls` an address
+  |
+2 | websocket = \"\"
+  |             ^^
+",
+    );
+}
+
+#[test]
+fn an_admin_api_in_the_clear_where_others_reach_it_is_refused() {
+    assert_error(
+        "[admin]\nlisten = \"0.0.0.0:7404\"\n",
+        "rookery: cluster.toml:2:10: where others reach it the admin API is encrypted: add `certificate` and `key` to \
+         [admin] or to [tls], or listen on 127.0.0.1
+  |
+2 | listen = \"0.0.0.0:7404\"
+  |          ^^^^^^^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_link_address_that_nobody_can_dial_is_refused() {
+    assert_error(
+        "[cluster]\nlink = \"0.0.0.0:7403\"\n",
+        "rookery: cluster.toml:2:8: nobody can dial this address: add `link_advertise = \"HOST:PORT\"`, by which the \
+         other nodes reach this one
+  |
+2 | link = \"0.0.0.0:7403\"
+  |        ^^^^^^^^^^^^^^
+",
+    );
+    assert_error(
+        "[cluster]\nlink_advertise = \"10.0.0.5\"\n",
+        "rookery: cluster.toml:2:18: `10.0.0.5` is no host and port, expected a host and port by which others reach this \
+         node, such as \"10.0.0.5:7403\"
+  |
+2 | link_advertise = \"10.0.0.5\"
+  |                  ^^^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_part_of_the_files_for_links_is_refused() {
+    assert_error(
+        "[cluster]\nca = \"ca.pem\"\n",
+        "rookery: cluster.toml:2:6: `ca`, `certificate` and `key` of [cluster] go together: give all three, or none of \
+         them
+  |
+2 | ca = \"ca.pem\"
+  |      ^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn a_name_that_no_node_can_have_is_shown() {
+    assert_error(
+        "[node]\nid = \"Chat 1\"\n",
+        "rookery: cluster.toml:2:6: `Chat 1` is no name for a node, expected 1 to 64 of a-z, 0-9, '-', '_' and '.', \
+         beginning with a letter or digit
+  |
+2 | id = \"Chat 1\"
+  |      ^^^^^^^^
+",
+    );
+}
+
+#[test]
 fn text_that_is_no_toml_is_shown_where_it_ceases_to_be() {
     let (code, stderr) = Program::with_config("[node\nid = 1\n").failure_of(&["up"]);
     assert!(stderr.starts_with("rookery: cluster.toml:1:6: "), "{stderr}");

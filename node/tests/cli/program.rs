@@ -6,9 +6,9 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// Listeners on free ports, so that tests run side by side.
-pub(crate) const FREE_PORTS: &str =
-    "[listen]\nwebsocket = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
+/// One node, with listeners on free ports so that tests run side by side. Ends in `[listen]`.
+pub(crate) const FREE_PORTS: &str = "[cluster]\nnodes = 1\nlink = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+     [listen]\nwebsocket = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
 
 /// A directory to run the program in.
 pub(crate) struct Program {

@@ -21,7 +21,9 @@ fn last_words(program: &Program, arguments: &[&str]) -> (i32, String) {
 fn an_occupied_port_is_named_with_its_setting() {
     let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = occupied.local_addr().unwrap();
-    let program = Program::with_config(&FREE_PORTS.replacen("127.0.0.1:0", &address.to_string(), 1));
+    let program = Program::with_config(
+        &FREE_PORTS.replace("websocket = \"127.0.0.1:0\"", &format!("websocket = \"{address}\"")),
+    );
     assert_eq!(
         last_words(&program, &["up"]),
         (
