@@ -53,6 +53,10 @@ pub struct EngineLimits {
 
 /// The store at one version.
 pub trait Snapshot: Send + Sync {
+    /// Which version this is: greater than that of a snapshot which does not show a commit that this one shows, and
+    /// never less than that of a snapshot taken before.
+    fn version(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
+
     /// The values under some keys, in their order, fetched together.
     fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>>;
 

@@ -186,6 +186,10 @@ struct WatchedSnapshot {
 }
 
 impl Snapshot for WatchedSnapshot {
+    fn version(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.version()
+    }
+
     fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
         Box::pin(async move {
             let values = self.inner.get_many(keys).await?;

@@ -82,8 +82,10 @@ fn write(map: &mut BTreeMap<Vec<u8>, Bytes>, mutations: &Mutations, stamp: Commi
 
 impl Engine for MemoryEngine {
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
-        let map = self.state().map.clone();
-        Box::pin(async move { Ok(Box::new(MemorySnapshot { map }) as Box<dyn Snapshot>) })
+        let state = self.state();
+        let snapshot = MemorySnapshot { map: state.map.clone(), commits: state.commits };
+        drop(state);
+        Box::pin(async move { Ok(Box::new(snapshot) as Box<dyn Snapshot>) })
     }
 
     fn transact(&self, mut batch: Batch) -> BoxFuture<'_, (Batch, Result<CommitStamp, StoreError>)> {
@@ -115,9 +117,14 @@ impl Engine for MemoryEngine {
 
 struct MemorySnapshot {
     map: Arc<BTreeMap<Vec<u8>, Bytes>>,
+    commits: u64,
 }
 
 impl Snapshot for MemorySnapshot {
+    fn version(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move { Ok(self.commits) })
+    }
+
     fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
         Box::pin(async move { Ok(keys.iter().map(|key| self.map.get(key).cloned()).collect()) })
     }

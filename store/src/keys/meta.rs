@@ -6,6 +6,7 @@
 //! | `commit` | LMDB only: the last commit's number, 8 bytes big-endian |
 
 use super::{family, key};
+use crate::error::StoreError;
 
 /// The layout this version reads and writes.
 pub const FORMAT: u32 = 1;
@@ -18,6 +19,17 @@ pub fn format_key() -> Vec<u8> {
 /// Where an engine without commit versions of its own counts its commits.
 pub fn commit_key() -> Vec<u8> {
     key(family::META, &[b"commit"])
+}
+
+/// The number of the last commit, in its value; 0 before the first.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is not 8 bytes.
+pub fn decode_commit(value: Option<&[u8]>) -> Result<u64, StoreError> {
+    let Some(value) = value else { return Ok(0) };
+    let bytes =
+        value.try_into().map_err(|_| StoreError::Corrupt(format!("a commit number: {value:02x?}")))?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

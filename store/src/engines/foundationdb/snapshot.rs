@@ -17,6 +17,7 @@ use crate::op::KeyRange;
 pub(super) struct FdbSnapshot<C: Cluster> {
     /// Goes before what holds the database.
     trx: C::Trx,
+    version: i64,
     core: Arc<Core<C>>,
 }
 
@@ -33,7 +34,7 @@ pub(super) async fn take<C: Cluster>(core: Arc<Core<C>>) -> Result<FdbSnapshot<C
         match trx.read_version().await {
             Ok(version) => {
                 core.learn(version);
-                return Ok(FdbSnapshot { trx, core });
+                return Ok(FdbSnapshot { trx, version, core });
             }
             Err(fault) if retries == core.retry_limit => return Err(StoreError::unavailable(fault)),
             Err(fault) => trx = trx.on_error(fault).await.map_err(StoreError::unavailable)?,
@@ -43,6 +44,10 @@ pub(super) async fn take<C: Cluster>(core: Arc<Core<C>>) -> Result<FdbSnapshot<C
 }
 
 impl<C: Cluster> Snapshot for FdbSnapshot<C> {
+    fn version(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move { Ok(self.version.max(0).cast_unsigned()) })
+    }
+
     fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
         let values = keys.iter().map(|key| self.trx.get(&self.core.space.key(key), Isolation::Snapshot));
         let values = try_join_all(values);

@@ -9,6 +9,7 @@ use heed::{MdbError, RoTxn, WithoutTls};
 use super::open::{Db, Opened, is_broken, store_error};
 use crate::engine::{BoxFuture, Snapshot};
 use crate::error::StoreError;
+use crate::keys::meta;
 use crate::op::KeyRange;
 
 pub(super) struct LmdbSnapshot {
@@ -41,6 +42,14 @@ impl LmdbSnapshot {
 }
 
 impl Snapshot for LmdbSnapshot {
+    fn version(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let txn = self.txn();
+            let value = self.db.get(&txn, &meta::commit_key()).map_err(store_error)?;
+            meta::decode_commit(value)
+        })
+    }
+
     fn get_many<'a>(&'a self, keys: &'a [Vec<u8>]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, StoreError>> {
         Box::pin(async move {
             let txn = self.txn();

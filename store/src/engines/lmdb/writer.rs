@@ -150,10 +150,7 @@ fn explain(config: &LmdbConfig, error: heed::Error) -> StoreError {
 const EIO: i32 = rustix::io::Errno::IO.raw_os_error();
 
 fn last_commit(db: Db, txn: &RwTxn<'_>) -> Result<u64, Failure> {
-    let Some(value) = db.get(txn, &meta::commit_key())? else { return Ok(0) };
-    let value =
-        value.try_into().map_err(|_| StoreError::Corrupt(format!("a commit number: {value:02x?}")))?;
-    Ok(u64::from_be_bytes(value))
+    Ok(meta::decode_commit(db.get(txn, &meta::commit_key())?)?)
 }
 
 fn write(db: Db, txn: &mut RwTxn<'_>, mutations: &Mutations, stamp: CommitStamp) -> Result<(), heed::Error> {
