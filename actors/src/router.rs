@@ -8,9 +8,9 @@ use ractor::ActorRef;
 use rookery_protocol::{Stamp, UserId};
 
 use crate::metrics::DOORBELLS_SHED;
-use crate::placement::Slot;
 use crate::session::Hint;
 use crate::shard::ShardMessage;
+use rookery_store::placement::Slot;
 
 /// Who owns which slot.
 pub trait Placement: Send + Sync + 'static {

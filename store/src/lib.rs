@@ -20,6 +20,7 @@ pub mod keys;
 mod lane;
 mod op;
 pub mod ops;
+pub mod placement;
 pub mod queries;
 mod stamp;
 mod store;

@@ -14,15 +14,22 @@
 //! | `0x15` | [`inbox`] | user, stamp | [`inbox::InboxEntry`] |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
 //! | `0x30`, `0x31`, `0x32` | group, member, member-of (reserved) | | |
-//! | `0x40`, `0x41`, `0x42` | node, view, doorbell (reserved) | | |
+//! | `0x40` | [`node`] | name | [`node::Lease`] |
+//! | `0x41` | [`view`] | | [`view::ClusterView`] |
+//! | `0x42` | [`mail`] | name, part, ... | by part |
+//! | `0x43` | ban (reserved) | | |
+//! | `0x44` | incarnation, in [`node`] | name | the last incarnation, 8 bytes |
 
 pub mod conversation;
 pub mod cursor;
 pub mod device;
 pub mod handle;
 pub mod inbox;
+pub mod mail;
 pub mod meta;
+pub mod node;
 pub mod user;
+pub mod view;
 
 use bytes::Bytes;
 use rookery_protocol::{UserId, decode_value, encode_value};
@@ -40,6 +47,10 @@ mod family {
     pub(super) const CURSOR: u8 = 0x14;
     pub(super) const INBOX: u8 = 0x15;
     pub(super) const CONVERSATION: u8 = 0x20;
+    pub(super) const NODE: u8 = 0x40;
+    pub(super) const VIEW: u8 = 0x41;
+    pub(super) const MAIL: u8 = 0x42;
+    pub(super) const INCARNATION: u8 = 0x44;
 }
 
 /// A key of `family` made of `parts`.
@@ -79,6 +90,8 @@ mod arbitrary {
     use proptest::prelude::*;
     use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
 
+    use super::node::NodeName;
+
     pub(super) fn user() -> impl Strategy<Value = UserId> {
         (1..=UserId::MAX).prop_map(|number| UserId::new(number).expect("it is in range"))
     }
@@ -93,6 +106,10 @@ mod arbitrary {
 
     pub(super) fn stamp() -> impl Strategy<Value = Stamp> {
         any::<[u8; 12]>().prop_map(Stamp::from_bytes)
+    }
+
+    pub(super) fn node() -> impl Strategy<Value = NodeName> {
+        "[a-z0-9][a-z0-9._-]{0,63}".prop_map(|text| text.parse().expect("it is a name"))
     }
 
     pub(super) fn message_id() -> impl Strategy<Value = MessageId> {

@@ -4,6 +4,7 @@
 //! writes nothing then, and the other operations of its batch go on.
 
 mod ack;
+mod cluster;
 mod read;
 mod receipt;
 mod send;
@@ -11,6 +12,10 @@ mod trim;
 mod users;
 
 pub use ack::{AckEvents, Acked};
+pub use cluster::{
+    Join, JoinError, Joined, MoveSlots, Moved, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew,
+    RenewOutcome, SetDraining, SetWeight, TakeMail,
+};
 pub use read::{MarkRead, MarkedRead};
 pub use send::{SendDirect, SendOutcome};
 pub use trim::{TrimInbox, TrimLog};

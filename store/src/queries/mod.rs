@@ -1,5 +1,6 @@
 //! What Rookery reads outside of transactions, as functions over a snapshot.
 
+mod cluster;
 mod retention;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use crate::keys::user::User;
 use crate::keys::{cursor, decode, device, handle, inbox, user};
 use crate::op::KeyRange;
 
+pub use cluster::{leases, mail, view};
 pub use retention::{Step, StepLimits, expired_events, expired_messages};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
