@@ -6,19 +6,28 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use ractor::{Actor, ActorRef};
-use rookery_protocol::{ErrorCode, Goaway, UserId};
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rookery_protocol::UserId;
 use rookery_store::Store;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
+use crate::nodes::{ClientNodes, NodeList};
 use crate::root::{Child, Root};
 use crate::router::{Placement, Router};
 use crate::shard::ShardMessage;
 use crate::transport::Transport;
+
+/// Between two connections that are sent away: a drain that waited longer would spare nobody anything.
+const GAP_MAX: Duration = Duration::from_millis(100);
+
+/// Connections that are told of other nodes before other tasks have their turn.
+const TOLD_AT_ONCE: usize = 256;
 
 /// The actors of one node.
 #[derive(Debug, Clone)]
@@ -80,6 +89,11 @@ impl Actors {
     /// # Errors
     /// When an actor's start fails, which only a defect makes it do.
     pub async fn start(config: ActorsConfig, parts: Parts) -> Result<Self, StartError> {
+        let nodes = NodeList::new(&ClientNodes {
+            urls: config.advertise.iter().map(|url| vec![url.clone()]).collect(),
+            this: Some(0),
+            owners: Vec::new(),
+        });
         let context = Arc::new(Context {
             config,
             store: parts.store,
@@ -87,6 +101,7 @@ impl Actors {
             clock: parts.clock,
             router: Router::new(parts.placement),
             connections: Connections::default(),
+            nodes,
             supervisors: RwLock::default(),
             draining: AtomicBool::new(false),
         });
@@ -104,23 +119,44 @@ impl Actors {
         serve(self.context.clone(), transport, info)
     }
 
-    /// Sends every connection away and waits until they have gone, at most `within`. New ones are sent away at once.
-    /// Each client is told to come back after what `jitter_ms` returns, so that they do not all come at once.
+    /// Sends every connection away and waits until they have gone, at most `within`; what is in flight is answered
+    /// first. New ones are sent away at once.
+    ///
+    /// The frames go out in random order, evenly over `spread`, so that the other nodes do not get all clients at once;
+    /// a few connections take less. A node whose clients know no other sends all away at once: they come back to this one.
     ///
     /// Returns how many had not gone in time.
-    pub async fn drain(&self, within: Duration, mut jitter_ms: impl FnMut() -> u32) -> usize {
+    pub async fn drain<R: Rng + Send>(&self, spread: Duration, within: Duration, rng: &mut R) -> usize {
         self.context.draining.store(true, Ordering::Release);
-        for connection in self.context.connections.all() {
-            connection.go_away(&Goaway {
-                code: ErrorCode::Shutdown as u16,
-                text: "this node is stopping".into(),
-                reconnect_after_ms: jitter_ms(),
-                nodes: self.context.config.advertise.get(1..).unwrap_or_default().to_vec(),
-            });
-        }
+        let all = self.context.connections.all();
+        let (mut connections, strangers): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|connection| connection.identity().is_some());
+        strangers.iter().for_each(|stranger| stranger.go_away(&self.context.farewell()));
+        drop(strangers);
+        connections.shuffle(rng);
+        let begun = Instant::now();
+        let count = u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1);
+        let alone = self.context.nodes.others().is_empty();
+        let gap = if alone { Duration::ZERO } else { (spread.min(within) / count).min(GAP_MAX) };
+        let gone = async {
+            for (place, connection) in (0..).zip(connections) {
+                sleep_until(begun + gap * place).await;
+                connection.go_away(&self.context.farewell());
+            }
+            self.context.connections.none_left().await;
+        };
         // What has not gone in time is counted below.
-        let _ = timeout(within, self.context.connections.none_left()).await;
+        let _ = timeout(within, gone).await;
         self.context.connections.len()
+    }
+
+    /// Tells clients of other nodes than before: those that are connected by NODES, if it makes a difference to them.
+    pub async fn set_client_nodes(&self, nodes: &ClientNodes) {
+        self.context.nodes.set(nodes);
+        for some in self.context.connections.all().chunks(TOLD_AT_ONCE) {
+            some.iter().for_each(|connection| connection.nodes_changed(&self.context.nodes));
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Stops every actor. Sessions commit what they put off first, in the store's queue when this returns.

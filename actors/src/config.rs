@@ -21,7 +21,10 @@ pub struct ActorsConfig {
     pub write_stall: Duration,
     /// Events a device may have unacknowledged, unless it asks for fewer.
     pub window_events_max: u32,
-    /// URLs that WELCOME and GOAWAY tell clients, this node's first; empty: those they know.
+    /// URLs that clients are told from the start, this node's first, until [`Actors::set_client_nodes`] knows better;
+    /// empty: those they know.
+    ///
+    /// [`Actors::set_client_nodes`]: crate::Actors::set_client_nodes
     pub advertise: Vec<String>,
 }
 

@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use ractor::ActorRef;
+use rookery_protocol::{ErrorCode, Goaway};
 use rookery_store::Store;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, SupervisorMessage};
+use crate::nodes::NodeList;
 use crate::router::Router;
+
+/// When a node that stops is the only one, its clients need not come before it can be up again.
+const ALONE_RECONNECT_AFTER_MS: u32 = 1_000;
 
 /// See the module.
 pub(crate) struct Context {
@@ -22,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) router: Router,
     pub(crate) connections: Connections,
+    /// Where clients may go.
+    pub(crate) nodes: NodeList,
     pub(crate) supervisors: RwLock<Vec<ActorRef<SupervisorMessage>>>,
     pub(crate) draining: AtomicBool,
 }
@@ -35,6 +42,18 @@ impl std::fmt::Debug for Context {
 impl Context {
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+
+    /// What sends a client away from a node that is stopping. At once when there is somewhere to go: a drain spreads the
+    /// frames themselves over time.
+    pub(crate) fn farewell(&self) -> Goaway {
+        let nodes = self.nodes.others();
+        Goaway {
+            code: ErrorCode::Shutdown as u16,
+            text: "this node is stopping".into(),
+            reconnect_after_ms: if nodes.is_empty() { ALONE_RECONNECT_AFTER_MS } else { 0 },
+            nodes,
+        }
     }
 
     /// Each connection supervisor.

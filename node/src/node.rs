@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, OneNode, Parts, Transport};
 use rookery_store::engine::Engine;
 use rookery_store::{Store, StoreConfig};
@@ -38,8 +38,8 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// How long a stop may take in all.
 const STOP: Duration = Duration::from_secs(30);
 
-/// Over which time the clients of a stopping node come back to it or others.
-const RECONNECT_SPREAD_MS: u32 = 2_000;
+/// Over which time the clients of a stopping node are sent to others.
+const DRAIN_SPREAD: Duration = Duration::from_secs(5);
 
 /// How often histograms are summed up, so that they do not grow while nobody asks for metrics.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -239,7 +239,7 @@ impl Node {
     async fn stop_in_order(mut self) {
         self.readiness.drain();
         self.stop_accepting.send_replace(true);
-        let left = self.actors.drain(DRAIN, || self.rng.next_u32() % RECONNECT_SPREAD_MS).await;
+        let left = self.actors.drain(DRAIN_SPREAD, DRAIN, &mut self.rng).await;
         if left > 0 {
             tracing::warn!(connections = left, "these did not go in time and are closed");
         }

@@ -14,6 +14,7 @@ use super::handle::{Connection, Departure, Identity, Permit, Reply};
 use crate::auth::{DeviceToken, TokenError};
 use crate::context::Context;
 use crate::metrics::{CONNECTION_ACTORS, Counted};
+use crate::nodes::Told;
 use crate::session::SessionMessage;
 use crate::shard::{Arriving, Attachment, ShardMessage};
 
@@ -138,7 +139,7 @@ impl ConnectionStart {
             }
         };
         match self.admit(token, &hello).await {
-            Ok(Some((welcome, attachment))) => {
+            Ok(Some((welcome, told, attachment))) => {
                 self.connection.identify(Identity {
                     user: token.user,
                     device: token.device,
@@ -146,6 +147,9 @@ impl ConnectionStart {
                 });
                 // Queued before the session can push anything.
                 self.connection.push(encode(&welcome));
+                // The nodes may have changed since the list was read.
+                self.connection.nodes_told(&told);
+                self.connection.nodes_changed(&self.context.nodes);
                 let arriving = Arriving::new(attachment);
                 self.context.router.to_shard(token.user, ShardMessage::Attach { user: token.user, arriving });
                 tracing::debug!(
@@ -178,7 +182,7 @@ impl ConnectionStart {
         &self,
         token: DeviceToken,
         hello: &Hello,
-    ) -> Result<Option<(Welcome, Attachment)>, StoreError> {
+    ) -> Result<Option<(Welcome, Arc<Told>, Attachment)>, StoreError> {
         let snapshot = self.context.store.snapshot().await?;
         let Some(user) = queries::user(&*snapshot, token.user).await? else { return Ok(None) };
         let device = queries::device(&*snapshot, token.user, token.device).await?;
@@ -191,6 +195,7 @@ impl ConnectionStart {
             0 => limits::WINDOW_EVENTS_DEFAULT.min(config.window_events_max),
             wanted => wanted.min(config.window_events_max),
         };
+        let told = self.context.nodes.for_user(token.user);
         let welcome = Welcome {
             user: token.user,
             handle: user.handle,
@@ -203,7 +208,7 @@ impl ConnectionStart {
             requests_in_flight: limits::REQUESTS_IN_FLIGHT_MAX,
             frame_bytes: limits::FRAME_BYTES_MAX as u32,
             body_bytes: limits::BODY_BYTES_MAX as u32,
-            nodes: config.advertise.clone(),
+            nodes: told.urls.clone(),
         };
         self.connection.raise_cursor(cursor);
         let attachment = Attachment {
@@ -213,7 +218,7 @@ impl ConnectionStart {
             window_events,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
-        Ok(Some((welcome, attachment)))
+        Ok(Some((welcome, told, attachment)))
     }
 }
 

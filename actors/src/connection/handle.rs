@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::context::Context;
 use crate::metrics::REQUESTS_FAILED;
+use crate::nodes::{NodeList, Told};
 use crate::shard::ShardMessage;
 
 /// Bytes that may be queued for a connection: a full window of events, and answers for all it may ask at once. What
@@ -61,6 +62,8 @@ struct State {
     failed_actor: Option<ActorId>,
     crash_asked: bool,
     cursor: Stamp,
+    /// The mark of the list of nodes that the client knows; 0 before WELCOME.
+    nodes_mark: u64,
 }
 
 /// How a connection is to end, once what is queued has been written.
@@ -96,6 +99,7 @@ impl Connection {
                 failed_actor: None,
                 crash_asked: false,
                 cursor: Stamp::ZERO,
+                nodes_mark: 0,
             }),
             in_flight: AtomicU32::new(0),
             looked_after: AtomicBool::new(false),
@@ -120,19 +124,26 @@ impl Connection {
 
     /// Queues a frame. What is queued after the end is dropped.
     pub(crate) fn push(&self, frame: Bytes) {
+        self.state().push(frame);
+        self.changed.notify_one();
+    }
+
+    /// WELCOME, which has been queued, told of these nodes.
+    pub(crate) fn nodes_told(&self, told: &Told) {
+        self.state().nodes_mark = told.mark;
+    }
+
+    /// Tells the client which nodes there are, if it knows others.
+    pub(crate) fn nodes_changed(&self, nodes: &NodeList) {
+        let Some(identity) = self.identity() else { return };
         let mut state = self.state();
-        if state.end == Some(End::Now) {
+        // Read under the lock, so that what is queued last is what was true last.
+        let told = nodes.for_user(identity.user);
+        if state.nodes_mark == 0 || state.nodes_mark == told.mark || state.end.is_some() {
             return;
         }
-        state.bytes += frame.len();
-        state.frames.push(frame);
-        if state.bytes > QUEUE_BYTES_MAX {
-            let text = "too much is waiting to be read by this client";
-            let error = encode(&Error::new(RequestId::default(), ErrorCode::TooSlow, text));
-            state.bytes = error.len();
-            state.frames = vec![error];
-            state.end = Some(End::Now);
-        }
+        state.nodes_mark = told.mark;
+        state.push(told.frame.clone());
         drop(state);
         self.changed.notify_one();
     }
@@ -145,8 +156,15 @@ impl Connection {
     }
 
     /// Announces the end, and ends when what is in flight has been answered.
+    /// One that is ending already is told nothing more.
     pub(crate) fn go_away(&self, goaway: &Goaway) {
-        self.push(encode(goaway));
+        {
+            let mut state = self.state();
+            if state.end.is_some() {
+                return;
+            }
+            state.push(encode(goaway));
+        }
         self.end(End::WhenAnswered);
     }
 
@@ -282,6 +300,22 @@ impl Connection {
 }
 
 impl State {
+    /// Queues a frame, unless the last word has been queued. A queue that is too long ends the connection.
+    fn push(&mut self, frame: Bytes) {
+        if self.end == Some(End::Now) {
+            return;
+        }
+        self.bytes += frame.len();
+        self.frames.push(frame);
+        if self.bytes > QUEUE_BYTES_MAX {
+            let text = "too much is waiting to be read by this client";
+            let error = encode(&Error::new(RequestId::default(), ErrorCode::TooSlow, text));
+            self.bytes = error.len();
+            self.frames = vec![error];
+            self.end = Some(End::Now);
+        }
+    }
+
     /// Moves the first frames, together as long as is written at once.
     fn take_some(&mut self, frames: &mut Vec<Bytes>) {
         let mut bytes = 0;
@@ -403,5 +437,38 @@ impl Drop for Reply {
         if !self.answered {
             self.error(ErrorCode::Internal, "the node failed at this request; retry with the same id");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::ClientNodes;
+
+    fn nodes(count: usize) -> ClientNodes {
+        ClientNodes { urls: vec![vec!["rk://a".to_owned()]; count], ..ClientNodes::default() }
+    }
+
+    fn queued(connection: &Connection) -> usize {
+        let mut frames = Vec::new();
+        connection.take_outbound(&mut frames);
+        frames.len()
+    }
+
+    #[test]
+    fn nodes_that_change_while_somebody_is_let_in_are_told_after_welcome_and_once() {
+        let connection = Connection::new(ConnectionId(1));
+        let user = UserId::new(1).unwrap();
+        let list = NodeList::new(&nodes(1));
+        let welcomed_with = list.for_user(user);
+        list.set(&nodes(2));
+        connection.nodes_changed(&list);
+        connection.identify(Identity { user, device: DeviceId::new(1), generation: 1 });
+        connection.nodes_changed(&list);
+        assert_eq!(queued(&connection), 0, "WELCOME comes first");
+        connection.nodes_told(&welcomed_with);
+        connection.nodes_changed(&list);
+        connection.nodes_changed(&list);
+        assert_eq!(queued(&connection), 1);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{ActorId, ActorRef};
-use rookery_protocol::{ErrorCode, Goaway, HeartbeatAck, RawFrame, encode, limits};
+use rookery_protocol::{ErrorCode, HeartbeatAck, RawFrame, encode, limits};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::actor::ConnectionMessage;
@@ -49,12 +49,7 @@ impl std::fmt::Debug for ConnectionInfo {
 pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, info: ConnectionInfo) {
     let connection = context.connections.open();
     if context.is_draining() {
-        connection.go_away(&Goaway {
-            code: ErrorCode::Shutdown as u16,
-            text: "this node is stopping".into(),
-            reconnect_after_ms: 1_000,
-            nodes: Vec::new(),
-        });
+        connection.go_away(&context.farewell());
     }
     let handshake_deadline = info.accepted + context.config.handshake;
     let mut socket = Socket {

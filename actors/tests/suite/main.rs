@@ -15,6 +15,7 @@ mod crashes;
 mod drain;
 mod handshake;
 mod hibernation;
+mod nodes;
 mod random;
 mod resuming;
 mod slow_reader;
