@@ -6,6 +6,7 @@
 mod engines;
 mod faulty;
 mod lmdb;
+mod nodes;
 mod one_batch;
 mod people;
 mod probe;
@@ -86,6 +87,24 @@ contract! {
         an_acknowledgement_again_after_an_unknown_outcome_tells_once
         nothing_is_answered_before_its_commit
     }
+    mailboxes {
+        mail_is_there_in_order_until_it_is_taken
+        a_bell_wakes_with_each_post
+        a_post_tried_again_is_there_once
+        who_is_no_member_gets_no_mail
+        mail_goes_with_the_run_of_the_node_it_is_for
+        so_much_mail_may_wait_and_each_be_so_long
+    }
+    membership {
+        who_joins_is_in_the_view_and_has_a_lease
+        a_join_tried_again_after_an_unknown_outcome_makes_no_second_incarnation
+        incarnations_never_repeat_after_removal
+        a_lease_counts_its_renewals_until_its_node_is_replaced_or_removed
+        who_has_renewed_since_is_not_removed
+        only_the_run_that_is_named_is_removed
+        two_who_remove_the_same_node_make_one_step
+        a_cluster_has_so_many_nodes_and_no_longer_addresses
+    }
     order {
         stamps_grow_with_commit_order_under_concurrent_writers
         stamps_of_two_stores_on_the_same_data_never_fall_behind
@@ -123,9 +142,19 @@ contract! {
         a_removed_users_inbox_is_found
         receipts_go_with_the_messages_they_are_about
     }
+    slots {
+        who_joins_takes_its_share_and_nothing_else_moves
+        who_leaves_or_crashes_gives_its_own_slots_and_nothing_else_moves
+        a_node_that_crashed_and_joins_before_it_was_missed_moves_nothing
+        moves_in_steps_end_where_weights_want_them_and_move_nothing_twice
+        a_draining_node_gives_all_it_has_and_gets_it_back_when_it_joins_again
+        a_crash_in_the_midst_of_a_move_moves_only_the_crashed_ones_slots
+        slots_are_never_nobodys_while_there_are_members
+    }
     snapshots {
         a_snapshot_stays_as_it_was
         a_snapshot_shows_every_commit_whose_outcome_was_told
+        a_snapshots_version_grows_with_each_commit_and_never_goes_back
     }
     watches {
         a_watch_wakes_when_its_key_changes

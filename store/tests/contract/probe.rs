@@ -99,8 +99,13 @@ where
 }
 
 pub(crate) async fn get(store: &Store, name: &str) -> Option<Bytes> {
+    get_key(store, key(name)).await
+}
+
+/// The value under a key of any family.
+pub(crate) async fn get_key(store: &Store, key: Vec<u8>) -> Option<Bytes> {
     let snapshot = store.snapshot().await.expect("the store can be read");
-    snapshot.get_many(&[key(name)]).await.expect("the store can be read").pop().flatten()
+    snapshot.get_many(&[key]).await.expect("the store can be read").pop().flatten()
 }
 
 pub(crate) async fn range(store: &Store, range: &KeyRange) -> Vec<(Bytes, Bytes)> {
