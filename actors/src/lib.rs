@@ -13,6 +13,7 @@
 mod actors;
 mod auth;
 mod clock;
+mod cluster;
 mod config;
 mod connection;
 mod context;
@@ -29,6 +30,7 @@ mod transport;
 pub use actors::{Actors, Counts, Parts, StartError, Victim};
 pub use auth::{Authenticator, DeviceToken, TokenError};
 pub use clock::{Clock, SystemClock};
+pub use cluster::{LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkState, LinkStatus, Links, Peer};
 pub use config::ActorsConfig;
 pub use connection::ConnectionInfo;
 pub use metrics::describe_metrics;
