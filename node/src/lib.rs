@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod http;
+pub mod link;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
