@@ -1,4 +1,4 @@
-//! What clients are told of the store's failures.
+//! What clients are told of the store's failures, and of its refusals.
 
 use rookery_protocol::ErrorCode;
 use rookery_store::StoreError;
@@ -20,4 +20,10 @@ pub(crate) fn of_store(error: &StoreError) -> (ErrorCode, String) {
         }
     };
     (code, text.into())
+}
+
+/// The text for a client whose account has been suspended.
+pub(crate) fn suspended(reason: &str) -> String {
+    let text = "this account has been suspended";
+    if reason.is_empty() { text.into() } else { format!("{text}: {reason}") }
 }

@@ -58,10 +58,14 @@ async fn a_goaway_leaves_time_for_answers_on_the_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_or_a_replaced_device_ends_the_client() {
-    for code in
-        [ErrorCode::TokenInvalid, ErrorCode::TokenExpired, ErrorCode::TokenRevoked, ErrorCode::Replaced]
-    {
+async fn a_refused_token_a_suspension_or_a_replaced_device_ends_the_client() {
+    for code in [
+        ErrorCode::TokenInvalid,
+        ErrorCode::TokenExpired,
+        ErrorCode::TokenRevoked,
+        ErrorCode::Suspended,
+        ErrorCode::Replaced,
+    ] {
         let mut server = FakeServer::new();
         let (client, mut events) = start(&server, MemoryStore::new());
         let ticket = client.send(with_bob(), rookery_client::Body::new("x")).unwrap();

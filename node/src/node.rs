@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use rand::rngs::StdRng;
 use rand::SeedableRng;
+use rand::rngs::StdRng;
 use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, OneNode, Parts, Transport};
 use rookery_store::engine::Engine;
 use rookery_store::{Store, StoreConfig};

@@ -34,6 +34,12 @@ pub enum ErrorCode {
     TooSlow = 14,
     /// The node is stopping; only in GOAWAY. Closes when the time is up.
     Shutdown = 15,
+    /// The user's account has been suspended. Closes; the client must not reconnect by itself.
+    Suspended = 16,
+    /// Nobody may connect from this address. Closes.
+    Banned = 17,
+    /// An operator has closed the connection. Closes; the client may reconnect.
+    Kicked = 18,
 
     /// No such user, conversation or handle.
     NotFound = 20,
@@ -60,7 +66,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::Malformed,
         Self::UnsupportedVersion,
         Self::FrameTooLarge,
@@ -76,6 +82,9 @@ impl ErrorCode {
         Self::AlreadyWelcome,
         Self::TooSlow,
         Self::Shutdown,
+        Self::Suspended,
+        Self::Banned,
+        Self::Kicked,
         Self::NotFound,
         Self::NotMember,
         Self::BodyTooLarge,

@@ -13,6 +13,7 @@ use rookery_store::{StoreError, queries};
 use super::handle::{Connection, Departure, Identity, Permit, Reply};
 use crate::auth::{DeviceToken, TokenError};
 use crate::context::Context;
+use crate::failure::suspended;
 use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::nodes::Told;
 use crate::session::SessionMessage;
@@ -139,7 +140,7 @@ impl ConnectionStart {
             }
         };
         match self.admit(token, &hello).await {
-            Ok(Some((welcome, told, attachment))) => {
+            Ok(Ok((welcome, told, attachment))) => {
                 self.connection.identify(Identity {
                     user: token.user,
                     device: token.device,
@@ -160,10 +161,7 @@ impl ConnectionStart {
                     "welcome"
                 );
             }
-            Ok(None) => {
-                let text = "the token's user or device was removed, or its tokens were revoked";
-                self.connection.close_with(ErrorCode::TokenRevoked, text);
-            }
+            Ok(Err(Refusal(code, text))) => self.connection.close_with(code, text),
             Err(error) => {
                 tracing::warn!(connection = self.connection.id.0, %error, "nobody can be let in");
                 let (code, text) = crate::failure::of_store(&error);
@@ -177,17 +175,24 @@ impl ConnectionStart {
         }
     }
 
-    /// The terms for a genuine token's bearer; `None` when the token has been revoked.
+    /// The terms for a genuine token's bearer, or why there are none.
     async fn admit(
         &self,
         token: DeviceToken,
         hello: &Hello,
-    ) -> Result<Option<(Welcome, Arc<Told>, Attachment)>, StoreError> {
+    ) -> Result<Result<(Welcome, Arc<Told>, Attachment), Refusal>, StoreError> {
+        let revoked = || {
+            let text = "the token's user or device was removed, or its tokens were revoked";
+            Ok(Err(Refusal(ErrorCode::TokenRevoked, text.into())))
+        };
         let snapshot = self.context.store.snapshot().await?;
-        let Some(user) = queries::user(&*snapshot, token.user).await? else { return Ok(None) };
+        let Some(user) = queries::user(&*snapshot, token.user).await? else { return revoked() };
         let device = queries::device(&*snapshot, token.user, token.device).await?;
         if device.is_none_or(|device| device.generation != token.generation) {
-            return Ok(None);
+            return revoked();
+        }
+        if let Some(suspension) = user.suspension {
+            return Ok(Err(Refusal(ErrorCode::Suspended, suspended(&suspension.reason))));
         }
         let cursor = queries::cursor(&*snapshot, token.user, token.device).await?;
         let config = &self.context.config;
@@ -218,7 +223,7 @@ impl ConnectionStart {
             window_events,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
-        Ok(Some((welcome, told, attachment)))
+        Ok(Ok((welcome, told, attachment)))
     }
 }
 

@@ -21,6 +21,7 @@ use super::machine::{Commit, Effect, Joining, Machine};
 use super::sweep::{Swept, sweep};
 use crate::connection::{ConnectionId, Permit, Reply};
 use crate::context::Context;
+use crate::failure::suspended;
 use crate::metrics::{Counted, EVENTS_ACKED, EVENTS_PUSHED, MESSAGES_ACCEPTED, SEND_SECONDS, SESSION_ACTORS};
 use crate::shard::{Attachment, Passivation, ShardMessage};
 
@@ -415,6 +416,10 @@ impl Accepted {
                 // The message itself is not refused: it may be sent again with a new token.
                 let text = "the device's tokens have been revoked";
                 reply.connection().close_with(ErrorCode::TokenRevoked, text);
+            }
+            SendOutcome::Suspended(reason) => {
+                // Neither is it here: the suspension may end.
+                reply.connection().close_with(ErrorCode::Suspended, suspended(reason));
             }
             SendOutcome::Corrupt(error) => {
                 tracing::error!(conversation = %self.conversation, %error, "a conversation cannot be read");

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::entry::{Alive, Arriving, Attachment, Entry};
 use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
+use crate::failure::suspended;
 use crate::metrics::RESTARTS;
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
@@ -337,8 +338,11 @@ async fn look_after(
     _permit: LookingAfter,
 ) -> Result<(), StoreError> {
     let snapshot = context.store.snapshot().await?;
+    let account = queries::user(&*snapshot, user).await?;
     let device = queries::device(&*snapshot, user, attachment.device).await?;
-    if device.is_none_or(|device| device.generation != attachment.generation) {
+    if let Some(suspension) = account.and_then(|account| account.suspension) {
+        attachment.connection.close_with(ErrorCode::Suspended, suspended(&suspension.reason));
+    } else if device.is_none_or(|device| device.generation != attachment.generation) {
         let text = "the device was removed, or its tokens were revoked";
         attachment.connection.close_with(ErrorCode::TokenRevoked, text);
     } else if let Some(position) = asleep_since

@@ -246,3 +246,22 @@ async fn a_client_that_left_during_its_handshake_does_not_replace_the_one_that_c
     alice.quiet_for(Duration::from_secs(5)).await;
     alice.say(direct(1, 2), "x").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_user_neither_comes_in_nor_sends_nor_stays_until_the_suspension_ends() {
+    let node = Node::start().await;
+    let (mut sending, mut reading) = (node.join(who(1, 1)).await, node.join(who(1, 2)).await);
+    node.suspend(1, Some("spam")).await;
+    sending.send(direct(1, 2), id(1), "x").await;
+    sending.closed_for(ErrorCode::Suspended).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    reading.ack(Stamp::ZERO).await;
+    reading.closed_for(ErrorCode::Suspended).await;
+    let mut client = node.connect();
+    client.tell(&who(1, 1).hello()).await;
+    client.closed_for(ErrorCode::Suspended).await;
+    assert!(node.log(1, 2).await.is_empty());
+
+    node.suspend(1, None).await;
+    node.join(who(1, 1)).await.say(direct(1, 2), "x").await;
+}

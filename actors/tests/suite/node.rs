@@ -10,7 +10,8 @@ use rookery_actors::{
     StreamTransport, TokenError,
 };
 use rookery_protocol::{DeviceId, Handle, Hello, Message, Seq, Stamp, UserId, decode_value};
-use rookery_store::ops::{AddDevice, AddUser, RevokeDevice};
+use rookery_store::keys::user::Suspension;
+use rookery_store::ops::{AddDevice, AddUser, RevokeDevice, SuspendUser, Suspended};
 use rookery_store::{Store, StoreConfig, queries};
 use tokio::io::duplex;
 use tokio::task::JoinHandle;
@@ -117,6 +118,13 @@ impl Node {
         let op = RevokeDevice { user, device, generation: who.generation };
         let revoked = self.store.submit(&user, op).await.expect("the store takes it");
         assert!(revoked.answer.expect("the device can be read"));
+    }
+
+    pub(crate) async fn suspend(&self, number: u64, reason: Option<&str>) {
+        let suspension = reason.map(|reason| Suspension { since_ms: 1, reason: reason.into() });
+        let op = SuspendUser { user: user(number), suspension };
+        let suspended = self.store.submit(&number, op).await.expect("the store takes it");
+        assert_eq!(suspended.answer.expect("the user can be read"), Suspended::Changed);
     }
 
     /// Up to where the store says that a device has acknowledged.

@@ -451,6 +451,6 @@ impl Machine {
 
 /// Whether the user has to do something before another connection makes sense.
 fn is_final(code: ErrorCode) -> bool {
-    use ErrorCode::{Replaced, TokenExpired, TokenInvalid, TokenRevoked};
-    matches!(code, Replaced | TokenInvalid | TokenExpired | TokenRevoked)
+    use ErrorCode::{Replaced, Suspended, TokenExpired, TokenInvalid, TokenRevoked};
+    matches!(code, Replaced | Suspended | TokenInvalid | TokenExpired | TokenRevoked)
 }

@@ -17,9 +17,10 @@
 //! | `0x40` | [`node`] | name | [`node::Lease`] |
 //! | `0x41` | [`view`] | | [`view::ClusterView`] |
 //! | `0x42` | [`mail`] | name, part, ... | by part |
-//! | `0x43` | ban (reserved) | | |
+//! | `0x43` | [`ban`] | a network's text | [`ban::Ban`] |
 //! | `0x44` | incarnation, in [`node`] | name | the last incarnation, 8 bytes |
 
+pub mod ban;
 pub mod conversation;
 pub mod cursor;
 pub mod device;
@@ -50,6 +51,7 @@ mod family {
     pub(super) const NODE: u8 = 0x40;
     pub(super) const VIEW: u8 = 0x41;
     pub(super) const MAIL: u8 = 0x42;
+    pub(super) const BAN: u8 = 0x43;
     pub(super) const INCARNATION: u8 = 0x44;
 }
 

@@ -1,6 +1,6 @@
 //! `user/<user>`: an account.
 
-use rookery_protocol::{Handle, UserId, positional};
+use rookery_protocol::{Handle, Text, UserId, positional};
 
 use super::{family, user_key};
 
@@ -13,8 +13,24 @@ positional! {
         pub created_ms: u64,
         /// The number the next device will get.
         pub next_device: u32,
+        since later:
+        /// Since when and why it may not be used.
+        pub suspension: Option<Suspension>,
     }
 }
+
+positional! {
+    /// Since when and why an account may not be used.
+    pub struct Suspension {
+        /// Since when, milliseconds since 1970.
+        pub since_ms: u64,
+        /// The operators' words, for the user.
+        pub reason: String as Text,
+    }
+}
+
+/// Bytes of a reason at the most: a sentence or two, in a frame on every connection it closes.
+pub const REASON_BYTES_MAX: usize = 400;
 
 /// The account's key.
 pub fn key(user: UserId) -> Vec<u8> {
@@ -44,6 +60,15 @@ mod tests {
         assert_eq!(key(user), [0x10, 0, 0, 0, 0, 0, 0, 1, 2]);
     }
 
+    #[test]
+    fn an_account_written_before_there_were_suspensions_is_not_suspended() {
+        let mut old = vec![0x93, 0xa4];
+        old.extend_from_slice(b"anna");
+        old.extend_from_slice(&[7, 2]);
+        let user: User = super::super::decode(&old).expect("three fields are an account");
+        assert_eq!((user.handle.as_str(), user.next_device, user.suspension), ("anna", 2, None));
+    }
+
     proptest! {
         #[test]
         fn a_key_names_its_user_in_the_users_order(one in arbitrary::user(), other in arbitrary::user()) {
@@ -53,9 +78,15 @@ mod tests {
         }
 
         #[test]
-        fn an_account_reads_as_written(handle in "[a-z][a-z0-9]{2,20}", created_ms: u64, next_device: u32) {
+        fn an_account_reads_as_written(
+            handle in "[a-z][a-z0-9]{2,20}",
+            created_ms: u64,
+            next_device: u32,
+            suspended: Option<(u64, String)>,
+        ) {
             let handle: Handle = handle.parse().expect("letters and digits are a handle");
-            let user = User { handle, created_ms, next_device };
+            let suspension = suspended.map(|(since_ms, reason)| Suspension { since_ms, reason });
+            let user = User { handle, created_ms, next_device, suspension };
             prop_assert_eq!(super::super::decode::<User>(&super::super::encode(&user)).expect("it was just written"), user);
         }
     }

@@ -4,6 +4,7 @@
 //! writes nothing then, and the other operations of its batch go on.
 
 mod ack;
+mod ban;
 mod cluster;
 mod read;
 mod receipt;
@@ -12,6 +13,7 @@ mod trim;
 mod users;
 
 pub use ack::{AckEvents, Acked};
+pub use ban::{AddBan, BanAdded, RemoveBan};
 pub use cluster::{
     Join, JoinError, Joined, MoveSlots, Moved, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew,
     RenewOutcome, SetDraining, SetWeight, TakeMail,
@@ -19,4 +21,7 @@ pub use cluster::{
 pub use read::{MarkRead, MarkedRead};
 pub use send::{SendDirect, SendOutcome};
 pub use trim::{TrimInbox, TrimLog};
-pub use users::{AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice};
+pub use users::{
+    AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice, SuspendUser,
+    Suspended,
+};

@@ -50,6 +50,8 @@ pub enum SendOutcome {
     NoSuchUser,
     /// The device's token has been revoked, or the device removed.
     Revoked,
+    /// The sender's account has been suspended, for this reason.
+    Suspended(String),
     /// Something in the store cannot be read.
     Corrupt(StoreError),
 }
@@ -68,6 +70,11 @@ impl SendDirect {
         let generation = sender.map(|value| keys::decode::<device::Device>(&value)).transpose()?;
         if generation.is_none_or(|device| device.generation != self.generation) {
             return Ok(SendOutcome::Revoked);
+        }
+        let account = view.get(&user::key(self.sender));
+        let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
+        if let Some(suspension) = account.and_then(|account| account.suspension) {
+            return Ok(SendOutcome::Suspended(suspension.reason));
         }
         if let Some(record) = view.get(&self.sent_key(self.id)) {
             return keys::decode(&record).map(SendOutcome::Duplicate);
@@ -111,6 +118,7 @@ impl Op for SendDirect {
 
     fn reads(&self, reads: &mut Reads) {
         reads.key(device::key(self.sender, self.device));
+        reads.key(user::key(self.sender));
         reads.key(self.sent_key(self.id));
         if let Some(after) = self.after {
             reads.key(self.sent_key(after));

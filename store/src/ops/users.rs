@@ -4,7 +4,7 @@ use rookery_protocol::{DeviceId, Handle, UserId};
 
 use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
-use crate::keys::user::User;
+use crate::keys::user::{Suspension, User};
 use crate::keys::{self, cursor, handle, inbox, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
@@ -50,7 +50,8 @@ impl Op for AddUser {
         if view.get(&user::key(self.user)).is_some() {
             return Err(AddUserError::UserTaken);
         }
-        let account = User { handle: self.handle.clone(), created_ms: self.time_ms, next_device: 1 };
+        let account =
+            User { handle: self.handle.clone(), created_ms: self.time_ms, next_device: 1, suspension: None };
         writes.put(user::key(self.user), keys::encode(&account));
         writes.put(handle::key(&self.handle), handle::encode(self.user));
         Ok(())
@@ -82,6 +83,45 @@ impl Op for RemoveUser {
             writes.clear_range(begin, end);
         }
         Ok(true)
+    }
+}
+
+/// Suspends an account, or lets it be used again.
+#[derive(Debug, Clone)]
+pub struct SuspendUser {
+    /// Which.
+    pub user: UserId,
+    /// Since when and why; `None` ends a suspension.
+    pub suspension: Option<Suspension>,
+}
+
+/// What became of a suspension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspended {
+    /// It is as was asked, and was not before.
+    Changed,
+    /// It was so already.
+    Unchanged,
+    /// There is no such account.
+    NoSuchUser,
+}
+
+impl Op for SuspendUser {
+    type Answer = Result<Suspended, StoreError>;
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.key(user::key(self.user));
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
+        let Some(account) = view.get(&user::key(self.user)) else { return Ok(Suspended::NoSuchUser) };
+        let mut account: User = keys::decode(&account)?;
+        if account.suspension == self.suspension {
+            return Ok(Suspended::Unchanged);
+        }
+        account.suspension.clone_from(&self.suspension);
+        writes.put(user::key(self.user), keys::encode(&account));
+        Ok(Suspended::Changed)
     }
 }
 

@@ -8,6 +8,7 @@ use rookery_protocol::{ConversationId, DeviceId, Handle, Seq, Stamp, UserId};
 
 use crate::engine::Snapshot;
 use crate::error::StoreError;
+use crate::keys::ban::{self, Ban, Network};
 use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key};
 use crate::keys::device::{DEVICES_MAX, Device};
 use crate::keys::inbox::InboxEntry;
@@ -154,6 +155,25 @@ pub async fn log(
     end.push(0);
     let range = KeyRange { begin: log_key(conversation, from), end, limit, reverse: false };
     Ok(snapshot.range(&range).await?.into_iter().map(|(_, value)| value).collect())
+}
+
+/// Bans after `after`, in the order of their texts, up to `limit`. Expired ones may be among them.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn bans(
+    snapshot: &dyn Snapshot,
+    after: Option<Network>,
+    limit: usize,
+) -> Result<Vec<(Network, Ban)>, StoreError> {
+    let mut begin = ban::first_key();
+    if let Some(after) = after {
+        begin = ban::key(after);
+        begin.push(0);
+    }
+    let range = KeyRange { begin, end: ban::end(), limit, reverse: false };
+    let entry = |(key, value): (Bytes, Bytes)| Ok((ban::network_of(&key)?, decode(&value)?));
+    snapshot.range(&range).await?.into_iter().map(entry).collect()
 }
 
 /// How far a member has come.

@@ -2,8 +2,9 @@
 
 use rookery_protocol::Stamp;
 use rookery_store::keys::device::DEVICES_MAX;
+use rookery_store::keys::user::Suspension;
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser, AddUserError, RemoveUser, RevokeDevice, SendOutcome,
+    AddDevice, AddDeviceError, AddUser, AddUserError, RemoveUser, RevokeDevice, SendOutcome, SuspendUser, Suspended,
 };
 use rookery_store::queries;
 
@@ -91,4 +92,21 @@ pub(crate) async fn revoking_a_generation_twice_revokes_it_once(mut test: UnderT
     let snapshot = store.snapshot().await.expect("the store can be read");
     let device = queries::device(&*snapshot, at.user, at.device).await.expect("read").expect("it is there");
     assert_eq!(device.generation, at.generation + 1);
+}
+
+pub(crate) async fn a_suspended_user_keeps_everything_and_sends_nothing(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
+    let suspension = Some(Suspension { since_ms: 5, reason: "spam".into() });
+    let suspend = SuspendUser { user: anna.user, suspension };
+    let ask = async |op: SuspendUser| store.submit(&0, op).await.expect("it commits").answer.expect("it can be read");
+    assert_eq!(ask(suspend.clone()).await, Suspended::Changed);
+    assert_eq!(ask(suspend).await, Suspended::Unchanged);
+    let refused = submit(&store, message(anna, bert.user, 1)).await;
+    assert!(matches!(&refused, SendOutcome::Suspended(reason) if reason == "spam"), "{refused:?}");
+    // Others may write to a suspended user, who will find it.
+    assert!(matches!(submit(&store, message(bert, anna.user, 2)).await, SendOutcome::Accepted { .. }));
+    assert_eq!(ask(SuspendUser { user: anna.user, suspension: None }).await, Suspended::Changed);
+    assert!(matches!(submit(&store, message(anna, bert.user, 1)).await, SendOutcome::Accepted { .. }));
+    assert_eq!(ask(SuspendUser { user: user(9), suspension: None }).await, Suspended::NoSuchUser);
 }

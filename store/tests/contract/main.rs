@@ -53,6 +53,7 @@ contract! {
         a_device_is_found_by_its_name_and_numbers_are_not_used_again
         a_user_has_at_most_so_many_devices
         revoking_a_generation_twice_revokes_it_once
+        a_suspended_user_keeps_everything_and_sends_nothing
     }
     acks {
         a_cursor_never_goes_back
@@ -63,6 +64,11 @@ contract! {
     atomicity {
         a_snapshot_sees_all_of_an_operation_or_nothing
         operations_of_one_batch_commit_with_one_stamp
+    }
+    bans {
+        a_ban_is_listed_replaced_and_taken_away
+        a_ban_that_is_made_again_meanwhile_does_not_end_with_its_time
+        there_are_at_most_so_many_bans
     }
     batch_limits {
         an_operation_over_a_limit_is_answered_alone_while_others_commit
