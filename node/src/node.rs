@@ -135,7 +135,7 @@ impl Node {
     pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
         let NodeParts { config, data, engine, clock, rng_seed, metrics } = parts;
         check_clock(&*clock)?;
-        let mut lock = data.lock()?;
+        let mut lock = data.lock(config.node.id.as_ref().unwrap_or(&data.marker().node))?;
         let connections_max = raise_open_files(config.limits.connections_max.get() as usize)?;
         let keys = data.token_keys()?;
         let files = certificate_files(&config);
@@ -347,6 +347,7 @@ impl Sockets {
             clients: self.clients.iter().map(url).collect(),
             http: self.http.as_ref().map(|socket| format!("http://{}", reachable(socket))),
             ca,
+            ..Listening::default()
         }
     }
 }

@@ -34,16 +34,18 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
             })
         }
     };
-    let running =
-        DataDir::open(&config.node.data, config.store.engine).ok().and_then(|data| data.listening());
+    let running: Vec<Listening> = DataDir::open(&config.node.data, config.store.engine)
+        .map(|data| data.listening())
+        .unwrap_or_default();
     if let Some(file) = &ca {
         // Found here it is said once; a connection would be tried again and again.
         std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     }
-    let trusted =
-        ca.or_else(|| running.as_ref().filter(|_| servers.is_empty()).and_then(|node| node.ca.clone()));
+    // All nodes of a data directory that made a certificate have the same one.
+    let own = || running.iter().find_map(|node| node.ca.clone()).filter(|_| servers.is_empty());
+    let trusted = ca.or_else(own);
     let options = ChatOptions {
-        nodes: if servers.is_empty() { vec![local_node(&config, running, &place)?] } else { servers },
+        nodes: if servers.is_empty() { local_nodes(&config, &running, &place)? } else { servers },
         token,
         data_dir: client_state(&config.node.data, &name, &device),
         tls: trusted.map_or(TlsOptions::System, TlsOptions::Ca),
@@ -64,10 +66,12 @@ pub(super) async fn run(arguments: Chat) -> Result<()> {
     })
 }
 
-/// Where this machine's node is, or will be when it is started.
-fn local_node(config: &Config, running: Option<Listening>, place: &Place) -> Result<NodeAddress> {
-    if let Some(url) = running.and_then(|node| node.clients.into_iter().next()) {
-        return Ok(url.parse()?);
+/// Where this machine's nodes are, or the first will be when it is started.
+fn local_nodes(config: &Config, running: &[Listening], place: &Place) -> Result<Vec<NodeAddress>> {
+    let best = running.iter().filter_map(|node| node.clients.first());
+    let nodes = best.map(|url| url.parse()).collect::<Result<Vec<_>, _>>()?;
+    if !nodes.is_empty() {
+        return Ok(nodes);
     }
     let listen = &config.listen;
     let configured = [
@@ -78,7 +82,7 @@ fn local_node(config: &Config, running: Option<Listening>, place: &Place) -> Res
     ];
     for (scheme, address) in configured {
         if let Some(address) = address.address().filter(|address| address.port() != 0) {
-            return Ok(format!("{scheme}://{address}").parse()?);
+            return Ok(vec![format!("{scheme}://{address}").parse()?]);
         }
     }
     bail!(

@@ -11,6 +11,7 @@ mod values;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rookery_store::keys::node::NodeName;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,8 +19,8 @@ pub use admin::AdminConfig;
 pub use cluster::ClusterConfig;
 pub use error::ConfigError;
 pub use values::{
-    ClientUrl, Count, Days, Directives, HostPort, Listen, LogFormat, MapGib, NodeCount, NodeName, Span,
-    Weight, WindowEvents,
+    ClientUrl, Count, Days, Directives, HostPort, Listen, LogFormat, MapGib, NodeCount, Span, Weight,
+    WindowEvents,
 };
 
 /// The committed `cluster.toml`.

@@ -260,44 +260,6 @@ impl<'de> Deserialize<'de> for ClientUrl {
     }
 }
 
-/// A node's name: it stands in logs, labels, paths and keys.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeName(String);
-
-impl NodeName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for NodeName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let allowed = |byte: u8| first(&byte) || matches!(byte, b'-' | b'_' | b'.');
-        if text.len() <= 64 && text.as_bytes().first().is_some_and(first) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(format!("`{text}` is no name for a node"))
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for NodeName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expecting = "1 to 64 of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit";
-        from_text(deserializer, expecting, str::parse)
-    }
-}
-
 /// What is logged: a level, or directives as `tracing` has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directives(String);

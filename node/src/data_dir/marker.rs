@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rand::Rng;
+use rookery_store::keys::node::NodeName;
 use serde::{Deserialize, Serialize};
 
 use super::{DataDirError, Visibility, write_new};
@@ -14,14 +15,17 @@ pub(super) const FILE: &str = "rookery.toml";
 /// The layout this version reads and writes.
 pub(super) const FORMAT: u32 = 1;
 
+/// What the first node is called.
+const FIRST_NODE: &str = "rook-1";
+
 /// What a data directory says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Marker {
     format: u32,
     /// The cluster: the issuer of its tokens.
     pub cluster: String,
-    /// The node's name, unless the configuration has another.
-    pub node: String,
+    /// The name of the first node, unless the configuration has another.
+    pub node: NodeName,
     /// The engine that has the messages.
     pub engine: EngineKind,
 }
@@ -69,8 +73,7 @@ impl Marker {
     pub(super) fn create(directory: &Path, engine: EngineKind) -> Result<bool, DataDirError> {
         let mut rng = rand::rng();
         let cluster = format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64());
-        let node = format!("rook-{:08x}", rng.next_u32());
-        let written = Written { format: FORMAT, cluster: &cluster, node: &node, engine: engine.name() };
+        let written = Written { format: FORMAT, cluster: &cluster, node: FIRST_NODE, engine: engine.name() };
         let text = format!(
             "# A Rookery data directory. Written once; not to be edited.\n{}",
             toml::to_string(&written).expect("numbers and strings have a form in TOML")

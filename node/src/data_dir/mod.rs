@@ -1,17 +1,22 @@
-//! The data directory: who this node is, its keys, its certificate, its embedded store.
+//! The data directory: what the nodes that use it have in common, and what each has for itself.
 //!
 //! ```text
-//! rookery.toml      what this directory is: format, cluster, node, engine
-//! node.lock         held by the running node; says where it listens
-//! keys/token.pk8    signs tokens (PKCS #8, mode 0600)
-//! keys/token.pub    verifies them (32 bytes, Ed25519)
-//! tls/              the certificate `--tls` makes, and its key (mode 0600)
-//! lmdb/             the embedded store
-//! clients/          what `rookery chat` keeps, a directory for each user and device
+//! rookery.toml          what this directory is: format, cluster, first node's name, engine
+//! up.lock               held by the running `rookery up`
+//! keys/token.pk8        signs tokens (PKCS #8, mode 0600)
+//! keys/token.pub        verifies them (32 bytes, Ed25519)
+//! keys/admin.token      opens the admin API (mode 0600)
+//! nodes/<name>/lock     held by the running node of that name; says where it listens
+//! tls/                  the certificate `--tls` makes, and its key (mode 0600)
+//! lmdb/                 the embedded store
+//! clients/              what `rookery chat` keeps, a directory for each user and device
 //! ```
+//!
+//! Nodes on several machines are one cluster when their directories have the same `rookery.toml` and `keys/`.
 //!
 //! Everything is written whole or not at all, so that a node killed at its first start finds its way at the second.
 
+mod admin_token;
 mod lock;
 mod marker;
 mod secret_file;
@@ -20,10 +25,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rookery_protocol::Handle;
+use rookery_store::keys::node::NodeName;
 
 use crate::config::EngineKind;
 use crate::token::TokenKeys;
-pub use lock::{Listening, NodeLock};
+pub use admin_token::AdminToken;
+pub use lock::{Listening, NodeLock, RunningNode, UpLock};
 pub use marker::Marker;
 pub(crate) use secret_file::{Visibility, write_new};
 
@@ -98,13 +105,26 @@ pub enum DataDirError {
         /// Why not.
         source: io::Error,
     },
-    /// Another node runs on it.
-    #[error("a node is already running on {}{}", path.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    /// Another of that name runs on it.
+    #[error(
+        "{who} is already running on {}{}", path.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
     InUse {
         /// Where.
         path: PathBuf,
-        /// The other node's process.
+        /// Which node, or `rookery up`.
+        who: String,
+        /// The process that has it.
         pid: Option<u32>,
+    },
+    /// Its engine keeps everything inside one node.
+    #[error(
+        "engine = \"memory\" keeps everything inside one node, so no two can share {}: take \"lmdb\" or \"foundationdb\", \
+         or one node (`rookery up --nodes 1`)", path.display()
+    )]
+    OneNodeOnly {
+        /// Where.
+        path: PathBuf,
     },
     /// The keys cannot be made.
     #[error("cannot make {what}: {reason}")]
@@ -179,17 +199,52 @@ impl DataDir {
         secret_file::make_private(&self.lmdb(), "make the directory")
     }
 
-    /// Takes the directory for one node, until the lock is dropped or the process ends.
+    /// Takes the directory for the node of that name, until the lock is dropped or the process ends.
     ///
     /// # Errors
-    /// [`DataDirError::InUse`] when another has it.
-    pub fn lock(&self) -> Result<NodeLock, DataDirError> {
-        NodeLock::take(&self.path)
+    /// [`DataDirError::InUse`] when such a node is running, [`DataDirError::OneNodeOnly`] when another one is and the
+    /// engine cannot be shared.
+    pub fn lock(&self, name: &NodeName) -> Result<NodeLock, DataDirError> {
+        let lock = NodeLock::take(&self.path, name)?;
+        if self.marker.engine == EngineKind::Memory && self.running().iter().any(|node| node.name != *name) {
+            return Err(DataDirError::OneNodeOnly { path: self.path.clone() });
+        }
+        Ok(lock)
     }
 
-    /// Where the node that has this directory listens, if one is running.
-    pub fn listening(&self) -> Option<Listening> {
-        lock::listening(&self.path)
+    /// Takes the directory for `rookery up` and its nodes, until the lock is dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`DataDirError::InUse`] when it or one of the nodes is running, [`DataDirError::OneNodeOnly`] when there are
+    /// several and the engine cannot be shared.
+    pub fn lock_up(&self, nodes: &[NodeName]) -> Result<UpLock, DataDirError> {
+        let lock = UpLock::take(&self.path)?;
+        if let Some(running) = self.running().into_iter().find(|running| nodes.contains(&running.name)) {
+            let (path, who, pid) = (self.path.clone(), running.who(), running.pid);
+            return Err(DataDirError::InUse { path, who, pid });
+        }
+        if self.marker.engine == EngineKind::Memory && nodes.len() > 1 {
+            return Err(DataDirError::OneNodeOnly { path: self.path.clone() });
+        }
+        Ok(lock)
+    }
+
+    /// The nodes that run on this directory.
+    pub fn running(&self) -> Vec<RunningNode> {
+        lock::running(&self.path)
+    }
+
+    /// Where the nodes that run on this directory listen; those that do not yet are left out.
+    pub fn listening(&self) -> Vec<Listening> {
+        self.running().into_iter().filter_map(|node| node.listening).collect()
+    }
+
+    /// What opens the admin API, made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be read or made.
+    pub fn admin_token(&self) -> Result<AdminToken, DataDirError> {
+        AdminToken::read_or_make(&self.path.join("keys/admin.token"))
     }
 
     /// The keys tokens are signed and verified with, made if they are not there.
@@ -255,8 +310,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
         let keys = data.token_keys().unwrap();
+        data.admin_token().unwrap();
         let mode = |name| data.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode("keys"), mode("keys/token.pk8")), (0o700, 0o600));
+        assert_eq!(mode("keys/admin.token"), 0o600);
         assert_eq!(format!("{keys:?}"), "TokenKeys");
     }
 
@@ -286,27 +343,77 @@ mod tests {
         assert!(matches!(error, DataDirError::Engine { made_for: EngineKind::Lmdb, .. }));
     }
 
-    #[test]
-    fn one_node_at_a_time_and_the_next_when_it_has_gone() {
-        let directory = tempfile::tempdir().unwrap();
-        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
-        let held = data.lock().unwrap();
-        let error = data.lock().unwrap_err();
-        assert!(matches!(error, DataDirError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
-        drop(held);
-        data.lock().unwrap();
+    fn name(name: &str) -> NodeName {
+        name.parse().unwrap()
     }
 
     #[test]
-    fn where_a_node_listens_is_known_while_it_runs_and_not_after() {
+    fn one_node_of_a_name_at_a_time_and_the_next_when_it_has_gone() {
         let directory = tempfile::tempdir().unwrap();
         let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
-        let mut held = data.lock().unwrap();
-        let listening = Listening { clients: vec!["ws://127.0.0.1:1/v1".into()], http: None, ca: None };
-        held.announce(&listening).unwrap();
-        assert_eq!(data.listening(), Some(listening));
+        let held = data.lock(&name("rook-1")).unwrap();
+        let error = data.lock(&name("rook-1")).unwrap_err();
+        assert!(matches!(error, DataDirError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
+        let other = data.lock(&name("rook-2")).unwrap();
         drop(held);
-        assert_eq!(data.listening(), None);
+        data.lock(&name("rook-1")).unwrap();
+        drop(other);
+    }
+
+    #[test]
+    fn somebody_who_looks_who_runs_keeps_no_node_from_starting() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
+        drop(data.lock(&name("rook-1")).unwrap());
+        let looking = std::fs::File::open(data.path().join("nodes/rook-1/lock")).unwrap();
+        looking.lock_shared().unwrap();
+        std::thread::scope(|threads| {
+            let locked = threads.spawn(|| data.lock(&name("rook-1")).map(drop));
+            looking.unlock().unwrap();
+            locked.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn where_nodes_listen_is_known_while_they_run_and_not_after() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
+        let mut held = ["rook-2", "rook-1", "rook-3"].map(|node| data.lock(&name(node)).unwrap());
+        assert_eq!(data.listening(), []);
+        let at =
+            |port| Listening { clients: vec![format!("ws://127.0.0.1:{port}/v1")], ..Listening::default() };
+        held[0].announce(&at(2)).unwrap();
+        held[1].announce(&at(1)).unwrap();
+        assert_eq!(data.listening(), [at(1), at(2)]);
+        let names: Vec<String> = data.running().iter().map(|node| node.name.to_string()).collect();
+        assert_eq!(names, ["rook-1", "rook-2", "rook-3"]);
+        drop(held);
+        assert_eq!(data.running(), []);
+    }
+
+    #[test]
+    fn up_is_refused_where_it_or_one_of_its_nodes_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
+        let refused = |nodes: &[NodeName]| data.lock_up(nodes).unwrap_err().to_string();
+        let node = data.lock(&name("rook-2")).unwrap();
+        let said = refused(&[name("rook-1"), name("rook-2")]);
+        assert!(said.starts_with("node rook-2 is already running on "), "{said}");
+        let up = data.lock_up(&[name("rook-1")]).unwrap();
+        let said = refused(&[name("rook-3")]);
+        assert!(said.starts_with("`rookery up` is already running on "), "{said}");
+        assert!(said.ends_with(&format!(" (process {})", std::process::id())), "{said}");
+        drop((node, up));
+    }
+
+    #[test]
+    fn an_engine_that_lives_in_one_node_is_not_shared() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Memory).unwrap();
+        let error = data.lock_up(&[name("rook-1"), name("rook-2")]).unwrap_err();
+        assert!(matches!(error, DataDirError::OneNodeOnly { .. }));
+        let _held = data.lock(&name("rook-1")).unwrap();
+        assert!(matches!(data.lock(&name("rook-2")), Err(DataDirError::OneNodeOnly { .. })));
     }
 
     #[test]

@@ -189,8 +189,8 @@ fn a_part_of_the_files_for_links_is_refused() {
 fn a_name_that_no_node_can_have_is_shown() {
     assert_error(
         "[node]\nid = \"Chat 1\"\n",
-        "rookery: cluster.toml:2:6: `Chat 1` is no name for a node, expected 1 to 64 of a-z, 0-9, '-', '_' and '.', \
-         beginning with a letter or digit
+        "rookery: cluster.toml:2:6: a node's name has letters a-z, digits, '.', '_' and '-', and begins with a letter or \
+         digit
   |
 2 | id = \"Chat 1\"
   |      ^^^^^^^^

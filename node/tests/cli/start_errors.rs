@@ -79,7 +79,10 @@ fn a_second_node_on_the_same_data_directory_is_told_of_the_first() {
     let program = Program::with_config(FREE_PORTS);
     let first = program.start_node();
     let (code, message) = last_words(&program, &["up"]);
-    assert!(message.starts_with("rookery: a node is already running on rookery-data (process "), "{message}");
+    assert!(
+        message.starts_with("rookery: node rook-1 is already running on rookery-data (process "),
+        "{message}"
+    );
     assert_eq!(code, 4);
     first.signal(rustix::process::Signal::KILL);
     assert_eq!(first.wait(), None);
