@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
+use crate::inspect::{Steps, Tracer};
 use crate::nodes::{ClientNodes, NodeList};
 use crate::root::{Child, Root};
 use crate::router::{Placement, Router};
@@ -32,7 +33,7 @@ const TOLD_AT_ONCE: usize = 256;
 /// The actors of one node.
 #[derive(Debug, Clone)]
 pub struct Actors {
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     root: ActorRef<Child>,
 }
 
@@ -98,6 +99,7 @@ impl Actors {
             config,
             store: parts.store,
             authenticator: parts.authenticator,
+            steps: Steps::new(Tracer::new(parts.clock.clone())),
             clock: parts.clock,
             router: Router::new(parts.placement),
             connections: Connections::default(),

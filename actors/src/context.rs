@@ -2,17 +2,20 @@
 //! that a simulation can run several nodes in one process.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use ractor::ActorRef;
 use rookery_protocol::{ErrorCode, Goaway};
 use rookery_store::Store;
+use tokio::time::Instant;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, SupervisorMessage};
+use crate::inspect::Steps;
 use crate::nodes::NodeList;
 use crate::router::Router;
 
@@ -26,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) router: Router,
+    /// Tells of the steps of messages those who want to know.
+    pub(crate) steps: Steps,
     pub(crate) connections: Connections,
     /// Where clients may go.
     pub(crate) nodes: NodeList,
@@ -81,8 +86,9 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn open(&self) -> Arc<Connection> {
-        let connection = Connection::new(ConnectionId(self.opened.fetch_add(1, Ordering::Relaxed) + 1));
+    pub(crate) fn open(&self, peer: SocketAddr, at: Instant) -> Arc<Connection> {
+        let id = ConnectionId(self.opened.fetch_add(1, Ordering::Relaxed) + 1);
+        let connection = Connection::new(id, peer, at);
         self.lock().insert(connection.id, connection.clone());
         connection
     }

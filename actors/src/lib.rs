@@ -18,6 +18,7 @@ mod config;
 mod connection;
 mod context;
 mod failure;
+mod inspect;
 mod metrics;
 mod nodes;
 mod root;
@@ -33,6 +34,10 @@ pub use clock::{Clock, SystemClock};
 pub use cluster::{LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkState, LinkStatus, Links, Peer};
 pub use config::ActorsConfig;
 pub use connection::ConnectionInfo;
+pub use inspect::{
+    ConnectionSeen, Located, SessionSeen, SessionState, TRACES_MAX, TooManyTraces, Trace, TraceEvent, Traced,
+    TracedItem,
+};
 pub use metrics::describe_metrics;
 pub use nodes::ClientNodes;
 pub use rookery_store::placement::{SLOTS, Slot};

@@ -1,6 +1,7 @@
 //! What others hold of a connection. Never blocks: what it cannot take ends the connection, and the store's inbox
 //! makes up for what that one missed.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -11,8 +12,10 @@ use rookery_protocol::{
     DeviceId, Error, ErrorCode, Goaway, Payload, RequestId, Stamp, UserId, encode, limits,
 };
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::context::Context;
+use crate::inspect::ConnectionSeen;
 use crate::metrics::REQUESTS_FAILED;
 use crate::nodes::{NodeList, Told};
 use crate::shard::ShardMessage;
@@ -44,6 +47,8 @@ pub(crate) struct Identity {
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
+    pub(crate) peer: SocketAddr,
+    opened: Instant,
     identity: OnceLock<Identity>,
     state: Mutex<State>,
     in_flight: AtomicU32,
@@ -87,9 +92,11 @@ pub(crate) struct Outbound {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId) -> Arc<Self> {
+    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, opened: Instant) -> Arc<Self> {
         Arc::new(Self {
             id,
+            peer,
+            opened,
             identity: OnceLock::new(),
             state: Mutex::new(State {
                 frames: Vec::new(),
@@ -115,6 +122,20 @@ impl Connection {
     /// Who it is, once welcomed.
     pub(crate) fn identity(&self) -> Option<Identity> {
         self.identity.get().copied()
+    }
+
+    /// What there is to see of it now.
+    pub(crate) fn seen(&self) -> ConnectionSeen {
+        let state = self.state();
+        ConnectionSeen {
+            number: self.id.0,
+            identity: self.identity().map(|identity| (identity.user, identity.device)),
+            peer: self.peer,
+            open_for: self.opened.elapsed(),
+            in_flight: self.in_flight(),
+            queued_bytes: state.bytes,
+            is_closing: state.end.is_some(),
+        }
     }
 
     /// Says who it is. Once.
@@ -457,7 +478,8 @@ mod tests {
 
     #[test]
     fn nodes_that_change_while_somebody_is_let_in_are_told_after_welcome_and_once() {
-        let connection = Connection::new(ConnectionId(1));
+        let connection =
+            Connection::new(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Instant::now());
         let user = UserId::new(1).unwrap();
         let list = NodeList::new(&nodes(1));
         let welcomed_with = list.for_user(user);

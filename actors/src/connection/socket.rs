@@ -47,13 +47,12 @@ impl std::fmt::Debug for ConnectionInfo {
 
 /// Runs a connection to its end.
 pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, info: ConnectionInfo) {
-    let connection = context.connections.open();
+    let connection = context.connections.open(info.peer, info.accepted);
     if context.is_draining() {
         connection.go_away(&context.farewell());
     }
     let handshake_deadline = info.accepted + context.config.handshake;
     let mut socket = Socket {
-        peer: info.peer,
         welcomed: None,
         admission: info.admission,
         actor: None,
@@ -76,7 +75,6 @@ struct Socket<T> {
     context: Arc<Context>,
     connection: Arc<Connection>,
     transport: T,
-    peer: SocketAddr,
     /// Counts it among the welcomed, once it is.
     welcomed: Option<Counted>,
     admission: Option<Box<dyn Send>>,
@@ -218,7 +216,7 @@ impl<T: Transport> Socket<T> {
 
     fn close_with(&self, code: ErrorCode, text: impl Into<String>) {
         let text = text.into();
-        tracing::debug!(connection = self.connection.id.0, peer = %self.peer, ?code, text, "closing");
+        tracing::debug!(connection = self.connection.id.0, peer = %self.connection.peer, ?code, text, "closing");
         self.connection.close_with(code, text);
     }
 

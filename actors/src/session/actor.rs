@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use metrics::{counter, histogram};
@@ -122,6 +123,7 @@ impl Actor for Session {
             }
             SessionMessage::Resync(connection) => state.machine.resync(connection),
             SessionMessage::Doorbell(hint) => {
+                state.context.steps.rung(state.user, hint.as_ref().map(|hint| &hint.frame), None);
                 if let Some(hint) = hint {
                     state.hints.add(hint);
                 }
@@ -133,6 +135,10 @@ impl Actor for Session {
             }
             SessionMessage::Ack { stamp, permit } => {
                 counter!(EVENTS_ACKED).increment(1);
+                if let Some(identity) = permit.connection().identity() {
+                    let connection = permit.connection().id;
+                    state.context.steps.acknowledged(state.user, identity.device, connection, stamp);
+                }
                 state.machine.ack(permit.connection().id, stamp)
             }
             SessionMessage::Read { read, reply } => {
@@ -199,6 +205,7 @@ impl State {
         match effect {
             Effect::Push(connection, frame) => {
                 if let Some(attachment) = self.attachment(connection) {
+                    self.context.steps.pushed(self.user, attachment.device, connection, &frame);
                     attachment.connection.push(frame);
                 }
             }
@@ -257,6 +264,9 @@ impl State {
                 {
                     attachment.connection.raise_cursor(commit.stamp);
                 }
+                for (conversation, seq) in &commit.delivered {
+                    self.context.steps.delivered(self.user, commit.device, *conversation, *seq);
+                }
                 self.machine.committed(&commit)
             }
             Ok(Acked::NoSuchDevice) => {
@@ -275,11 +285,14 @@ impl State {
 
     fn send(&self, send: Send, reply: Reply) {
         let Some(identity) = reply.connection().identity() else { return };
+        self.context.steps.arrived(self.user, identity.device, &send, reply.connection());
         if let Err((code, text)) = check_conversation(send.conversation, self.user) {
+            self.context.steps.refused(send.id, send.conversation, self.user, code);
             return reply.refuse(code, text);
         }
         if send.body.len() > limits::BODY_BYTES_MAX {
             let text = format!("a body has at most {} bytes", limits::BODY_BYTES_MAX);
+            self.context.steps.refused(send.id, send.conversation, self.user, ErrorCode::BodyTooLarge);
             return reply.refuse(ErrorCode::BodyTooLarge, text);
         }
         let op = SendDirect {
@@ -296,7 +309,9 @@ impl State {
         let (context, arrived) = (self.context.clone(), Instant::now());
         let done = move |outcome: Result<Committed<SendOutcome>, StoreError>| match outcome {
             Ok(committed) => {
-                histogram!(SEND_SECONDS).record(arrived.elapsed());
+                let took = arrived.elapsed();
+                histogram!(SEND_SECONDS).record(took);
+                again.trace(&context, &committed, took);
                 again.tell(&context, reply, committed);
             }
             Err(error) => {
@@ -304,6 +319,7 @@ impl State {
                     ring_all(&context, again.conversation, again.sender);
                 }
                 let (code, text) = crate::failure::of_store(&error);
+                context.steps.refused(again.elided.id, again.conversation, again.sender, code);
                 reply.refuse(code, text);
             }
         };
@@ -383,6 +399,24 @@ impl Accepted {
             body: None,
         };
         Self { conversation: op.conversation, sender: op.sender, elided }
+    }
+
+    /// Tells those who follow its users what became of it.
+    fn trace(&self, context: &Context, committed: &Committed<SendOutcome>, took: Duration) {
+        let code = match &committed.answer {
+            SendOutcome::Accepted { seq, slot, .. } => {
+                return context.steps.committed(&self.elided, *seq, Some(committed.stamp(*slot)), took);
+            }
+            SendOutcome::Duplicate(record) => {
+                return context.steps.committed(&self.elided, record.seq, None, took);
+            }
+            SendOutcome::OutOfOrder => ErrorCode::OutOfOrder,
+            SendOutcome::NoSuchUser => ErrorCode::NotFound,
+            SendOutcome::Revoked => ErrorCode::TokenRevoked,
+            SendOutcome::Suspended(_) => ErrorCode::Suspended,
+            SendOutcome::Corrupt(error) => crate::failure::of_store(error).0,
+        };
+        context.steps.refused(self.elided.id, self.conversation, self.sender, code);
     }
 
     fn tell(mut self, context: &Context, reply: Reply, committed: Committed<SendOutcome>) {

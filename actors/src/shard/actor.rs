@@ -14,6 +14,7 @@ use super::entry::{Alive, Arriving, Attachment, Entry};
 use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
 use crate::failure::suspended;
+use crate::inspect::{SessionSeen, SessionState, Which, page_of};
 use crate::metrics::RESTARTS;
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
@@ -48,6 +49,8 @@ pub(crate) enum ShardMessage {
     Tick,
     /// Count what there is.
     Count(tokio::sync::oneshot::Sender<Census>),
+    /// List sessions, of which this one is the `number`th shard's.
+    List { number: usize, which: Which, limit: usize, tell: tokio::sync::oneshot::Sender<Vec<SessionSeen>> },
     /// Make a session fail, or with `None` the shard.
     Crash(Option<UserId>),
 }
@@ -115,6 +118,9 @@ impl Actor for Shard {
             ShardMessage::Count(tell) => {
                 // Whoever asked may have gone.
                 let _ = tell.send(Census { users: state.entries.len(), awake: state.awake.len() });
+            }
+            ShardMessage::List { number, which, limit, tell } => {
+                let _ = tell.send(state.list(number, which, limit));
             }
             ShardMessage::Crash(Some(user)) => state.pass_on(&myself, user, SessionMessage::Crash).await?,
             ShardMessage::Crash(None) => panic!("asked to fail"),
@@ -318,6 +324,24 @@ impl State {
             return Ok(());
         }
         self.wake(myself, user, true).await
+    }
+
+    fn list(&self, shard: usize, which: Which, limit: usize) -> Vec<SessionSeen> {
+        let seen = |user: UserId| {
+            let entry = self.entries.get(&user)?;
+            Some(SessionSeen {
+                user,
+                shard,
+                state: if entry.session.is_some() { SessionState::Alive } else { SessionState::Hibernating },
+                devices: entry.attached.iter().map(|attached| attached.device).collect(),
+            })
+        };
+        match which {
+            Which::Of(user) => seen(user).into_iter().collect(),
+            Which::After(after) => {
+                page_of(self.entries.keys().copied(), after, limit).into_iter().filter_map(seen).collect()
+            }
+        }
     }
 
     fn tick(&mut self) {

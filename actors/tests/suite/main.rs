@@ -15,6 +15,7 @@ mod crashes;
 mod drain;
 mod handshake;
 mod hibernation;
+mod inspect;
 mod nodes;
 mod random;
 mod resuming;
