@@ -1,16 +1,19 @@
 //! LMDB: one directory on one machine, opened by one or more processes at once.
 //!
 //! - Writes: one thread per process applies batches inside LMDB's one write transaction and syncs before it answers
-//!   ([`writer`]). Other processes take turns through LMDB's own lock, so there are no conflicts.
+//!   ([`writer`]). Other processes take turns, so there are no conflicts; one that is stopped in its turn is killed by
+//!   those who wait ([`fence`]).
 //! - Reads run inline on the calling thread: they are short, and served from the page cache. What is not cached costs
 //!   that thread a disk read. A snapshot holds on to the pages it sees: drop it within seconds, or the file grows.
 //! - Watches poll ([`watch`]); commits of this process wake them at once.
 //!
-//! The truth lies in `data.mdb`; `lock.mdb` may be lost when no process has the directory open. A backup is a
+//! The truth lies in `data.mdb`; `lock.mdb` and `writer` may be lost when no process has the directory open. A backup is a
 //! snapshot of the file system, or `mdb_copy` of the directory while nodes run. The directory must be on a local
 //! disk: LMDB's locks do not reach over a network.
 
+mod fence;
 mod open;
+mod process;
 mod snapshot;
 mod watch;
 mod writer;
@@ -21,6 +24,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::fence::Fence;
 pub use self::open::OpenError;
 use self::open::Opened;
 use self::snapshot::LmdbSnapshot;
@@ -74,6 +78,7 @@ struct Shared {
     /// `None` while the environment has failed and could not be opened again.
     opened: RwLock<Option<Opened>>,
     changes: Changes,
+    fence: Fence,
 }
 
 impl Shared {
@@ -91,6 +96,7 @@ impl LmdbEngine {
         let opened = open::open(&config)?;
         let shared = Arc::new(Shared {
             changes: Changes::new(opened.env.info().last_txn_id),
+            fence: Fence::open(&config.path).map_err(OpenError::Io)?,
             opened: RwLock::new(Some(opened)),
             config,
         });

@@ -7,6 +7,7 @@ use heed::types::Bytes;
 use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
 
 use super::LmdbConfig;
+use super::fence::WRITER_FILE;
 use crate::error::StoreError;
 use crate::keys::meta;
 
@@ -134,7 +135,7 @@ fn refuse_other_files(config: &LmdbConfig) -> Result<(), OpenError> {
     }
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        if name != LOCK_FILE && name != "lost+found" {
+        if name != LOCK_FILE && name != WRITER_FILE && name != "lost+found" {
             let found = format!("it holds {} and no {DATA_FILE}", Path::new(&name).display());
             return Err(OpenError::ForeignData { path: path.clone(), found });
         }
@@ -153,29 +154,39 @@ fn unnamed_database(env: &Env<WithoutTls>) -> Result<Db, heed::Error> {
 fn check_format(opened: &Opened, config: &LmdbConfig) -> Result<(), OpenError> {
     let path = &config.path;
     let failed = |error| failed(path, config, error);
-    let foreign = |found: &str| OpenError::ForeignData { path: path.clone(), found: found.into() };
-
     let Opened { env, db } = opened;
+    // Mostly it has a format. To ask for it must not wait for whoever writes.
+    let txn = env.read_txn().map_err(failed)?;
+    if let Some(format) = db.get(&txn, &meta::format_key()).map_err(failed)? {
+        return known_format(format, path);
+    }
+    drop(txn);
     let mut txn = env.write_txn().map_err(failed)?;
-    let format = db.get(&txn, &meta::format_key()).map_err(failed)?.map(<[u8]>::to_vec);
-    match format {
-        Some(format) => {
-            let format: [u8; 4] =
-                format.try_into().map_err(|_| foreign("its format is not one Rookery writes"))?;
-            match u32::from_be_bytes(format) {
-                meta::FORMAT => Ok(()),
-                found if found > meta::FORMAT => {
-                    Err(OpenError::NewerFormat { path: path.clone(), found, known: meta::FORMAT })
-                }
-                _ => Err(foreign("its format is not one Rookery writes")),
-            }
-        }
+    match db.get(&txn, &meta::format_key()).map_err(failed)? {
+        Some(format) => known_format(format, path),
         None if db.is_empty(&txn).map_err(failed)? => {
             let format = meta::FORMAT.to_be_bytes();
             db.put(&mut txn, &meta::format_key(), &format).map_err(failed)?;
             txn.commit().map_err(failed)
         }
-        None => Err(foreign("it is an LMDB database of something else")),
+        None => Err(OpenError::ForeignData {
+            path: path.clone(),
+            found: "it is an LMDB database of something else".into(),
+        }),
+    }
+}
+
+fn known_format(format: &[u8], path: &Path) -> Result<(), OpenError> {
+    let found: Option<[u8; 4]> = format.try_into().ok();
+    match found.map(u32::from_be_bytes) {
+        Some(meta::FORMAT) => Ok(()),
+        Some(found) if found > meta::FORMAT => {
+            Err(OpenError::NewerFormat { path: path.to_owned(), found, known: meta::FORMAT })
+        }
+        _ => Err(OpenError::ForeignData {
+            path: path.to_owned(),
+            found: "its format is not one Rookery writes".into(),
+        }),
     }
 }
 

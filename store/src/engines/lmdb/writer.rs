@@ -105,7 +105,10 @@ impl From<StoreError> for Failure {
 
 fn attempt(shared: &Shared, opened: &Opened, batch: &mut Batch) -> Result<CommitStamp, Failure> {
     let Opened { env, db } = opened;
+    // Ends after the transaction, which is declared after it.
+    let turn = shared.fence.turn();
     let mut txn = env.write_txn()?;
+    turn.begun();
     let number = last_commit(*db, &txn)?;
 
     let base = TxnBase { db: *db, txn: &txn, failure: RefCell::default() };

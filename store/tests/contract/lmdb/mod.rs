@@ -4,3 +4,4 @@ mod disk;
 mod killed;
 mod opening;
 mod processes;
+mod stopped;

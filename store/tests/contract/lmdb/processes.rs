@@ -1,12 +1,14 @@
 //! Several processes on one directory. The other process is this test binary, told by its environment what to do.
 
 use std::io::{BufRead, BufReader, Lines, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use rookery_store::engines::{LmdbConfig, LmdbEngine};
 use rookery_store::{Store, StoreConfig, StoreError};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::probe::{append, get, increment, key, number, probe, put, range, stamps, under};
 
@@ -54,7 +56,16 @@ impl Other {
         self.process.wait().expect("it was started here");
     }
 
-    fn end(mut self) {
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+    }
+
+    /// Waits for its end, and says which signal caused it.
+    pub(super) fn ended_by(&mut self) -> Option<i32> {
+        self.process.wait().expect("it was started here").signal()
+    }
+
+    pub(super) fn end(mut self) {
         drop(self.input.take());
         assert!(self.process.wait().expect("it was started here").success());
     }
@@ -113,6 +124,7 @@ async fn the_other_process() {
             }
             say("done");
         }
+        "write slowly" => super::stopped::write_slowly(&store).await,
         "write until killed" => super::killed::write_until_killed(&store).await,
         other => panic!("no such task: {other}"),
     }
