@@ -9,6 +9,7 @@ use rustls::CertificateError;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
+use crate::link::Counted;
 use crate::tls::Tls;
 use crate::{ByteStream, Link, NodeAddress, Scheme, TlsOptions, link};
 
@@ -62,7 +63,8 @@ impl Dialer for NetworkDialer {
 
 async fn open_websocket(node: &NodeAddress, stream: Box<dyn ByteStream>) -> io::Result<Link> {
     let config = Some(Link::websocket_config());
-    let handshake = tokio_tungstenite::client_async_with_config(node.to_string(), stream, config);
+    let handshake =
+        tokio_tungstenite::client_async_with_config(node.to_string(), Counted::new(stream), config);
     let (socket, _) = Box::pin(handshake).await.map_err(not_websocket)?;
     Ok(Link::from_websocket(socket))
 }

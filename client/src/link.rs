@@ -34,14 +34,14 @@ pub struct Link {
 
 enum Transport {
     Stream { stream: Box<dyn ByteStream>, decoder: FrameDecoder },
-    WebSocket(Box<WebSocketStream<Box<dyn ByteStream>>>),
+    WebSocket { socket: Box<WebSocketStream<Counted>>, heard: u64 },
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let transport = match self.transport {
             Transport::Stream { .. } => "stream",
-            Transport::WebSocket(_) => "websocket",
+            Transport::WebSocket { .. } => "websocket",
         };
         f.debug_struct("Link")
             .field("transport", &transport)
@@ -57,8 +57,8 @@ impl Link {
         Self::new(Transport::Stream { stream: Box::new(stream), decoder })
     }
 
-    pub(crate) fn from_websocket(stream: WebSocketStream<Box<dyn ByteStream>>) -> Self {
-        Self::new(Transport::WebSocket(Box::new(stream)))
+    pub(crate) fn from_websocket(socket: WebSocketStream<Counted>) -> Self {
+        Self::new(Transport::WebSocket { socket: Box::new(socket), heard: 0 })
     }
 
     fn new(transport: Transport) -> Self {
@@ -107,7 +107,7 @@ impl Link {
         std::future::poll_fn(|context| self.poll_write(context)).await?;
         std::future::poll_fn(|context| match &mut self.transport {
             Transport::Stream { stream, .. } => Pin::new(stream).poll_shutdown(context),
-            Transport::WebSocket(socket) => {
+            Transport::WebSocket { socket, .. } => {
                 Pin::new(&mut **socket).poll_close(context).map_err(websocket_error)
             }
         })
@@ -126,7 +126,7 @@ impl Link {
                 }
                 ready!(Pin::new(stream).poll_flush(context))?;
             }
-            Transport::WebSocket(socket) => {
+            Transport::WebSocket { socket, .. } => {
                 if !self.unsent.is_empty() {
                     ready!(Pin::new(&mut **socket).poll_ready(context)).map_err(websocket_error)?;
                     let message = Message::Binary(std::mem::take(&mut self.unsent));
@@ -156,21 +156,80 @@ impl Link {
                 decoder.release_idle_memory();
                 Poll::Ready(Ok(()))
             }
-            Transport::WebSocket(socket) => match ready!(Pin::new(socket).poll_next(context)) {
-                Some(Ok(Message::Binary(message))) => {
-                    for frame in whole_frames(message, limits::FRAME_BYTES_MAX) {
-                        frames.push(frame.map_err(frame_error)?);
-                    }
-                    Poll::Ready(Ok(()))
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => Poll::Ready(Ok(())),
-                Some(Ok(Message::Text(_) | Message::Frame(_))) => {
-                    Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the server sent text")))
-                }
-                Some(Ok(Message::Close(_))) | None => Poll::Ready(Err(closed())),
-                Some(Err(error)) => Poll::Ready(Err(websocket_error(error))),
-            },
+            Transport::WebSocket { socket, heard } => {
+                let next = Pin::new(&mut **socket).poll_next(context);
+                let counted = socket.get_ref().bytes_read;
+                let news = std::mem::replace(heard, counted) != counted;
+                let Poll::Ready(next) = next else {
+                    // Part of a message: a long one takes its time.
+                    return if news { Poll::Ready(Ok(())) } else { Poll::Pending };
+                };
+                Poll::Ready(take_message(next, frames))
+            }
         }
+    }
+}
+
+fn take_message(
+    next: Option<Result<Message, tungstenite::Error>>,
+    frames: &mut Vec<RawFrame>,
+) -> io::Result<()> {
+    match next {
+        Some(Ok(Message::Binary(message))) => {
+            for frame in whole_frames(message, limits::FRAME_BYTES_MAX) {
+                frames.push(frame.map_err(frame_error)?);
+            }
+            Ok(())
+        }
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
+        Some(Ok(Message::Text(_) | Message::Frame(_))) => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the server sent text"))
+        }
+        Some(Ok(Message::Close(_))) | None => Err(closed()),
+        Some(Err(error)) => Err(websocket_error(error)),
+    }
+}
+
+/// A stream that counts what is read from it: whoever waits for a message can tell whether it is coming.
+pub(crate) struct Counted {
+    stream: Box<dyn ByteStream>,
+    bytes_read: u64,
+}
+
+impl Counted {
+    pub(crate) fn new(stream: Box<dyn ByteStream>) -> Self {
+        Self { stream, bytes_read: 0 }
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.bytes_read += (buffer.filled().len() - before) as u64;
+        outcome
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -196,5 +255,32 @@ pub(crate) fn websocket_error(error: tungstenite::Error) -> io::Error {
         tungstenite::Error::Io(error) => error,
         tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => closed(),
         error => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn part_of_a_websocket_message_is_something_heard() {
+        let (client, mut server) = duplex(1 << 16);
+        let config = Some(Link::websocket_config());
+        let socket = WebSocketStream::from_raw_socket(Counted::new(Box::new(client)), Role::Client, config);
+        let mut link = Link::from_websocket(socket.await);
+        let frame = rookery_protocol::encode(&rookery_protocol::HeartbeatAck { nonce: 7 });
+        let header = [0x82, u8::try_from(frame.len()).unwrap()];
+        let mut frames = Vec::new();
+        for part in [&header[..], &frame[..3], &frame[3..]] {
+            assert_eq!(frames, []);
+            server.write_all(part).await.unwrap();
+            assert_eq!(link.progress(&mut frames).await.unwrap(), Progress::Heard);
+        }
+        assert_eq!(frames.len(), 1);
+        let more = tokio::time::timeout(std::time::Duration::from_millis(50), link.progress(&mut frames));
+        assert!(more.await.is_err(), "nothing more is heard");
     }
 }

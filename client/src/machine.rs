@@ -9,6 +9,8 @@
 //! - a conversation's messages are handed up once each, in order.
 
 mod acks;
+#[cfg(test)]
+mod failover_tests;
 mod marks;
 mod nodes;
 mod online;
@@ -43,6 +45,16 @@ pub(crate) use requests::{Answer, Call, CallId};
 
 /// A connection that lasted this long makes the next wait short again.
 const STABLE: Duration = Duration::from_secs(10);
+/// A server that kept the client for so long does not send it back and forth.
+const SETTLED: Duration = Duration::from_secs(1);
+/// Longest wait before another node is tried, after a connection was lost. Many are lost when a node dies.
+const ELSEWHERE_SOON: Duration = Duration::from_millis(250);
+/// The same after a node could not be reached or did not let the client in.
+const ELSEWHERE_AT_ONCE: Duration = Duration::from_millis(100);
+/// What a wait that the server asked for is lengthened by at most.
+const AFTER_ASKED: Duration = Duration::from_secs(1);
+/// A server that owes an answer and says nothing at all for so long is given up.
+const SILENCE: Duration = Duration::from_secs(5);
 /// For the last commit when the application closes the client.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Bytes of frames made ahead of the socket; requests beyond it wait in the machine.
@@ -179,8 +191,10 @@ pub(crate) struct Machine {
     cursor: Option<Stamp>,
     /// Committed: what HELLO may acknowledge.
     cursor_committed: Option<Stamp>,
-    /// How long the server asked to be left alone, when it did.
-    asked_wait: Option<Duration>,
+    /// When the server asked that the client connect again, wherever to.
+    goaway: Option<Duration>,
+    /// The nodes tried in this pass are not to be tried again before.
+    not_again_before: Duration,
     taken: u64,
     acks: AckQueue,
     ordering: Ordering,
@@ -199,8 +213,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new(config: &Config, saved: Saved, rng: &mut StdRng) -> Self {
-        let mut rng = StdRng::from_rng(rng);
-        let start = rng.random_range(0..config.nodes.len().max(1));
+        let rng = StdRng::from_rng(rng);
         let mut client = config.client_name.clone();
         while client.len() > limits::CLIENT_NAME_BYTES_MAX {
             client.pop();
@@ -211,14 +224,15 @@ impl Machine {
             handshake_deadline: config.handshake_deadline,
             request_deadline: config.request_deadline,
             rng,
-            nodes: Nodes::new(config.nodes.clone(), start),
+            nodes: Nodes::new(config.nodes.clone()),
             backoff: Backoff::default(),
             phase: Phase::Waiting(Duration::ZERO),
             closing: None,
             device: saved.device,
             cursor: saved.cursor,
             cursor_committed: saved.cursor,
-            asked_wait: None,
+            goaway: None,
+            not_again_before: Duration::ZERO,
             taken: 0,
             acks: AckQueue::default(),
             ordering: Ordering::new(&saved.positions, limits::WINDOW_EVENTS_MAX as usize),
@@ -306,8 +320,9 @@ impl Machine {
     fn pass_time(&mut self, now: Duration) {
         match &mut self.phase {
             Phase::Waiting(until) if *until <= now && self.closing.is_none() => {
-                self.phase = Phase::Dialing { deadline: now + self.dial_deadline };
-                self.effects.push_back(Effect::Dial(self.nodes.current()));
+                let node = self.nodes.next(&mut self.rng);
+                self.phase = Phase::Dialing { deadline: now + self.patience(self.dial_deadline) };
+                self.effects.push_back(Effect::Dial(node));
             }
             Phase::Dialing { deadline } if *deadline <= now => {
                 self.effects.push_back(Effect::HangUp);
@@ -333,7 +348,13 @@ impl Machine {
         self.hello.token = token;
         rookery_protocol::encode_into(&mut self.output, &self.hello);
         self.hello.token = String::new();
-        self.phase = Phase::Handshaking { deadline: now + self.handshake_deadline, heard: false };
+        let deadline = now + self.patience(self.handshake_deadline);
+        self.phase = Phase::Handshaking { deadline, heard: false };
+    }
+
+    /// How long a node may take to let the client in: not as long as usual while there is another to try.
+    fn patience(&self, usual: Duration) -> Duration {
+        if self.nodes.has_untried() { usual.min(SILENCE) } else { usual }
     }
 
     fn heard(&mut self, now: Duration) {
@@ -374,21 +395,44 @@ impl Machine {
             committing.ack = None;
         }
         self.alarms.clear();
-        if let Phase::Online(online) = &self.phase
-            && online.since() + STABLE <= now
-        {
-            self.backoff.reset();
+        if let Phase::Online(online) = &self.phase {
+            let lived = now.saturating_sub(online.since());
+            if lived >= STABLE {
+                self.backoff.reset();
+            }
+            if lived >= STABLE || (self.goaway.is_some() && lived >= SETTLED) {
+                self.nodes.leave_current();
+            }
         }
-        self.retry_later(now, reason);
+        self.retry_within(now, ELSEWHERE_SOON, reason);
     }
 
+    /// There was no connection.
     fn retry_later(&mut self, now: Duration, reason: String) {
+        self.retry_within(now, ELSEWHERE_AT_ONCE, reason);
+    }
+
+    /// Tries the next node within `soon`; when each has been tried, all of them again after a longer wait.
+    fn retry_within(&mut self, now: Duration, soon: Duration, reason: String) {
         self.output = Vec::new();
-        self.nodes.rotate();
-        let mut wait = self.backoff.next(&mut self.rng);
-        if let Some(asked) = self.asked_wait.take() {
-            // What the server asks for, and a little so that its clients do not return all at once.
-            wait = asked + wait.min(Duration::from_secs(1));
+        let elsewhere = self.nodes.has_untried();
+        let mut wait = if elsewhere {
+            self.rng.random_range(Duration::ZERO..soon)
+        } else {
+            self.nodes.start_over();
+            self.backoff.next(&mut self.rng)
+        };
+        // What a server asks for, and a little so that its clients do not return all at once. One that says "at once" has
+        // seen to that, if there is somewhere to go.
+        if let Some(at) = self.goaway.take() {
+            let asked = at.saturating_sub(now);
+            if !asked.is_zero() {
+                wait = asked + wait.min(AFTER_ASKED);
+            } else if elsewhere {
+                wait = Duration::ZERO;
+            }
+        } else if !elsewhere && self.not_again_before > now {
+            wait = (self.not_again_before - now) + wait.min(AFTER_ASKED);
         }
         self.phase = Phase::Waiting(now + wait);
         self.effects.push_back(Effect::Disconnected { retry_in: wait, reason });

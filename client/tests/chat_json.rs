@@ -144,6 +144,7 @@ async fn the_end_of_input_waits_for_messages_on_the_way_but_not_for_ever() {
             connection.confirm(&send, 1).await;
             assert!(chat.line().await.starts_with(r#"{"event":"sent""#));
         }
+        tokio::spawn(connection.answers_heartbeats_only());
         let unsent = u8::from(!confirmed);
         chat.expect(&format!(r#"{{"event":"bye","unsent":{unsent}}}"#)).await;
         chat.running.await.unwrap().unwrap();

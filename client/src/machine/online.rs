@@ -11,11 +11,15 @@ use rookery_protocol::{
 
 use super::acks::Settled;
 use super::ordering::{Outcome, Overflow};
-use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase};
+use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE};
 use crate::{Identity, Refusal, RequestError, TerminalError};
 
 /// After a GOAWAY: how long to wait for answers on the way.
 const LEAVING: Duration = Duration::from_secs(1);
+/// What is on its way to the server may hold up what is behind it: so many bytes a second must get through.
+const BYTES_PER_SECOND_MIN: usize = 8 * 1024;
+/// The longest time for them.
+const ON_THE_WAY: Duration = Duration::from_secs(60);
 /// Between attempts when the server names no time of its own.
 const RETRY: Duration = Duration::from_millis(500);
 /// Deliveries the application may leave untaken while history is fetched for it.
@@ -42,17 +46,30 @@ enum Purpose {
     Fill(ConversationId),
 }
 
+/// A request that has no answer yet.
+#[derive(Debug)]
+struct Asked {
+    purpose: Purpose,
+    bytes: usize,
+}
+
 /// The state of a connection that the server has welcomed.
 #[derive(Debug)]
 pub(crate) struct Online {
     since: Duration,
-    last_heard: Duration,
     last_sent: Duration,
     heartbeat: Duration,
     nonce: u64,
+    /// A heartbeat is on its way, or could not even be given to the socket, and nothing was heard since.
+    heartbeat_due: bool,
+    /// Since when the server owes an answer and says nothing at all.
+    silent_since: Option<Duration>,
+    /// It has been asked for a sign of life since.
+    probed: bool,
     requests_max: usize,
     last_request: u32,
-    in_flight: HashMap<RequestId, Purpose>,
+    in_flight: HashMap<RequestId, Asked>,
+    bytes_in_flight: usize,
     /// What the server said before it closes.
     parting: Option<String>,
     /// The server is going away: nothing new, and hang up at this time or when all is answered.
@@ -63,13 +80,16 @@ impl Online {
     fn new(now: Duration, welcome: &Welcome) -> Self {
         Self {
             since: now,
-            last_heard: now,
             last_sent: now,
             heartbeat: Duration::from_millis(u64::from(welcome.heartbeat_ms.max(100))),
             nonce: 0,
-            requests_max: welcome.requests_in_flight.clamp(1, limits::REQUESTS_IN_FLIGHT_MAX) as usize,
+            heartbeat_due: false,
+            silent_since: None,
+            probed: false,
+            requests_max: requests_max(welcome.requests_in_flight),
             last_request: 0,
             in_flight: HashMap::new(),
+            bytes_in_flight: 0,
             parting: None,
             leaving: None,
         }
@@ -79,8 +99,18 @@ impl Online {
         self.since
     }
 
+    /// Whatever is heard, it is not silence.
     pub(crate) fn heard(&mut self, now: Duration) {
-        self.last_heard = now;
+        self.heartbeat_due = false;
+        self.probed = false;
+        self.silent_since = self.silent_since.map(|_| now);
+    }
+
+    /// Looks whether an answer is due.
+    fn note_silence(&mut self, now: Duration) {
+        let owes = self.heartbeat_due || !self.in_flight.is_empty();
+        self.silent_since = owes.then(|| self.silent_since.unwrap_or(now));
+        self.probed &= owes;
     }
 
     pub(crate) fn parting_words(&mut self) -> Option<String> {
@@ -88,19 +118,45 @@ impl Online {
     }
 
     pub(crate) fn deadline(&self) -> Duration {
-        let ends = self.leaving.unwrap_or(Duration::MAX);
-        self.silent_at().min(self.last_sent + self.heartbeat).min(ends)
+        let next = self.leaving.unwrap_or_else(|| self.heartbeat_at());
+        next.min(self.given_up_at())
     }
 
-    fn silent_at(&self) -> Duration {
-        self.last_heard + self.heartbeat * limits::HEARTBEATS_MISSED_MAX
+    /// When a heartbeat is due: after some time without another frame, and half way through a silence. A request may take
+    /// its time, and the answer to a heartbeat does not.
+    fn heartbeat_at(&self) -> Duration {
+        let regular = self.last_sent + self.heartbeat;
+        match self.silent_since {
+            Some(since) if !self.probed => regular.min(since + SILENCE / 2),
+            _ => regular,
+        }
+    }
+
+    fn given_up_at(&self) -> Duration {
+        let Some(since) = self.silent_since else { return Duration::MAX };
+        let on_the_way = Duration::from_secs((self.bytes_in_flight / BYTES_PER_SECOND_MIN) as u64);
+        since + SILENCE + on_the_way.min(ON_THE_WAY)
     }
 
     fn request(&mut self, purpose: Purpose) -> RequestId {
         self.last_request = self.last_request.checked_add(1).unwrap_or(1);
         let request = RequestId::new(self.last_request);
-        self.in_flight.insert(request, purpose);
+        self.in_flight.insert(request, Asked { purpose, bytes: 0 });
         request
+    }
+
+    /// The last request is so long.
+    fn request_is_long(&mut self, bytes: usize) {
+        if let Some(asked) = self.in_flight.get_mut(&RequestId::new(self.last_request)) {
+            asked.bytes = bytes;
+            self.bytes_in_flight += bytes;
+        }
+    }
+
+    fn answered(&mut self, request: RequestId) -> Option<Purpose> {
+        let asked = self.in_flight.remove(&request)?;
+        self.bytes_in_flight -= asked.bytes;
+        Some(asked.purpose)
     }
 
     fn has_room(&self) -> bool {
@@ -111,8 +167,9 @@ impl Online {
 impl Machine {
     pub(super) fn pass_time_online(&mut self, now: Duration) {
         let Phase::Online(online) = &mut self.phase else { return };
-        if online.silent_at() <= now {
-            return self.hang_up(now, "nothing was heard for three heartbeats".to_owned());
+        if online.given_up_at() <= now {
+            let reason = "the server does not answer".to_owned();
+            return self.hang_up(now, reason);
         }
         if let Some(leaving) = online.leaving
             && (leaving <= now || online.in_flight.is_empty())
@@ -120,10 +177,16 @@ impl Machine {
             let reason = online.parting_words().unwrap_or_default();
             return self.hang_up(now, reason);
         }
-        if online.last_sent + online.heartbeat <= now && self.output.is_empty() {
-            online.nonce += 1;
-            let nonce = online.nonce;
-            self.put(&Heartbeat { nonce });
+        if online.leaving.is_none() && online.heartbeat_at() <= now {
+            online.probed = true;
+            online.heartbeat_due = true;
+            online.last_sent = now;
+            // What the socket has not taken will do as well.
+            if self.output.is_empty() {
+                online.nonce += 1;
+                let nonce = online.nonce;
+                self.put(&Heartbeat { nonce });
+            }
         }
         while let Some(first) = self.alarms.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
@@ -137,11 +200,21 @@ impl Machine {
 
     /// Makes frames of what waits, as far as the server and the socket have room.
     pub(super) fn transmit(&mut self, now: Duration) {
-        while self.output.len() < OUTPUT_BYTES_SOFT_MAX && self.closing.is_none() && self.transmit_one() {}
-        if let Phase::Online(online) = &mut self.phase
-            && !self.output.is_empty()
-        {
-            online.last_sent = now;
+        while self.output.len() < OUTPUT_BYTES_SOFT_MAX && self.closing.is_none() {
+            let before = self.output.len();
+            if !self.transmit_one() {
+                break;
+            }
+            let bytes = self.output.len() - before;
+            if let Phase::Online(online) = &mut self.phase {
+                online.request_is_long(bytes);
+            }
+        }
+        if let Phase::Online(online) = &mut self.phase {
+            if !self.output.is_empty() {
+                online.last_sent = now;
+            }
+            online.note_silence(now);
         }
     }
 
@@ -257,6 +330,7 @@ impl Machine {
                 self.batch.device = Some(device);
             }
         }
+        self.nodes.arrived();
         self.nodes.learn(&welcome.nodes);
         self.phase = Phase::Online(Box::new(Online::new(now, welcome)));
         self.outbox.restart();
@@ -353,7 +427,7 @@ impl Machine {
 
     fn answered(&mut self, request: RequestId) -> Option<Purpose> {
         let Phase::Online(online) = &mut self.phase else { return None };
-        online.in_flight.remove(&request)
+        online.answered(request)
     }
 
     fn answer(&mut self, id: CallId, answer: Result<Answer, RequestError>) {
@@ -430,7 +504,7 @@ impl Machine {
             return self.stop(Some(TerminalError::Refused(refusal)));
         }
         self.nodes.go_to(&goaway.nodes);
-        self.asked_wait = Some(Duration::from_millis(u64::from(goaway.reconnect_after_ms)));
+        self.goaway = Some(now + Duration::from_millis(u64::from(goaway.reconnect_after_ms)));
         match &mut self.phase {
             Phase::Online(online) if !online.in_flight.is_empty() => {
                 online.parting = Some(refusal.to_string());
@@ -440,13 +514,18 @@ impl Machine {
         }
     }
 
-    /// Hangs up and waits for at least as long as the server asked.
+    /// Hangs up, and leaves this node alone for at least as long as it asked.
     fn part(&mut self, now: Duration, reason: String, retry_after_ms: u32) {
-        if retry_after_ms > 0 {
-            self.asked_wait = Some(Duration::from_millis(u64::from(retry_after_ms)));
-        }
+        self.not_again_before = now + Duration::from_millis(u64::from(retry_after_ms));
         self.hang_up(now, reason);
     }
+}
+
+/// Requests that are left unanswered at a time: a few less than the server takes before it stops reading, so that a
+/// heartbeat does not wait behind them.
+fn requests_max(taken: u32) -> usize {
+    let taken = taken.clamp(1, limits::REQUESTS_IN_FLIGHT_MAX);
+    (taken - taken / 8) as usize
 }
 
 /// Whether the user has to do something before another connection makes sense.

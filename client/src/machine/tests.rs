@@ -170,3 +170,90 @@ fn a_failed_local_store_ends_the_client_before_anything_is_acknowledged() {
     assert_eq!(bench.frames(), []);
     assert!(matches!(&bench.effects()[..], [Effect::Stop(Some(TerminalError::LocalStore(_)))]));
 }
+
+/// When the machine gives the connection up, if it hears nothing; the frames it makes are taken if `taken`.
+fn given_up_after(bench: &mut Bench, taken: bool) -> Duration {
+    let begun = bench.now;
+    for _ in 0..1_000 {
+        if taken {
+            bench.frames();
+        }
+        bench.now = bench.machine.deadline().unwrap();
+        bench.input(Input::Tick);
+        if bench.effects().iter().any(|effect| matches!(effect, Effect::HangUp)) {
+            return bench.now - begun;
+        }
+    }
+    panic!("never");
+}
+
+fn send(bench: &mut Bench, number: u8, bytes: usize) {
+    let (id, body) = (MessageId::from_bytes([number; 16]), Body::new(vec![0; bytes]));
+    bench.input(Input::Send { conversation: conversation(), id, body });
+    bench.input(Input::Committed(Ok(())));
+}
+
+#[test]
+fn a_server_that_owes_an_answer_is_given_time_for_what_is_on_the_way_to_it() {
+    for (bytes, seconds) in [(10, 5), (64 * 1024, 13)] {
+        let mut bench = Bench::online();
+        bench.input(Input::Committed(Ok(())));
+        send(&mut bench, 1, bytes);
+        assert_eq!(given_up_after(&mut bench, true).as_secs(), seconds);
+    }
+}
+
+#[test]
+fn half_way_through_a_silence_the_server_is_asked_for_a_sign_of_life_once() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    send(&mut bench, 1, 10);
+    bench.frames();
+    bench.now += SILENCE / 2;
+    bench.input(Input::Tick);
+    assert!(matches!(&bench.frames()[..], [ClientFrame::Heartbeat(_)]));
+    assert_eq!(bench.machine.deadline().unwrap(), SILENCE);
+    bench.input(Input::Heard);
+    assert_eq!(bench.machine.deadline().unwrap(), SILENCE, "half of another silence");
+}
+
+#[test]
+fn a_socket_that_takes_nothing_is_noticed_as_an_answer_that_does_not_come() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    bench.push(1);
+    bench.input(Input::Taken(1));
+    bench.input(Input::Committed(Ok(())));
+    assert_eq!(given_up_after(&mut bench, false).as_secs(), 35, "an acknowledgement is owed no answer");
+}
+
+#[test]
+fn a_busy_node_holds_nobody_from_trying_another() {
+    let mut bench = Bench::new();
+    bench.machine.nodes.learn(&["tcp://b:1".to_owned()]);
+    bench.input(Input::Start);
+    bench.effects();
+    let busy = rookery_protocol::Error::new(rookery_protocol::RequestId::new(0), ErrorCode::Busy, "full");
+    for tries in 1..=2 {
+        bench.input(Input::Dialed { token: "t".to_owned() });
+        bench.input(Input::Frame(raw(&busy)));
+        let effects = bench.effects();
+        let [Effect::HangUp, Effect::Disconnected { retry_in, .. }] = &effects[..] else {
+            panic!("{effects:?}")
+        };
+        assert_eq!(*retry_in < Duration::from_millis(100), tries == 1, "{retry_in:?}");
+        assert!(tries == 1 || *retry_in >= Duration::from_millis(500), "what it asked for: {retry_in:?}");
+        bench.now += *retry_in;
+        bench.input(Input::Tick);
+        bench.effects();
+        bench.frames();
+    }
+}
+
+#[test]
+fn requests_leave_the_server_room_for_a_heartbeat() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    (1..=20).for_each(|number| send(&mut bench, number, 1));
+    assert_eq!(bench.frames().len(), 7, "of the 8 that the server takes");
+}

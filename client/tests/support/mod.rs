@@ -8,8 +8,8 @@
 )]
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::StdRng};
@@ -18,8 +18,8 @@ use rookery_client::{
     LocalStore, MessageId, NodeAddress, Receipt, Seq, Stamp, TokenProvider, UserId,
 };
 use rookery_protocol::{
-    ClientFrame, Error, FrameDecoder, Hello, History, Message, MessageEvent, Payload, ReceiptEvent,
-    RequestId, Send, Sent, Welcome, limits,
+    ClientFrame, Error, FrameDecoder, Heartbeat, HeartbeatAck, Hello, History, Message, MessageEvent,
+    Payload, ReceiptEvent, RequestId, Send, Sent, Welcome, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -68,13 +68,16 @@ pub fn message(conversation: ConversationId, seq: u64) -> Message {
 pub struct FakeNetwork {
     connections: mpsc::UnboundedSender<(NodeAddress, DuplexStream)>,
     down: Arc<AtomicBool>,
+    /// Refuses connections.
+    dead: Arc<Mutex<Vec<String>>>,
 }
 
 impl Dialer for FakeNetwork {
     fn dial(&self, node: &NodeAddress) -> DialFuture {
         let (client, server) = duplex(1 << 20);
-        let refused =
-            self.down.load(Ordering::SeqCst) || self.connections.send((node.clone(), server)).is_err();
+        let refused = self.down.load(Ordering::SeqCst)
+            || self.dead.lock().unwrap().contains(&node.to_string())
+            || self.connections.send((node.clone(), server)).is_err();
         Box::pin(async move {
             if refused { Err(io::ErrorKind::ConnectionRefused.into()) } else { Ok(Link::from_stream(client)) }
         })
@@ -89,11 +92,16 @@ pub struct FakeServer {
 impl FakeServer {
     pub fn new() -> Self {
         let (connections, accepted) = mpsc::unbounded_channel();
-        Self { network: FakeNetwork { connections, down: Arc::default() }, accepted }
+        Self { network: FakeNetwork { connections, down: Arc::default(), dead: Arc::default() }, accepted }
     }
 
     pub fn set_down(&self, down: bool) {
         self.network.down.store(down, Ordering::SeqCst);
+    }
+
+    /// The node refuses connections from now on.
+    pub fn kill(&self, node: &str) {
+        self.network.dead.lock().unwrap().push(node.to_owned());
     }
 
     pub async fn accept(&mut self) -> (NodeAddress, Connection) {
@@ -173,18 +181,27 @@ impl Connection {
         }
     }
 
-    /// As [`next`](Self::next), heartbeats left out.
+    /// As [`next`](Self::next); heartbeats are answered.
     pub async fn frame(&mut self) -> ClientFrame {
         timeout(Duration::from_secs(600), async {
             loop {
                 match self.next().await.expect("the client hung up") {
-                    ClientFrame::Heartbeat(_) => {}
+                    ClientFrame::Heartbeat(Heartbeat { nonce }) => self.send(HeartbeatAck { nonce }).await,
                     frame => return frame,
                 }
             }
         })
         .await
         .expect("the client said nothing")
+    }
+
+    /// Answers heartbeats and nothing else until the client hangs up.
+    pub async fn answers_heartbeats_only(mut self) {
+        while let Some(frame) = self.next().await {
+            if let ClientFrame::Heartbeat(Heartbeat { nonce }) = frame {
+                self.send(HeartbeatAck { nonce }).await;
+            }
+        }
     }
 
     pub async fn hello(&mut self) -> Hello {
@@ -274,5 +291,5 @@ pub async fn next_message(events: &mut Events) -> (u64, String) {
 }
 
 pub async fn nothing_happens(events: &mut Events) -> bool {
-    timeout(Duration::from_secs(5), event(events)).await.is_err()
+    timeout(Duration::from_secs(2), event(events)).await.is_err()
 }
