@@ -1,6 +1,7 @@
 //! What an engine is: bytes, snapshots, batches, watches. It knows no word of the domain.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -38,6 +39,30 @@ pub trait Engine: Send + Sync + 'static {
 
     /// The bounds of one transaction, and how many lanes pay.
     fn limits(&self) -> EngineLimits;
+
+    /// Writes a copy of everything, as of one moment, into an empty directory of this machine while the store is in use,
+    /// and returns its length in bytes. From an engine that keeps its data elsewhere there is none to be had like that.
+    fn backup(&self, directory: PathBuf) -> BoxFuture<'static, Result<u64, BackupError>> {
+        drop(directory);
+        Box::pin(async { Err(BackupError::NotSupported) })
+    }
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The engine has tools of its own for it.
+    #[error("this engine is backed up with its own tools")]
+    NotSupported,
+    /// The directory holds something.
+    #[error("{} is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// The store is not open.
+    #[error("the store cannot be read")]
+    Unavailable,
+    /// The copy failed. What there is of it has been removed.
+    #[error("the copy could not be written")]
+    Failed(#[source] std::io::Error),
 }
 
 /// The bounds of one transaction.

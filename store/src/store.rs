@@ -1,13 +1,14 @@
 //! The store as the rest of Rookery sees it: submit operations, take snapshots, watch keys.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::batch::{Pending, Submitted};
-use crate::engine::{Engine, Snapshot};
+use crate::engine::{BackupError, Engine, Snapshot};
 use crate::error::StoreError;
 use crate::lane::{self, Observer};
 use crate::op::Op;
@@ -136,6 +137,17 @@ impl Store {
     /// When the engine cannot watch.
     pub fn watch(&self, key: Vec<u8>) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
         self.engine.watch(key)
+    }
+
+    /// Copies everything into an empty directory of this machine: see [`Engine::backup`].
+    ///
+    /// # Errors
+    /// When the engine does not do that, or the copy fails.
+    pub fn backup(
+        &self,
+        directory: PathBuf,
+    ) -> impl Future<Output = Result<u64, BackupError>> + Send + use<> {
+        self.engine.backup(directory)
     }
 
     /// Takes no more operations, and returns when those in the queues have ended.

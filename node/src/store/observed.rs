@@ -1,8 +1,9 @@
 //! Looks over an engine's shoulder: how commits end goes to the metrics and to the store's health.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use rookery_store::engine::{BackupError, BoxFuture, Engine, EngineLimits, Snapshot};
 use rookery_store::{Batch, CommitStamp, StoreError};
 
 use super::StoreHealth;
@@ -45,6 +46,10 @@ impl Engine for ObservedEngine {
 
     fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
         self.engine.watch(key)
+    }
+
+    fn backup(&self, directory: PathBuf) -> BoxFuture<'static, Result<u64, BackupError>> {
+        self.engine.backup(directory)
     }
 
     fn limits(&self) -> EngineLimits {

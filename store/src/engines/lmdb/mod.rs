@@ -11,6 +11,7 @@
 //! snapshot of the file system, or `mdb_copy` of the directory while nodes run. The directory must be on a local
 //! disk: LMDB's locks do not reach over a network.
 
+mod backup;
 mod fence;
 mod open;
 mod process;
@@ -31,7 +32,7 @@ use self::snapshot::LmdbSnapshot;
 use self::watch::Changes;
 use self::writer::Job;
 use crate::batch::Batch;
-use crate::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use crate::engine::{BackupError, BoxFuture, Engine, EngineLimits, Snapshot};
 use crate::error::StoreError;
 use crate::stamp::CommitStamp;
 
@@ -153,6 +154,15 @@ impl Engine for LmdbEngine {
 
     fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
         watch::watch(&self.shared, key)
+    }
+
+    fn backup(&self, directory: PathBuf) -> BoxFuture<'static, Result<u64, BackupError>> {
+        let opened = self.shared.opened();
+        Box::pin(async move {
+            let opened = opened.ok_or(BackupError::Unavailable)?;
+            let copying = tokio::task::spawn_blocking(move || backup::backup(&opened, &directory));
+            copying.await.unwrap_or(Err(BackupError::Unavailable))
+        })
     }
 
     fn limits(&self) -> EngineLimits {

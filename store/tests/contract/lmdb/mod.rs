@@ -1,5 +1,6 @@
 //! What only LMDB promises: several processes, sudden death, full disks, and directories that are not its own.
 
+mod backup;
 mod disk;
 mod killed;
 mod opening;
