@@ -19,7 +19,8 @@ use crate::config::{Config, Listen};
 use crate::data_dir::{DataDir, DataDirError, Listening, NodeLock};
 use crate::http::{self, BoundedListener, Readiness};
 use crate::listen::{
-    Accepted, Admission, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire, bind,
+    Accepted, Admission, Bans, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire,
+    bind,
 };
 use crate::metrics;
 use crate::open_files::{self, Room};
@@ -168,7 +169,12 @@ impl Node {
             connections_max,
             unauthenticated_per_ip_max: config.limits.unauthenticated_per_ip_max.get() as usize,
         };
-        let admission = Admission::new(limits);
+        let bans = Bans::new(clock.clone());
+        // Before anybody is let in. A store that cannot be read yet is asked again soon.
+        if let Err(error) = bans.refresh(&store, &actors).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "bans could not be read yet");
+        }
+        let admission = Admission::with_bans(limits, bans.clone());
         let (stop_accepting, accepting) = watch::channel(false);
         let (stop_http, serving_http) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -181,6 +187,7 @@ impl Node {
             };
             tasks.spawn(Listener::new(socket, listener, serve.clone()).run(accepting.clone()));
         }
+        tasks.spawn(bans.keep(store.clone(), actors.clone(), accepting.clone()));
         if let Some(age_max) = config.retention.age_max() {
             tasks.spawn(Retention { store: store.clone(), clock, age_max }.run(accepting.clone()));
         }

@@ -694,7 +694,7 @@ api! {
     #[derive(Eq)]
     #[serde(deny_unknown_fields)]
     pub struct AddBan {
-        /// An address or a network. Not one that this request comes from, and not every address.
+        /// An address or a network; not every address there is.
         pub network: String,
         /// Why: up to 200 characters.
         #[serde(default)]
@@ -725,15 +725,30 @@ api! {
         pub directory: String,
     }
 
-    /// A backup was made.
+    /// A line of the answer to `POST /v1/backup`. The last is `done` or `failed`; without one of these it was cut short, and
+    /// there may be no whole copy. The copy goes on when nobody reads.
     #[derive(Eq)]
-    pub struct BackupMade {
-        /// Where.
-        pub directory: String,
-        /// How long the copy is.
-        pub bytes: u64,
-        /// How long it took; milliseconds.
-        pub took_ms: u64,
+    #[serde(tag = "line", rename_all = "snake_case")]
+    pub enum BackupLine {
+        /// So far; a line every second.
+        Progress {
+            /// For how long; milliseconds.
+            took_ms: u64,
+        },
+        /// The copy is whole and on the disk.
+        Done {
+            /// Where.
+            directory: String,
+            /// How long the copy is.
+            bytes: u64,
+            /// How long it took; milliseconds.
+            took_ms: u64,
+        },
+        /// There is no copy.
+        Failed {
+            /// Why.
+            message: String,
+        },
     }
 
     /// A line of `GET /v1/check`: looks at everything in the store, step by step, and says what does not fit together.
@@ -802,10 +817,12 @@ api! {
             /// Until when.
             until_ms: u64,
         },
-        /// A device of the user's has sent a message.
+        /// A message has come in, to the user or from the user.
         Arrived {
             /// The clock.
             time_ms: u64,
+            /// Who has sent it.
+            user: u64,
             /// The message.
             message: String,
             /// In which conversation.
@@ -843,10 +860,12 @@ api! {
             /// The error's name in the protocol.
             code: String,
         },
-        /// A doorbell for the user: the inbox has grown.
+        /// A doorbell: an inbox has grown.
         Rung {
             /// The clock.
             time_ms: u64,
+            /// Whose inbox: that of the user who is followed, or of the other one in the conversation.
+            user: u64,
             /// The message it is about; none for receipts and the like.
             message: Option<String>,
             /// The event's place; none when the bell does not say.
@@ -858,6 +877,8 @@ api! {
         Pushed {
             /// The clock.
             time_ms: u64,
+            /// Whose device: that of the user who is followed, or of the other one in the conversation.
+            user: u64,
             /// The message; none for receipts and the like.
             message: Option<String>,
             /// The event's place.
@@ -867,7 +888,7 @@ api! {
             /// On which connection.
             connection: u64,
         },
-        /// A device has everything up to here.
+        /// A device of the user's has everything up to here.
         Acknowledged {
             /// The clock.
             time_ms: u64,
@@ -877,6 +898,24 @@ api! {
             device: u32,
             /// On which connection.
             connection: u64,
+        },
+        /// It is on record that a device has a conversation's messages up to here: their sender gets a receipt.
+        Delivered {
+            /// The clock.
+            time_ms: u64,
+            /// Whose device: that of the user who is followed, or of the other one in the conversation.
+            user: u64,
+            /// Which device.
+            device: u32,
+            /// Of which conversation.
+            conversation: String,
+            /// Up to where.
+            seq: u64,
+        },
+        /// Nothing has happened for ten seconds, and the node is still there.
+        Alive {
+            /// The clock.
+            time_ms: u64,
         },
         /// The node had more to say than was read.
         Lost {

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
+use super::bans::{BANNED, Bans};
+
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -25,6 +27,9 @@ pub enum Refused {
     /// The address has too many that have not authenticated.
     #[error("too many connections from this address have not authenticated yet")]
     AddressFull,
+    /// The address has been banned.
+    #[error("{BANNED}")]
+    Banned,
 }
 
 impl Refused {
@@ -33,6 +38,7 @@ impl Refused {
         match self {
             Self::NodeFull => "node_full",
             Self::AddressFull => "address_full",
+            Self::Banned => "banned",
         }
     }
 }
@@ -46,6 +52,7 @@ pub struct Admission {
 #[derive(Debug)]
 struct Shared {
     limits: Limits,
+    bans: Option<Bans>,
     counts: Mutex<Counts>,
 }
 
@@ -71,7 +78,12 @@ pub struct AdmissionTicket {
 impl Admission {
     /// With these limits and no connections yet.
     pub fn new(limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared { limits, counts: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { limits, bans: None, counts: Mutex::default() }) }
+    }
+
+    /// As [`new`](Self::new), and not for those who are banned.
+    pub fn with_bans(limits: Limits, bans: Bans) -> Self {
+        Self { shared: Arc::new(Shared { limits, bans: Some(bans), counts: Mutex::default() }) }
     }
 
     /// Lets a connection in, or says why not.
@@ -79,6 +91,9 @@ impl Admission {
     /// # Errors
     /// When a limit has been reached.
     pub fn admit(&self, address: IpAddr) -> Result<(ConnectionPermit, AdmissionTicket), Refused> {
+        if self.shared.bans.as_ref().is_some_and(|bans| bans.is_banned(address)) {
+            return Err(Refused::Banned);
+        }
         let address = party(address);
         let mut counts = self.shared.counts();
         let limits = self.shared.limits;

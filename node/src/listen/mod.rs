@@ -5,6 +5,7 @@
 
 mod accept;
 mod admission;
+mod bans;
 mod frame_boundary;
 mod polled;
 mod refusal;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 
 pub use accept::{Listener, ListenerConfig, Wire};
 pub use admission::{Admission, AdmissionTicket, Limits, Refused};
+pub use bans::Bans;
 pub use socket::{ListenError, bind};
 pub use websocket::WebSocketTransport;
 

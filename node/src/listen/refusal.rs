@@ -19,6 +19,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// When a client does well to come back.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// The same where it is banned: an address that a network gives to many may be another's soon.
+const RETRY_AFTER_BAN: Duration = Duration::from_secs(60);
+
 /// Answers refused connections.
 #[derive(Debug, Clone)]
 pub(super) struct Refusals {
@@ -57,7 +60,9 @@ fn answer(wire: &Wire, why: Refused) -> Option<Vec<u8>> {
     let code = match why {
         Refused::NodeFull => ErrorCode::Busy,
         Refused::AddressFull => ErrorCode::TooManyConnections,
+        Refused::Banned => ErrorCode::Banned,
     };
+    let retry_after = if why == Refused::Banned { RETRY_AFTER_BAN } else { RETRY_AFTER };
     match wire {
         Wire::WebSocket => Some(
             format!(
@@ -66,15 +71,16 @@ fn answer(wire: &Wire, why: Refused) -> Option<Vec<u8>> {
                 match why {
                     Refused::NodeFull => "503 Service Unavailable",
                     Refused::AddressFull => "429 Too Many Requests",
+                    Refused::Banned => "403 Forbidden",
                 },
-                RETRY_AFTER.as_secs(),
+                retry_after.as_secs(),
                 why.to_string().len() + 1,
             )
             .into_bytes(),
         ),
         Wire::Frames => {
             let mut error = rookery_protocol::Error::new(RequestId::default(), code, why.to_string());
-            error.retry_after_ms = RETRY_AFTER.as_millis() as u32;
+            error.retry_after_ms = retry_after.as_millis() as u32;
             Some(rookery_protocol::encode(&error).to_vec())
         }
         // To say anything there a handshake would be needed first.
