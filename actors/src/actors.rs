@@ -14,21 +14,19 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterParts, ClusterStatus, Over};
 use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
 use crate::inspect::{Steps, Tracer};
 use crate::nodes::{ClientNodes, NodeList};
 use crate::root::{Child, Root};
-use crate::router::{Placement, Router};
+use crate::router::Router;
 use crate::shard::ShardMessage;
 use crate::transport::Transport;
 
 /// Between two connections that are sent away: a drain that waited longer would spare nobody anything.
 const GAP_MAX: Duration = Duration::from_millis(100);
-
-/// Connections that are told of other nodes before other tasks have their turn.
-const TOLD_AT_ONCE: usize = 256;
 
 /// The actors of one node.
 #[derive(Debug, Clone)]
@@ -53,6 +51,12 @@ pub struct Counts {
     pub sessions: usize,
     /// Of these, sessions that are awake.
     pub sessions_awake: usize,
+    /// Users whose owner this node is and who have devices at others.
+    pub hosted_elsewhere: usize,
+    /// Users with a connection whose owner does not know of it yet.
+    pub unregistered: usize,
+    /// The epoch of the cluster's view as this node knows it; 0 for a node alone.
+    pub epoch: u64,
 }
 
 /// What the actors are handed.
@@ -63,8 +67,8 @@ pub struct Parts {
     pub authenticator: Arc<dyn Authenticator>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Which node owns what.
-    pub placement: Arc<dyn Placement>,
+    /// The cluster that the node has joined; a node alone has none.
+    pub cluster: Option<ClusterParts>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -90,23 +94,36 @@ impl Actors {
     /// # Errors
     /// When an actor's start fails, which only a defect makes it do.
     pub async fn start(config: ActorsConfig, parts: Parts) -> Result<Self, StartError> {
-        let nodes = NodeList::new(&ClientNodes {
-            urls: config.advertise.iter().map(|url| vec![url.clone()]).collect(),
-            this: Some(0),
-            owners: Vec::new(),
-        });
+        let (cluster, links) = match parts.cluster {
+            Some(ClusterParts { me, view, links, speaks_max }) => {
+                (Some(Cluster::new(parts.store.clone(), me, view, speaks_max)), Some(links))
+            }
+            None => (None, None),
+        };
+        let nodes = match &cluster {
+            Some(cluster) => NodeList::new(&cluster.placed().client_nodes(&cluster.me)),
+            None => NodeList::new(&ClientNodes {
+                urls: config.advertise.iter().map(|url| vec![url.clone()]).collect(),
+                this: Some(0),
+                owners: Vec::new(),
+            }),
+        };
         let context = Arc::new(Context {
             config,
             store: parts.store,
             authenticator: parts.authenticator,
             steps: Steps::new(Tracer::new(parts.clock.clone())),
             clock: parts.clock,
-            router: Router::new(parts.placement),
+            router: Router::new(cluster.clone()),
+            cluster: cluster.clone(),
             connections: Connections::default(),
             nodes,
             supervisors: RwLock::default(),
             draining: AtomicBool::new(false),
         });
+        if let (Some(cluster), Some(links)) = (cluster, links) {
+            cluster.start_links(&context, links);
+        }
         let root = Root::spawn(None, Root, context.clone()).await;
         let (root, _) = root.map_err(|error| StartError(error.to_string()))?;
         Ok(Self { context, root })
@@ -152,13 +169,27 @@ impl Actors {
         self.context.connections.len()
     }
 
-    /// Tells clients of other nodes than before: those that are connected by NODES, if it makes a difference to them.
+    /// Tells clients of other nodes than before. For a node alone: one in a cluster tells what its view says.
     pub async fn set_client_nodes(&self, nodes: &ClientNodes) {
-        self.context.nodes.set(nodes);
-        for some in self.context.connections.all().chunks(TOLD_AT_ONCE) {
-            some.iter().for_each(|connection| connection.nodes_changed(&self.context.nodes));
-            tokio::task::yield_now().await;
+        self.context.set_client_nodes(nodes).await;
+    }
+
+    /// Completes when this node is not a member of its cluster any more. Never, for a node alone.
+    pub async fn over(&self) -> Over {
+        match &self.context.cluster {
+            Some(cluster) => cluster.over().await,
+            None => std::future::pending().await,
         }
+    }
+
+    /// The cluster as this node sees it; none for a node alone.
+    pub fn cluster(&self) -> Option<ClusterStatus> {
+        self.context.cluster.as_ref().map(|cluster| cluster.status())
+    }
+
+    /// Whether the node refuses messages because it cannot renew its lease.
+    pub fn is_isolated(&self) -> bool {
+        self.context.is_isolated()
     }
 
     /// Stops every actor. Sessions commit what they put off first, in the store's queue when this returns.
@@ -169,7 +200,11 @@ impl Actors {
 
     /// Counts what there is.
     pub async fn counts(&self) -> Counts {
-        let mut counts = Counts { connections: self.context.connections.len(), ..Counts::default() };
+        let mut counts = Counts {
+            connections: self.context.connections.len(),
+            epoch: self.context.cluster.as_ref().map_or(0, |cluster| cluster.epoch()),
+            ..Counts::default()
+        };
         for shard in self.context.router.shards() {
             let (tell, census) = tokio::sync::oneshot::channel();
             // A shard that is being replaced holds nothing.
@@ -178,6 +213,8 @@ impl Actors {
             {
                 counts.sessions += census.users;
                 counts.sessions_awake += census.awake;
+                counts.hosted_elsewhere += census.hosted_elsewhere;
+                counts.unregistered += census.unregistered;
             }
         }
         for supervisor in self.context.supervisors() {

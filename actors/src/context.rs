@@ -13,14 +13,19 @@ use tokio::time::Instant;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, SupervisorMessage};
 use crate::inspect::Steps;
-use crate::nodes::NodeList;
+use crate::nodes::{ClientNodes, NodeList};
 use crate::router::Router;
+use crate::shard::ShardMessage;
 
 /// When a node that stops is the only one, its clients need not come before it can be up again.
 const ALONE_RECONNECT_AFTER_MS: u32 = 1_000;
+
+/// Connections that are told of other nodes before other tasks have their turn.
+const TOLD_AT_ONCE: usize = 256;
 
 /// See the module.
 pub(crate) struct Context {
@@ -31,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) router: Router,
     /// Tells of the steps of messages those who want to know.
     pub(crate) steps: Steps,
+    /// What this node is part of, unless it is alone.
+    pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) connections: Connections,
     /// Where clients may go.
     pub(crate) nodes: NodeList,
@@ -61,6 +68,30 @@ impl Context {
         }
     }
 
+    /// Whether the node must take no messages, because its cluster may have given it up.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.is_isolated())
+    }
+
+    /// Tells every shard who owns what now. `lost`: bells may have been lost, whoever they were for.
+    pub(crate) fn view_changed(self: &Arc<Self>, lost: bool) {
+        let Some(cluster) = &self.cluster else { return };
+        for shard in self.router.shards() {
+            // One that has just failed has a successor soon, which begins with this view.
+            let _ = shard.cast(ShardMessage::ViewChanged { placed: cluster.placed(), lost });
+        }
+        tokio::spawn(tell_clients(self.clone()));
+    }
+
+    /// Tells clients of these nodes: those that are connected by NODES, if it makes a difference to them.
+    pub(crate) async fn set_client_nodes(&self, nodes: &ClientNodes) {
+        self.nodes.set(nodes);
+        for some in self.connections.all().chunks(TOLD_AT_ONCE) {
+            some.iter().for_each(|connection| connection.nodes_changed(&self.nodes));
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Each connection supervisor.
     pub(crate) fn supervisors(&self) -> Vec<ActorRef<SupervisorMessage>> {
         self.supervisors.read().expect("nothing panics while it holds this lock").clone()
@@ -74,6 +105,13 @@ impl Context {
             // Between a supervisor's end and its successor's start, asking fails like that.
             let _ = supervisors[at as usize].cast(start);
         }
+    }
+}
+
+/// Tells clients of the nodes that there are now.
+async fn tell_clients(context: Arc<Context>) {
+    if let Some(cluster) = &context.cluster {
+        context.set_client_nodes(&cluster.placed().client_nodes(&cluster.me)).await;
     }
 }
 

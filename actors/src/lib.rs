@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! root ── shard (64) ── session (one for each user who is awake)
-//!    └─── connection supervisor (4) ── connection (one for each that is awake)
+//!    ├─── connection supervisor (4) ── connection (one for each that is awake)
+//!    └─── membership ── peer (one for each other node)
 //! ```
 //!
 //! Beside it runs a plain task for each connection's socket.
@@ -31,7 +32,10 @@ mod transport;
 pub use actors::{Actors, Counts, Parts, StartError, Victim};
 pub use auth::{Authenticator, DeviceToken, TokenError};
 pub use clock::{Clock, SystemClock};
-pub use cluster::{LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkState, LinkStatus, Links, Peer};
+pub use cluster::{
+    ClusterParts, ClusterStatus, Depth, LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkEvents,
+    LinkPeer as Peer, LinkState, LinkStatus, Links, Over, PeerStatus,
+};
 pub use config::ActorsConfig;
 pub use connection::ConnectionInfo;
 pub use inspect::{
@@ -41,5 +45,4 @@ pub use inspect::{
 pub use metrics::describe_metrics;
 pub use nodes::ClientNodes;
 pub use rookery_store::placement::{SLOTS, Slot};
-pub use router::{Doorbell, LinkFull, NodeLink, OneNode, Owner, Placement};
 pub use transport::{StreamTransport, Transport, TransportError};

@@ -13,6 +13,15 @@ pub(crate) const REQUESTS_FAILED: &str = "rookery_requests_failed_total";
 pub(crate) const EVENTS_PUSHED: &str = "rookery_events_pushed_total";
 pub(crate) const EVENTS_ACKED: &str = "rookery_events_acked_total";
 pub(crate) const DOORBELLS_SHED: &str = "rookery_doorbells_shed_total";
+pub(crate) const DOORBELLS_MAILED: &str = "rookery_doorbells_mailed_total";
+pub(crate) const USERS_HOSTED_ELSEWHERE: &str = "rookery_users_hosted_elsewhere";
+pub(crate) const LINK_MESSAGES_IN: &str = "rookery_link_messages_in_total";
+pub(crate) const LINK_MESSAGES_UNKNOWN: &str = "rookery_link_messages_unknown_total";
+pub(crate) const NODES_REMOVED: &str = "rookery_nodes_removed_total";
+pub(crate) const VIEW_CHANGES: &str = "rookery_view_changes_total";
+pub(crate) const VIEW_EPOCH: &str = "rookery_view_epoch";
+pub(crate) const VIEW_MEMBERS: &str = "rookery_view_members";
+pub(crate) const VIEW_SLOTS: &str = "rookery_view_slots";
 pub(crate) const SEND_SECONDS: &str = "rookery_send_seconds";
 
 /// Tells the current recorder what each metric means.
@@ -29,8 +38,26 @@ pub fn describe_metrics() {
     describe_counter!(EVENTS_ACKED, "acknowledgements taken from devices, each of one event or more");
     describe_counter!(
         DOORBELLS_SHED,
-        "doorbells not passed on because a link had no room; a sweep makes up for each"
+        "messages to other nodes dropped because neither link nor mail had room; a sweep makes up for each"
     );
+    describe_counter!(
+        DOORBELLS_MAILED,
+        "messages to other nodes that went through the store, for want of a link"
+    );
+    describe_gauge!(
+        USERS_HOSTED_ELSEWHERE,
+        "users owned by this node, once for each other node that has devices of theirs"
+    );
+    describe_counter!(LINK_MESSAGES_IN, "messages from other nodes, over links");
+    describe_counter!(LINK_MESSAGES_UNKNOWN, "messages or batches from other nodes that were not understood");
+    describe_counter!(
+        NODES_REMOVED,
+        "nodes this node has removed from the cluster because they did not live any more"
+    );
+    describe_counter!(VIEW_CHANGES, "views of the cluster that this node has adopted");
+    describe_gauge!(VIEW_EPOCH, "the epoch of this node's view of the cluster");
+    describe_gauge!(VIEW_MEMBERS, "nodes in this node's view of the cluster");
+    describe_gauge!(VIEW_SLOTS, "slots that are this node's");
     describe_histogram!(SEND_SECONDS, "seconds from a message's arrival to its commit");
 }
 

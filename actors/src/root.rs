@@ -7,6 +7,7 @@ use metrics::counter;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::time::Instant;
 
+use crate::cluster::{LinkMessage, MembershipActor};
 use crate::connection::Supervisor;
 use crate::context::Context;
 use crate::metrics::RESTARTS;
@@ -28,6 +29,7 @@ pub(crate) struct Root;
 pub(crate) enum Child {
     Shard(usize),
     Supervisor(usize),
+    Membership,
 }
 
 impl ractor::Message for Child {}
@@ -49,7 +51,8 @@ impl Actor for Root {
         context: Arc<Context>,
     ) -> Result<State, ActorProcessingErr> {
         let shards = (0..usize::from(context.config.shards)).map(Child::Shard);
-        let all = (0..SUPERVISORS).map(Child::Supervisor).chain(shards);
+        let membership = context.cluster.is_some().then_some(Child::Membership);
+        let all = (0..SUPERVISORS).map(Child::Supervisor).chain(shards).chain(membership);
         let mut state = State { context, children: Vec::new() };
         for child in all {
             let id = state.start(&myself, child).await?;
@@ -65,6 +68,14 @@ impl Actor for Root {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         let id = state.start(&myself, child).await?;
+        if let (Child::Shard(at), Some(cluster)) = (child, &state.context.cluster) {
+            // What hosts had registered with it is lost.
+            cluster.tell_all(&LinkMessage::Forgotten {
+                owner: cluster.me.clone(),
+                shard: at as u16,
+                shards: state.context.config.shards,
+            });
+        }
         for (other, started, _) in &mut state.children {
             if *other == child {
                 *started = id;
@@ -85,8 +96,7 @@ impl Actor for Root {
                 let found = state.children.iter_mut().find(|(_, started, _)| *started == failed);
                 let Some((child, _, budget)) = found else { return Ok(()) };
                 tracing::error!(?child, %error, "an actor failed and is replaced");
-                counter!(RESTARTS, "kind" => if matches!(child, Child::Shard(_)) { "shard" } else { "supervisor" })
-                    .increment(1);
+                counter!(RESTARTS, "kind" => child.kind()).increment(1);
                 let child = *child;
                 if budget.spend(Instant::now()) {
                     myself.cast(child)?;
@@ -103,10 +113,27 @@ impl Actor for Root {
     }
 }
 
+impl Child {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Shard(_) => "shard",
+            Self::Supervisor(_) => "supervisor",
+            Self::Membership => "membership",
+        }
+    }
+}
+
 impl State {
     async fn start(&self, myself: &ActorRef<Child>, child: Child) -> Result<ActorId, ActorProcessingErr> {
         let context = self.context.clone();
         match child {
+            Child::Membership => {
+                let cluster = context.cluster.clone().expect("only a node in a cluster has this child");
+                let start = (context, cluster);
+                let (membership, _) =
+                    MembershipActor::spawn_linked(None, MembershipActor, start, myself.get_cell()).await?;
+                Ok(membership.get_id())
+            }
             Child::Shard(at) => {
                 let (shard, _) = Shard::spawn_linked(None, Shard, context, myself.get_cell()).await?;
                 let id = shard.get_id();

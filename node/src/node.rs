@@ -8,7 +8,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, OneNode, Parts, Transport};
+use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, Parts, Transport};
 use rookery_store::engine::Engine;
 use rookery_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -160,7 +160,7 @@ impl Node {
         let authenticator = Arc::new(TokenVerifier::new(&data.marker().cluster, keys.public()));
         let actors = Actors::start(
             actors_config(&config),
-            Parts { store: store.clone(), authenticator, clock: clock.clone(), placement: Arc::new(OneNode) },
+            Parts { store: store.clone(), authenticator, clock: clock.clone(), cluster: None },
         )
         .await?;
 

@@ -186,6 +186,7 @@ impl ConnectionStart {
             Ok(Err(Refusal(ErrorCode::TokenRevoked, text.into())))
         };
         let snapshot = self.context.store.snapshot().await?;
+        let admitted = snapshot.version().await?;
         let Some(user) = queries::user(&*snapshot, token.user).await? else { return revoked() };
         let device = queries::device(&*snapshot, token.user, token.device).await?;
         if device.is_none_or(|device| device.generation != token.generation) {
@@ -221,6 +222,7 @@ impl ConnectionStart {
             device: token.device,
             generation: token.generation,
             window_events,
+            admitted,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
         Ok(Ok((welcome, told, attachment)))

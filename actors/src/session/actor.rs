@@ -241,7 +241,9 @@ impl State {
         let done = move |outcome: Result<Committed<Acked>, StoreError>| {
             let outcome = outcome.map(|committed| committed.answer);
             match &outcome {
-                Ok(Acked::Done { told }) => told.iter().for_each(|user| context.router.ring(*user, None)),
+                Ok(Acked::Done { told }) => {
+                    told.iter().for_each(|user| context.router.ring(*user, None, None));
+                }
                 Err(StoreError::Ambiguous(_)) => {
                     for (conversation, _) in &commit.delivered {
                         ring_all(&context, *conversation, user);
@@ -295,6 +297,10 @@ impl State {
             self.context.steps.refused(send.id, send.conversation, self.user, ErrorCode::BodyTooLarge);
             return reply.refuse(ErrorCode::BodyTooLarge, text);
         }
+        if self.context.is_isolated() {
+            let text = "this node has lost its cluster; retry with the same id, here or on another node";
+            return reply.refuse(ErrorCode::Unavailable, text);
+        }
         let op = SendDirect {
             conversation: send.conversation,
             sender: self.user,
@@ -338,7 +344,7 @@ impl State {
         let done = move |outcome: Result<Committed<MarkedRead>, StoreError>| {
             let refused = match outcome.map(|committed| committed.answer) {
                 Ok(MarkedRead::Done { told }) => {
-                    told.iter().for_each(|user| context.router.ring(*user, None));
+                    told.iter().for_each(|user| context.router.ring(*user, None, None));
                     let request = reply.request();
                     return reply.answer(&Done { request });
                 }
@@ -373,9 +379,9 @@ fn check_conversation(conversation: ConversationId, user: UserId) -> Result<(), 
 
 /// Rings at both sides of a conversation, for something that may have been written.
 fn ring_all(context: &Context, conversation: ConversationId, user: UserId) {
-    context.router.ring(user, None);
+    context.router.ring(user, None, None);
     if let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) {
-        context.router.ring(peer, None);
+        context.router.ring(peer, None, None);
     }
 }
 
@@ -428,13 +434,14 @@ impl Accepted {
                 let connection = reply.connection().id;
                 reply.answer(&Sent { request, seq: *seq, time_ms: self.elided.time_ms });
                 self.elided.seq = *seq;
+                let id = self.elided.id;
                 let frame = encode_event(Opcode::MessageEvent, stamp, logged);
                 let elided = encode(&MessageEvent { stamp, message: self.elided });
                 let hint = Hint { stamp, frame: frame.clone(), sender: Some((connection, elided)) };
-                context.router.ring(self.sender, Some(hint));
+                context.router.ring(self.sender, Some(id), Some(hint));
                 let peer = self.conversation.direct_peer(self.sender).filter(|peer| *peer != self.sender);
                 if let Some(peer) = peer {
-                    context.router.ring(peer, Some(Hint { stamp, frame, sender: None }));
+                    context.router.ring(peer, Some(id), Some(Hint { stamp, frame, sender: None }));
                 }
             }
             SendOutcome::Duplicate(record) => {

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use metrics::counter;
 use ractor::{Actor, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
-use rookery_protocol::{ErrorCode, Goaway, Stamp, UserId};
+use rookery_protocol::{ErrorCode, Goaway, MessageId, Stamp, UserId};
+use rookery_store::keys::node::NodeId;
 use rookery_store::{StoreError, queries};
 use tokio::time::Instant;
 
 use super::entry::{Alive, Arriving, Attachment, Entry};
+use super::hosting::Hosting;
+use super::registry::Registry;
+use crate::cluster::{HostedDevice, Peer, Placed};
 use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
 use crate::failure::suspended;
@@ -41,8 +45,18 @@ pub(crate) enum ShardMessage {
     Heartbeat { user: UserId, connection: ConnectionId },
     /// For the session.
     Session { user: UserId, message: SessionMessage },
-    /// The user's inbox has grown.
-    Doorbell { user: UserId, hint: Option<Hint> },
+    /// The user's inbox has grown, by this message if it is one.
+    Doorbell { user: UserId, id: Option<MessageId>, hint: Option<Hint>, pass_on: PassOn },
+    /// A node has these devices of a user whose owner this node is.
+    Host { host: Arc<Peer>, user: UserId, number: u64, devices: Vec<HostedDevice> },
+    /// The owner of a user knows what this node has said.
+    Hosted { user: UserId, number: u64 },
+    /// A device has connected elsewhere.
+    Replace { user: UserId, newer: HostedDevice },
+    /// An owner has lost what was registered with one of its shards.
+    Forgotten { owner: NodeId, shard: u16, shards: u16 },
+    /// Slots have new owners. `lost`: bells may have been lost, whoever they were for.
+    ViewChanged { placed: Arc<Placed>, lost: bool },
     /// A session has nothing to do.
     Passivate(Passivation),
     /// Time has passed.
@@ -57,11 +71,28 @@ pub(crate) enum ShardMessage {
 
 impl ractor::Message for ShardMessage {}
 
+/// Who else is to hear a bell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PassOn {
+    /// Nobody: its owner sees to that.
+    No,
+    /// Nobody: the owner has passed it on to this node, as to a host.
+    AsHost,
+    /// Every host.
+    ToAll,
+    /// Every host but this one, where it comes from.
+    ToAllBut(NodeId),
+}
+
 /// What a shard holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Census {
     pub(crate) users: usize,
     pub(crate) awake: usize,
+    /// Users whose owner this node is and who have devices elsewhere.
+    pub(crate) hosted_elsewhere: usize,
+    /// Users whose owner does not know yet that they are here.
+    pub(crate) unregistered: usize,
 }
 
 /// A session's wish to hibernate.
@@ -74,10 +105,14 @@ pub(crate) struct Passivation {
 }
 
 pub(crate) struct State {
-    context: Arc<Context>,
-    entries: HashMap<UserId, Entry>,
+    pub(super) context: Arc<Context>,
+    pub(super) entries: HashMap<UserId, Entry>,
     awake: HashMap<ActorId, UserId>,
     incarnations: u64,
+    /// Whose what is, of a node in a cluster.
+    pub(super) placed: Option<Arc<Placed>>,
+    pub(super) registry: Registry,
+    pub(super) hosting: Hosting,
 }
 
 impl Actor for Shard {
@@ -91,7 +126,15 @@ impl Actor for Shard {
         context: Arc<Context>,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(TICK, || ShardMessage::Tick);
-        Ok(State { context, entries: HashMap::new(), awake: HashMap::new(), incarnations: 0 })
+        Ok(State {
+            placed: context.cluster.as_ref().map(|cluster| cluster.placed()),
+            context,
+            entries: HashMap::new(),
+            awake: HashMap::new(),
+            incarnations: 0,
+            registry: Registry::default(),
+            hosting: Hosting::default(),
+        })
     }
 
     async fn handle(
@@ -112,12 +155,24 @@ impl Actor for Shard {
             }
             ShardMessage::Heartbeat { user, connection } => state.heartbeat(user, connection),
             ShardMessage::Session { user, message } => state.pass_on(&myself, user, message).await?,
-            ShardMessage::Doorbell { user, hint } => state.ring(&myself, user, hint).await?,
+            ShardMessage::Doorbell { user, id, hint, pass_on } => {
+                state.pass_bell_on(user, id, hint.as_ref(), &pass_on);
+                state.ring(&myself, user, hint).await?;
+            }
+            ShardMessage::Host { host, user, number, devices } => state.host(&host, user, number, devices),
+            ShardMessage::Hosted { user, number } => {
+                if state.hosting.answered(user, number) {
+                    state.sweep([user]);
+                }
+            }
+            ShardMessage::Replace { user, newer } => state.replace(user, newer),
+            ShardMessage::Forgotten { owner, shard, shards } => state.forgotten(&owner, shard, shards),
+            ShardMessage::ViewChanged { placed, lost } => state.view_changed(placed, lost),
             ShardMessage::Passivate(passivation) => state.passivate(passivation),
             ShardMessage::Tick => state.tick(),
             ShardMessage::Count(tell) => {
                 // Whoever asked may have gone.
-                let _ = tell.send(Census { users: state.entries.len(), awake: state.awake.len() });
+                let _ = tell.send(state.census());
             }
             ShardMessage::List { number, which, limit, tell } => {
                 let _ = tell.send(state.list(number, which, limit));
@@ -167,9 +222,14 @@ impl State {
         if attachment.connection.is_gone() {
             return Ok(());
         }
+        if !self.is_newest(user, &attachment) {
+            return Ok(());
+        }
         let entry = self.entries.entry(user).or_default();
         let was_asleep = entry.session.is_none();
         entry.attach(attachment.clone());
+        self.register(user);
+        let Some(entry) = self.entries.get_mut(&user) else { return Ok(()) };
         if was_asleep {
             return self.wake(myself, user, false).await;
         }
@@ -186,6 +246,7 @@ impl State {
             Some(alive) => alive.pass_on(SessionMessage::Detach(connection)),
             None => self.forget_if_empty(user),
         }
+        self.register(user);
     }
 
     fn forget_if_empty(&mut self, user: UserId) {
@@ -321,6 +382,7 @@ impl State {
         }
         if entry.attached.is_empty() {
             self.forget_if_empty(user);
+            self.register(user);
             return Ok(());
         }
         self.wake(myself, user, true).await
@@ -350,6 +412,18 @@ impl State {
                 alive.pass_on(SessionMessage::IdleCheck);
             }
         }
+        for user in self.hosting.overdue(Instant::now()) {
+            self.register(user);
+        }
+    }
+
+    fn census(&self) -> Census {
+        Census {
+            users: self.entries.len(),
+            awake: self.awake.len(),
+            hosted_elsewhere: self.registry.len(),
+            unregistered: self.hosting.len(),
+        }
     }
 }
 
@@ -372,7 +446,7 @@ async fn look_after(
     } else if let Some(position) = asleep_since
         && !queries::inbox_after(&*snapshot, user, position, 1).await?.is_empty()
     {
-        context.router.ring(user, None);
+        context.router.ring_here(user);
     }
     Ok(())
 }

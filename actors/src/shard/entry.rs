@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ractor::ActorRef;
 use rookery_protocol::{DeviceId, ErrorCode, Stamp};
 
+use crate::cluster::HostedDevice;
 use crate::connection::{Connection, ConnectionId};
 use crate::metrics::{Counted, SESSIONS};
 use crate::session::SessionMessage;
@@ -17,8 +18,17 @@ pub(crate) struct Attachment {
     pub(crate) device: DeviceId,
     pub(crate) generation: u32,
     pub(crate) window_events: u32,
+    /// The store's version when it was let in: of two connections of a device, the lower is the older.
+    pub(crate) admitted: u64,
     /// What it said it has, until its session has first fallen asleep.
     pub(crate) resume: Stamp,
+}
+
+impl Attachment {
+    /// What other nodes are told of it.
+    pub(super) fn hosted(&self) -> HostedDevice {
+        HostedDevice { device: self.device, admitted: self.admitted }
+    }
 }
 
 /// A device on its way to its shard. If it gets lost with a shard that fails, its connection is closed, so that its

@@ -9,9 +9,13 @@
 //! - a session that keeps failing takes its own connections with it, and nobody else's.
 
 mod actor;
+mod elsewhere;
 mod entry;
+mod hosting;
+mod look;
+mod registry;
 
-pub(crate) use actor::{Passivation, Shard, ShardMessage};
+pub(crate) use actor::{PassOn, Passivation, Shard, ShardMessage};
 #[cfg(test)]
 pub(crate) use entry::ENTRY_BYTES;
 pub(crate) use entry::{Arriving, Attachment};

@@ -1,19 +1,22 @@
 //! A client that knows frames and nothing else: what it sends and acknowledges is the test's to say.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rookery_protocol::{
     Ack, Body, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway, Heartbeat, HeartbeatAck, Hello,
-    History, HistoryPage, MessageEvent, MessageId, Payload, Read, ReceiptEvent, RequestId, Send, Sent, Seq,
-    ServerFrame, Stamp, UserId, Welcome, encode, limits,
+    History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read, ReceiptEvent, RequestId, Send, Sent,
+    Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
 
 /// Nothing a test waits for takes longer, in virtual time.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(200);
+
+static CLIENTS: AtomicU64 = AtomicU64::new(0);
 
 /// A user's number as an id.
 pub(crate) fn user(number: u64) -> UserId {
@@ -78,6 +81,9 @@ pub(crate) struct Client {
     decoder: FrameDecoder,
     events: VecDeque<Event>,
     others: VecDeque<ServerFrame>,
+    nodes: VecDeque<Nodes>,
+    /// No other client of this process has it.
+    number: u64,
     requests: u32,
     messages: u128,
 }
@@ -89,6 +95,8 @@ impl Client {
             decoder: FrameDecoder::new(limits::FRAME_BYTES_MAX),
             events: VecDeque::new(),
             others: VecDeque::new(),
+            nodes: VecDeque::new(),
+            number: CLIENTS.fetch_add(1, Ordering::Relaxed) + 1,
             requests: 0,
             messages: 0,
         }
@@ -136,7 +144,7 @@ impl Client {
     pub(crate) async fn say(&mut self, conversation: ConversationId, text: &str) -> Seq {
         self.messages += 1;
         let mut unique = [0; 16];
-        unique[..8].copy_from_slice(&std::ptr::from_ref(self).addr().to_be_bytes());
+        unique[..8].copy_from_slice(&self.number.to_be_bytes());
         unique[8..].copy_from_slice(&(self.messages as u64).to_be_bytes());
         let request = self.send(conversation, MessageId::from_bytes(unique), text).await;
         self.sent(request).await.seq
@@ -187,9 +195,11 @@ impl Client {
     }
 
     async fn file_next(&mut self) {
-        match self.next().await.expect("the node has not closed") {
+        let Some(frame) = self.next().await else { panic!("the node has closed after {:?}", self.others) };
+        match frame {
             ServerFrame::MessageEvent(event) => self.events.push_back(Event::Message(event)),
             ServerFrame::ReceiptEvent(event) => self.events.push_back(Event::Receipt(event)),
+            ServerFrame::Nodes(nodes) => self.nodes.push_back(nodes),
             other => self.others.push_back(other),
         }
     }
@@ -199,6 +209,16 @@ impl Client {
         loop {
             if let Some(other) = self.others.pop_front() {
                 return other;
+            }
+            self.file_next().await;
+        }
+    }
+
+    /// The next list of nodes.
+    pub(crate) async fn nodes(&mut self) -> Vec<String> {
+        loop {
+            if let Some(Nodes { nodes }) = self.nodes.pop_front() {
+                return nodes;
             }
             self.file_next().await;
         }
@@ -291,6 +311,7 @@ impl Client {
     /// Nothing comes for this long, and the connection stays open.
     pub(crate) async fn quiet_for(&mut self, time: Duration) {
         assert_eq!((&self.events, &self.others), (&VecDeque::new(), &VecDeque::new()));
+        assert!(self.nodes.is_empty(), "{:?}", self.nodes);
         if let Ok(frame) = timeout(time, self.next()).await {
             panic!("{frame:?}");
         }

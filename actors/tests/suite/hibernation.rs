@@ -11,7 +11,15 @@ use crate::node::{Node, config};
 
 const IDLE: Duration = Duration::from_secs(15);
 
-const ASLEEP: Counts = Counts { connections: 1, connections_awake: 0, sessions: 1, sessions_awake: 0 };
+const ASLEEP: Counts = Counts {
+    connections: 1,
+    connections_awake: 0,
+    sessions: 1,
+    sessions_awake: 0,
+    hosted_elsewhere: 0,
+    unregistered: 0,
+    epoch: 0,
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_and_its_session_give_their_actors_back() {

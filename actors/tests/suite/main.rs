@@ -7,9 +7,11 @@
 
 mod client;
 mod faults;
+mod network;
 mod node;
 
 mod admission;
+mod cluster;
 mod conversation;
 mod crashes;
 mod drain;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rookery_actors::{
-    Actors, ActorsConfig, Authenticator, Clock, ConnectionInfo, Counts, DeviceToken, OneNode, Parts,
-    StreamTransport, TokenError,
+    Actors, ActorsConfig, Authenticator, Clock, ConnectionInfo, Counts, DeviceToken, Parts, StreamTransport,
+    TokenError,
 };
 use rookery_protocol::{DeviceId, Handle, Hello, Message, Seq, Stamp, UserId, decode_value};
 use rookery_store::keys::user::Suspension;
@@ -62,6 +62,11 @@ pub(crate) fn config() -> ActorsConfig {
     ActorsConfig { shards: 3, ..ActorsConfig::default() }
 }
 
+/// What a node alone is made of.
+pub(crate) fn parts(store: Store) -> Parts {
+    Parts { store, authenticator: Arc::new(TokenText), clock: Arc::new(StepClock::default()), cluster: None }
+}
+
 impl Node {
     /// With users 1 to 3, two devices each.
     pub(crate) async fn start() -> Self {
@@ -74,13 +79,7 @@ impl Node {
         for number in 1..=3 {
             add_user(&store, number, 2).await;
         }
-        let parts = Parts {
-            store: store.clone(),
-            authenticator: Arc::new(TokenText),
-            clock: Arc::new(StepClock::default()),
-            placement: Arc::new(OneNode),
-        };
-        let actors = Actors::start(config, parts).await.expect("the actors start");
+        let actors = Actors::start(config, parts(store.clone())).await.expect("the actors start");
         Self { actors, store, faults }
     }
 

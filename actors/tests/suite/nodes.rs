@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use rookery_actors::{ActorsConfig, ClientNodes, Slot};
-use rookery_protocol::{Nodes, ServerFrame};
-
 use crate::client::{Client, user, who};
 use crate::node::{Node, config};
+use rookery_actors::{ActorsConfig, ClientNodes, Slot};
 
 /// Nodes of these names, this one first, of which the one at `owner` has every slot.
 fn nodes(names: &[&str], owner: u16) -> ClientNodes {
@@ -14,13 +12,6 @@ fn nodes(names: &[&str], owner: u16) -> ClientNodes {
         urls: names.iter().map(|name| vec![format!("rk://{name}")]).collect(),
         this: Some(0),
         owners: vec![owner; 4096],
-    }
-}
-
-async fn told(client: &mut Client) -> Vec<String> {
-    match client.answer().await {
-        ServerFrame::Nodes(Nodes { nodes }) => nodes,
-        other => panic!("{other:?}"),
     }
 }
 
@@ -50,9 +41,9 @@ async fn a_client_is_told_of_other_nodes_once_and_not_of_what_it_knows() {
     node.actors.set_client_nodes(&nodes(&["a", "b"], 0)).await;
     alice.quiet_for(Duration::from_millis(100)).await;
     node.actors.set_client_nodes(&nodes(&["a", "b", "c"], 0)).await;
-    assert_eq!(told(&mut alice).await, ["rk://a", "rk://b", "rk://c"]);
+    assert_eq!(alice.nodes().await, ["rk://a", "rk://b", "rk://c"]);
     node.actors.set_client_nodes(&nodes(&["a", "b", "c"], 1)).await;
-    assert_eq!(told(&mut alice).await, ["rk://b", "rk://c", "rk://a"]);
+    assert_eq!(alice.nodes().await, ["rk://b", "rk://c", "rk://a"]);
     alice.quiet_for(Duration::from_millis(100)).await;
     stranger.quiet_for(Duration::from_millis(100)).await;
 }
@@ -65,6 +56,6 @@ async fn a_slot_that_moves_is_news_for_its_users_only() {
     let mut moved = nodes(&["a", "b"], 0);
     moved.owners[usize::from(Slot::of_user(user(2)).number())] = 1;
     node.actors.set_client_nodes(&moved).await;
-    assert_eq!(told(&mut bob).await, ["rk://b", "rk://a"]);
+    assert_eq!(bob.nodes().await, ["rk://b", "rk://a"]);
     alice.quiet_for(Duration::from_millis(100)).await;
 }

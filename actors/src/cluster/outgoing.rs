@@ -1,0 +1,267 @@
+//! What there is to say to one peer: batches while the link takes them, mail where it does not. No IO, no clock.
+//!
+//! A batch goes at once while few are on their way, so that an idle link waits for nothing; beyond that only full ones
+//! go, so that a busy one batches by itself. A peer acknowledges batches. What it has not acknowledged when the link
+//! breaks goes by mail: what matters is idempotent, so twice does no harm.
+//!
+//! Invariant: what is held is bounded by [`QUEUE_BYTES_MAX`], [`IN_FLIGHT_BYTES_MAX`] and [`MAIL_MAX`]; what is beyond
+//! them is dropped and counted, and sweeps and repeated registrations make up for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use rookery_protocol::{DeviceId, UserId};
+use tokio::time::Instant;
+
+use super::message::{EMPTY_BATCH_BYTES, Header, LinkMessage, VERSION_MAX, VERSION_MIN, encode_batch};
+
+/// Messages in a batch.
+const BATCH_MESSAGES_MAX: usize = 256;
+/// Bytes in a batch, the last message included in part.
+const BATCH_BYTES_MAX: usize = 256 * 1024 - 64;
+/// Batches on their way up to which one more goes without being full.
+const EAGER_BATCHES_MAX: usize = 4;
+/// Batches on their way at most, and their bytes: a peer's credit.
+const IN_FLIGHT_BATCHES_MAX: usize = 32;
+const IN_FLIGHT_BYTES_MAX: usize = 2 << 20;
+/// What waits for credit; beyond it messages go by mail.
+const QUEUE_MESSAGES_MAX: usize = 64 * 1024;
+const QUEUE_BYTES_MAX: usize = 4 << 20;
+/// A peer that acknowledges nothing for this long is taken for stuck.
+const ACK_TIME_MAX: Duration = Duration::from_secs(2);
+/// Messages waiting to be mailed.
+const MAIL_MAX: usize = 64 * 1024;
+/// Bytes of a piece of mail, well below a store's longest value.
+const LETTER_BYTES_MAX: usize = 48 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    is_up: bool,
+    queue: VecDeque<LinkMessage>,
+    queue_bytes: usize,
+    in_flight: VecDeque<InFlight>,
+    in_flight_bytes: usize,
+    last_seq: u64,
+    mail: BTreeMap<Subject, LinkMessage>,
+    shed: u64,
+    speaks_max: u8,
+    peer_speaks: u8,
+    /// The last batch had from the peer, and whether it knows.
+    heard: u64,
+    ack_due: bool,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    seq: u64,
+    messages: Vec<LinkMessage>,
+    bytes: usize,
+    sent: Instant,
+}
+
+/// What a message in the mail is about: of two about the same, the later counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Ring(UserId),
+    Bell(UserId),
+    Host(UserId),
+    Hosted(UserId),
+    Replace(UserId, DeviceId),
+    Forgotten(u16),
+}
+
+impl Subject {
+    fn of(message: &LinkMessage) -> Option<Self> {
+        Some(match message {
+            LinkMessage::Ring { bell, .. } => Self::Ring(bell.user),
+            LinkMessage::Bell(bell) => Self::Bell(bell.user),
+            LinkMessage::Host { user, .. } => Self::Host(*user),
+            LinkMessage::Hosted { user, .. } => Self::Hosted(*user),
+            LinkMessage::Replace { user, newer } => Self::Replace(*user, newer.device),
+            LinkMessage::Forgotten { shard, .. } => Self::Forgotten(*shard),
+            // A view is in the store, and a proof is asked for by its own way.
+            LinkMessage::View(_) | LinkMessage::Prove => return None,
+        })
+    }
+}
+
+/// What is waiting, for operators.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages waiting for credit.
+    pub queued: usize,
+    /// Batches on their way, which the peer has not acknowledged.
+    pub in_flight: usize,
+    /// Bytes in these.
+    pub in_flight_bytes: usize,
+    /// Messages waiting to be mailed.
+    pub mail: usize,
+}
+
+impl Outgoing {
+    /// To a peer whose link is not up yet, in formats up to `speaks_max`.
+    pub(crate) fn new(speaks_max: u8) -> Self {
+        Self {
+            is_up: false,
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            in_flight: VecDeque::new(),
+            in_flight_bytes: 0,
+            last_seq: 0,
+            mail: BTreeMap::new(),
+            shed: 0,
+            speaks_max,
+            peer_speaks: VERSION_MIN,
+            heard: 0,
+            ack_due: false,
+        }
+    }
+
+    /// Takes a message.
+    pub(crate) fn push(&mut self, message: LinkMessage) {
+        if self.is_up && self.queue.len() < QUEUE_MESSAGES_MAX && self.queue_bytes < QUEUE_BYTES_MAX {
+            self.queue_bytes += message.bytes_hint();
+            self.queue.push_back(message);
+        } else {
+            self.put_in_mail(message);
+        }
+    }
+
+    /// The next batch to send, if one is due.
+    pub(crate) fn next_batch(&mut self, now: Instant, epoch: u64) -> Option<Vec<u8>> {
+        if !self.is_up {
+            return None;
+        }
+        let is_full = self.queue.len() >= BATCH_MESSAGES_MAX || self.queue_bytes >= BATCH_BYTES_MAX;
+        let has_credit = self.in_flight.len() < IN_FLIGHT_BATCHES_MAX
+            && self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
+            && (is_full || self.in_flight.len() < EAGER_BATCHES_MAX);
+        if self.queue.is_empty() || !has_credit {
+            return std::mem::take(&mut self.ack_due).then(|| encode_batch(self.header(epoch, 0), []));
+        }
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        while messages.len() < BATCH_MESSAGES_MAX {
+            let Some(next) = self.queue.front() else { break };
+            let next = next.bytes_hint();
+            if !messages.is_empty() && bytes + next > BATCH_BYTES_MAX {
+                break;
+            }
+            bytes += next;
+            messages.extend(self.queue.pop_front());
+        }
+        self.queue_bytes -= bytes;
+        self.last_seq += 1;
+        self.ack_due = false;
+        let batch = encode_batch(self.header(epoch, self.last_seq), &messages);
+        self.in_flight_bytes += bytes;
+        self.in_flight.push_back(InFlight { seq: self.last_seq, messages, bytes, sent: now });
+        Some(batch)
+    }
+
+    fn header(&self, epoch: u64, seq: u64) -> Header {
+        let version = self.peer_speaks.min(self.speaks_max);
+        Header { version, speaks: self.speaks_max, epoch, seq, ack: self.heard }
+    }
+
+    /// A batch has come from the peer over the link.
+    pub(crate) fn heard(&mut self, header: &Header) {
+        self.peer_speaks = header.speaks.clamp(VERSION_MIN, VERSION_MAX);
+        if header.seq > 0 {
+            self.heard = self.heard.max(header.seq);
+            self.ack_due = true;
+        }
+        while let Some(first) = self.in_flight.front()
+            && first.seq <= header.ack
+        {
+            self.in_flight_bytes -= first.bytes;
+            self.in_flight.pop_front();
+        }
+    }
+
+    /// The link takes batches from now on.
+    pub(crate) fn link_up(&mut self) {
+        self.is_up = true;
+    }
+
+    /// The link takes nothing any more: what it may not have carried goes by mail.
+    pub(crate) fn link_down(&mut self) {
+        self.is_up = false;
+        self.peer_speaks = VERSION_MIN;
+        let on_their_way = std::mem::take(&mut self.in_flight).into_iter().flat_map(|batch| batch.messages);
+        let waiting = std::mem::take(&mut self.queue);
+        for message in on_their_way.chain(waiting) {
+            self.put_in_mail(message);
+        }
+        (self.queue_bytes, self.in_flight_bytes) = (0, 0);
+    }
+
+    /// Whether the peer has not acknowledged in time.
+    pub(crate) fn is_stuck(&self, now: Instant) -> bool {
+        self.in_flight.front().is_some_and(|first| now.duration_since(first.sent) >= ACK_TIME_MAX)
+    }
+
+    fn put_in_mail(&mut self, message: LinkMessage) {
+        let Some(subject) = Subject::of(&message) else { return };
+        if self.mail.len() < MAIL_MAX || self.mail.contains_key(&subject) {
+            self.mail.insert(subject, message.without_hint());
+        } else {
+            self.shed += 1;
+        }
+    }
+
+    /// What is to be mailed, up to `letters` of them, and the messages that are in them.
+    pub(crate) fn take_letters(
+        &mut self,
+        letters_max: usize,
+        epoch: u64,
+    ) -> (Vec<Vec<u8>>, Vec<LinkMessage>) {
+        // Mail may be read by whoever takes the node's place: in the format that all understand.
+        let header = Header { version: VERSION_MIN, speaks: self.speaks_max, epoch, seq: 0, ack: 0 };
+        let (mut letters, mut all) = (Vec::new(), Vec::new());
+        while letters.len() < letters_max && !self.mail.is_empty() {
+            let begin = all.len();
+            let mut bytes = EMPTY_BATCH_BYTES;
+            while let Some(first) = self.mail.first_entry() {
+                let next = first.get().bytes_hint();
+                if bytes + next > LETTER_BYTES_MAX && all.len() > begin {
+                    break;
+                }
+                bytes += next;
+                all.push(first.remove());
+            }
+            letters.push(encode_batch(header, &all[begin..]));
+        }
+        (letters, all)
+    }
+
+    /// Puts back what could not be mailed. What has come up meanwhile about the same is newer.
+    pub(crate) fn put_back(&mut self, messages: Vec<LinkMessage>) {
+        for message in messages {
+            if let Some(subject) = Subject::of(&message) {
+                self.mail.entry(subject).or_insert(message);
+            }
+        }
+    }
+
+    /// Everything that has not certainly arrived, for others to carry: the peer is no more.
+    pub(crate) fn take_all(&mut self) -> Vec<LinkMessage> {
+        self.link_down();
+        std::mem::take(&mut self.mail).into_values().collect()
+    }
+
+    /// Messages dropped since the last call.
+    pub(crate) fn take_shed(&mut self) -> u64 {
+        std::mem::take(&mut self.shed)
+    }
+
+    /// What is waiting.
+    pub(crate) fn depth(&self) -> Depth {
+        Depth {
+            queued: self.queue.len(),
+            in_flight: self.in_flight.len(),
+            in_flight_bytes: self.in_flight_bytes,
+            mail: self.mail.len(),
+        }
+    }
+}

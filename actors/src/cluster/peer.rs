@@ -1,0 +1,153 @@
+//! The actor that carries what there is to say to one peer: to its link, or to the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use rookery_store::StoreError;
+use rookery_store::ops::{PostMail, PostOutcome};
+use tokio::time::Instant;
+
+use super::Cluster;
+use super::actor::MembershipMessage;
+use super::message::LinkMessage;
+use super::peers::Peer;
+use crate::metrics::{DOORBELLS_MAILED, DOORBELLS_SHED};
+
+/// How often mail goes out, and how often it is noticed that a peer is stuck.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// After a post that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Letters in a post.
+const LETTERS_MAX: usize = 8;
+
+/// The actor.
+#[derive(Debug)]
+pub(super) struct PeerActor;
+
+/// What it is told.
+#[derive(Debug)]
+pub(crate) enum PeerMessage {
+    /// There is something to send.
+    Flush,
+    /// Time has passed.
+    Tick,
+    /// Letters were posted, or not.
+    Posted(Vec<LinkMessage>, Result<PostOutcome, StoreError>),
+}
+
+impl ractor::Message for PeerMessage {}
+
+pub(super) struct State {
+    cluster: Arc<Cluster>,
+    peer: Arc<Peer>,
+    posting: bool,
+    not_before: Instant,
+}
+
+impl Actor for PeerActor {
+    type Msg = PeerMessage;
+    type State = State;
+    type Arguments = (Arc<Cluster>, Arc<Peer>);
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<PeerMessage>,
+        (cluster, peer): Self::Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        myself.send_interval(PERIOD, || PeerMessage::Tick);
+        Ok(State { cluster, peer, posting: false, not_before: Instant::now() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<PeerMessage>,
+        message: PeerMessage,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            PeerMessage::Flush => {
+                // Whoever else has something to say may do so first: it goes in the same batch.
+                tokio::task::yield_now().await;
+                state.flush();
+            }
+            PeerMessage::Tick => {
+                state.flush();
+                state.look_after_link();
+                state.post(&myself);
+            }
+            PeerMessage::Posted(messages, outcome) => state.posted(messages, &outcome),
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn flush(&self) {
+        self.peer.looks();
+        loop {
+            let epoch = self.cluster.epoch();
+            let Some(batch) = self.peer.outgoing().next_batch(Instant::now(), epoch) else { return };
+            if self.cluster.links().send(&self.peer.id, batch.into()).is_err() {
+                self.peer.outgoing().link_down();
+                return;
+            }
+        }
+    }
+
+    fn look_after_link(&self) {
+        let mut outgoing = self.peer.outgoing();
+        if outgoing.is_stuck(Instant::now()) {
+            tracing::warn!(peer = %self.peer.id, "a link is cut: the peer acknowledges nothing");
+            outgoing.link_down();
+            drop(outgoing);
+            self.cluster.links().reset(&self.peer.id);
+        } else {
+            let shed = outgoing.take_shed();
+            if shed > 0 {
+                counter!(DOORBELLS_SHED).increment(shed);
+            }
+        }
+    }
+
+    fn post(&mut self, myself: &ActorRef<PeerMessage>) {
+        if self.posting || Instant::now() < self.not_before {
+            return;
+        }
+        let (letters, messages) = self.peer.outgoing().take_letters(LETTERS_MAX, self.cluster.epoch());
+        if letters.is_empty() {
+            return;
+        }
+        self.posting = true;
+        counter!(DOORBELLS_MAILED).increment(messages.len() as u64);
+        let entries = letters.into_iter().map(Into::into).collect();
+        let op = PostMail { to: self.peer.id.clone(), entries, nonce: self.cluster.nonce() };
+        let (store, myself) = (self.cluster.store.clone(), myself.clone());
+        tokio::spawn(async move {
+            let outcome = store.submit(&op.to.name.clone(), op).await.and_then(|committed| committed.answer);
+            // Its successor has what was not posted no more: sweeps make up for it.
+            let _ = myself.cast(PeerMessage::Posted(messages, outcome));
+        });
+    }
+
+    fn posted(&mut self, messages: Vec<LinkMessage>, outcome: &Result<PostOutcome, StoreError>) {
+        self.posting = false;
+        match outcome {
+            Ok(PostOutcome::Posted) => {}
+            // Once the view says so too, its successors get what it was to have.
+            Ok(PostOutcome::NotMember) => {
+                self.peer.outgoing().put_back(messages);
+                self.cluster.tell(MembershipMessage::StoreChanged);
+            }
+            Ok(PostOutcome::Full) => counter!(DOORBELLS_SHED).increment(messages.len() as u64),
+            Err(error) => {
+                tracing::warn!(peer = %self.peer.id, %error, "mail could not be posted, and is posted again");
+                self.not_before = Instant::now() + PAUSE;
+                self.peer.outgoing().put_back(messages);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A view as this node uses it: whose each slot is, with the way there.
+
+use std::sync::Arc;
+
+use rookery_store::keys::node::NodeId;
+use rookery_store::keys::view::ClusterView;
+use rookery_store::placement::Slot;
+
+use super::peers::{Peer, Peers};
+use crate::nodes::ClientNodes;
+
+/// Whose a slot is.
+#[derive(Debug, Clone)]
+pub(crate) enum Owner {
+    /// This node's.
+    Here,
+    /// That of another.
+    Elsewhere(Arc<Peer>),
+}
+
+impl Owner {
+    /// Whether both are the same run of the same node.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Here, Self::Here) => true,
+            (Self::Elsewhere(one), Self::Elsewhere(other)) => one.id == other.id,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self, Self::Here)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) view: Arc<ClusterView>,
+    /// By slot; none is this node.
+    owners: Vec<Option<Arc<Peer>>>,
+}
+
+impl Placed {
+    /// `peers` has every other member of the view.
+    pub(super) fn new(view: Arc<ClusterView>, me: &NodeId, peers: &Peers) -> Self {
+        let of = |slot| {
+            let owner = view.owner(slot).map(|member| member.id()).filter(|id| id != me)?;
+            peers.get(&owner)
+        };
+        let owners = Slot::all().map(of).collect();
+        Self { view, owners }
+    }
+
+    /// What clients are told of it.
+    pub(crate) fn client_nodes(&self, me: &NodeId) -> ClientNodes {
+        let members = &self.view.members;
+        // Nobody is sent to a node that is sending its own clients away.
+        let urls = members.iter().map(|it| if it.draining { Vec::new() } else { it.clients.clone() });
+        let index = |slot| {
+            let owner = self.view.owner(slot)?;
+            members.iter().position(|member| member.name == owner.name)
+        };
+        ClientNodes {
+            urls: urls.collect(),
+            this: members.iter().position(|member| member.id() == *me),
+            owners: Slot::all().map_while(index).map(|index| index as u16).collect(),
+        }
+    }
+
+    pub(crate) fn owner(&self, slot: Slot) -> Owner {
+        match &self.owners[usize::from(slot.number())] {
+            Some(peer) => Owner::Elsewhere(peer.clone()),
+            None => Owner::Here,
+        }
+    }
+}

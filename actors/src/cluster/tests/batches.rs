@@ -1,0 +1,227 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+use rookery_protocol::{DeviceId, MessageId, Stamp, UserId};
+use rookery_store::keys::node::{Incarnation, NodeId};
+use rookery_store::keys::view::ClusterView;
+use tokio::time::Instant;
+
+use crate::cluster::message::{
+    BatchError, Bell, Header, HostedDevice, LinkMessage, VERSION_MAX, VERSION_MIN, decode_batch, encode_batch,
+};
+use crate::cluster::outgoing::Outgoing;
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn ring(number: u64, bytes: usize) -> LinkMessage {
+    let event = (bytes > 0).then(|| (Stamp::MAX, Bytes::from(vec![7; bytes])));
+    LinkMessage::Ring { bell: Bell { user: user(number), id: None, event }, hops: 0 }
+}
+
+fn header(version: u8) -> Header {
+    Header { version, speaks: VERSION_MAX, epoch: 3, seq: 9, ack: 4 }
+}
+
+fn arbitrary_node() -> impl Strategy<Value = NodeId> {
+    ("[a-z][a-z0-9._-]{0,40}", any::<u64>()).prop_map(|(name, incarnation)| NodeId {
+        name: name.parse().unwrap(),
+        incarnation: Incarnation::new(incarnation),
+    })
+}
+
+fn arbitrary_message() -> impl Strategy<Value = LinkMessage> {
+    let user = (1..=UserId::MAX).prop_map(user);
+    let device = (any::<u32>(), any::<u64>())
+        .prop_map(|(device, admitted)| HostedDevice { device: DeviceId::new(device), admitted });
+    let id = proptest::option::of(any::<[u8; 16]>().prop_filter("an id", |id| *id != [0; 16]));
+    let event = proptest::option::of((any::<[u8; 12]>(), proptest::collection::vec(any::<u8>(), 0..300)));
+    let bell = (user.clone(), id, event).prop_map(|(user, id, event)| Bell {
+        user,
+        id: id.map(MessageId::from_bytes),
+        event: event.map(|(stamp, frame)| (Stamp::from_bytes(stamp), frame.into())),
+    });
+    prop_oneof![
+        (bell.clone(), any::<u8>()).prop_map(|(bell, hops)| LinkMessage::Ring { bell, hops }),
+        bell.prop_map(LinkMessage::Bell),
+        (arbitrary_node(), user.clone(), any::<u64>(), proptest::collection::vec(device.clone(), 0..5))
+            .prop_map(|(host, user, number, devices)| LinkMessage::Host { host, user, number, devices }),
+        (user.clone(), any::<u64>()).prop_map(|(user, number)| LinkMessage::Hosted { user, number }),
+        (user, device).prop_map(|(user, newer)| LinkMessage::Replace { user, newer }),
+        (arbitrary_node(), 0..64_u16).prop_map(|(owner, shard)| LinkMessage::Forgotten {
+            owner,
+            shard,
+            shards: 64
+        }),
+        Just(LinkMessage::View(ClusterView::default())),
+        Just(LinkMessage::Prove),
+    ]
+}
+
+fn without_ids(message: LinkMessage) -> LinkMessage {
+    match message {
+        LinkMessage::Ring { bell, hops } => LinkMessage::Ring { bell: Bell { id: None, ..bell }, hops },
+        LinkMessage::Bell(bell) => LinkMessage::Bell(Bell { id: None, ..bell }),
+        other => other,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_batch_reads_as_written(messages in proptest::collection::vec(arbitrary_message(), 0..8)) {
+        let batch = encode_batch(header(VERSION_MAX), &messages);
+        prop_assert_eq!(decode_batch(&batch), Ok((header(VERSION_MAX), messages.clone(), 0)));
+        let older = encode_batch(header(VERSION_MIN), &messages);
+        let messages = messages.into_iter().map(without_ids).collect();
+        prop_assert_eq!(decode_batch(&older), Ok((header(VERSION_MIN), messages, 0)));
+    }
+
+    #[test]
+    fn what_a_peer_sends_never_panics(
+        messages in proptest::collection::vec(arbitrary_message(), 0..4),
+        at: prop::sample::Index,
+        byte: u8,
+        cut: prop::sample::Index,
+    ) {
+        let mut batch = encode_batch(header(VERSION_MAX), &messages);
+        let at = at.index(batch.len());
+        batch[at] = byte;
+        batch.truncate(cut.index(batch.len()) + 1);
+        let _ = decode_batch(&batch);
+    }
+
+    #[test]
+    fn a_message_takes_about_as_much_room_as_it_says(message in arbitrary_message()) {
+        let length = encode_batch(header(VERSION_MAX), [&message]).len() - encode_batch(header(1), []).len();
+        prop_assert!(length <= message.bytes_hint() + 8, "{length} > {}", message.bytes_hint());
+    }
+}
+
+#[test]
+fn a_kind_that_a_newer_version_added_is_skipped() {
+    let mut batch = encode_batch(header(VERSION_MAX), [&ring(1, 3)]);
+    batch.extend_from_slice(&[200, 0, 0, 0, 2, 1, 2]);
+    let more = encode_batch(header(VERSION_MAX), [&ring(2, 0)]);
+    batch.extend_from_slice(&more[encode_batch(header(1), []).len()..]);
+    assert_eq!(decode_batch(&batch), Ok((header(VERSION_MAX), vec![ring(1, 3), ring(2, 0)], 1)));
+}
+
+#[test]
+fn a_format_that_is_not_known_is_refused() {
+    let batch = encode_batch(header(VERSION_MAX + 1), []);
+    assert_eq!(decode_batch(&batch), Err(BatchError::Version(VERSION_MAX + 1)));
+    assert_eq!(decode_batch(&encode_batch(header(0), [])), Err(BatchError::Version(0)));
+}
+
+fn batches(outgoing: &mut Outgoing, now: Instant) -> Vec<(Header, Vec<LinkMessage>)> {
+    let batches = std::iter::from_fn(|| outgoing.next_batch(now, 1)).take(1_000);
+    let decoded = batches.map(|batch| decode_batch(&batch).unwrap());
+    decoded.map(|(header, messages, _)| (header, messages)).collect()
+}
+
+fn acknowledge(outgoing: &mut Outgoing, ack: u64) {
+    outgoing.heard(&Header { ack, seq: 0, ..header(VERSION_MAX) });
+}
+
+#[test]
+fn an_idle_link_waits_for_nothing_and_a_busy_one_gathers() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    for number in 1..=4 {
+        outgoing.push(ring(number, 10));
+        assert_eq!(batches(&mut outgoing, now).len(), 1, "at once");
+    }
+    for number in 5..=104 {
+        outgoing.push(ring(number, 10));
+        assert_eq!(batches(&mut outgoing, now), [], "they wait for an acknowledgement");
+    }
+    acknowledge(&mut outgoing, 1);
+    let sent = batches(&mut outgoing, now);
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].0.seq, sent[0].1.len()), (5, 100));
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_gets_no_more_than_its_credit_and_the_rest_is_mailed() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    let mut sent = 0;
+    for number in 1..=100_000 {
+        outgoing.push(ring(number, 1_000));
+        sent += batches(&mut outgoing, now).iter().map(|(_, messages)| messages.len()).sum::<usize>();
+    }
+    let depth = outgoing.depth();
+    assert!(depth.in_flight_bytes <= (2 << 20) + (256 << 10), "{depth:?}");
+    assert_eq!(sent + depth.queued + depth.mail + outgoing.take_shed() as usize, 100_000);
+    assert_eq!(depth.mail, 64 * 1024);
+    assert!(!outgoing.is_stuck(now));
+    let later = now + std::time::Duration::from_secs(2);
+    assert!(outgoing.is_stuck(later));
+    outgoing.link_down();
+    assert!(!outgoing.is_stuck(later));
+    assert_eq!(outgoing.depth().in_flight_bytes, 0);
+}
+
+#[test]
+fn what_a_broken_link_may_not_have_carried_is_mailed_once_a_subject_and_without_hints() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.push(ring(1, 50));
+    outgoing.link_up();
+    outgoing.push(ring(2, 50));
+    assert_eq!(batches(&mut outgoing, now).len(), 1);
+    outgoing.push(ring(2, 50));
+    outgoing.push(ring(3, 50));
+    outgoing.link_down();
+    let (letters, messages) = outgoing.take_letters(8, 1);
+    assert_eq!(messages, [ring(1, 0), ring(2, 0), ring(3, 0)]);
+    let (read, in_letter, _) = decode_batch(&letters[0]).unwrap();
+    assert_eq!((read.version, read.seq, in_letter), (VERSION_MIN, 0, messages.clone()));
+    outgoing.put_back(messages);
+    assert_eq!(outgoing.take_all().len(), 3);
+}
+
+#[test]
+fn letters_are_short_and_no_more_than_asked_for() {
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    for number in 1..=10_000 {
+        outgoing.push(ring(number, 0));
+    }
+    let (letters, messages) = outgoing.take_letters(3, 1);
+    assert_eq!(letters.len(), 3);
+    assert!(letters.iter().all(|letter| letter.len() <= 50 * 1024));
+    assert_eq!(outgoing.depth().mail, 10_000 - messages.len());
+}
+
+#[test]
+fn batches_are_written_in_the_newest_format_that_both_understand() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.push(ring(1, 0));
+    assert_eq!(batches(&mut outgoing, now)[0].0.version, VERSION_MIN, "nothing is known of the peer");
+    outgoing.heard(&Header { speaks: 200, seq: 0, ack: 1, ..header(1) });
+    outgoing.push(ring(1, 0));
+    assert_eq!(batches(&mut outgoing, now)[0].0.version, VERSION_MAX);
+    let mut older = Outgoing::new(1);
+    older.link_up();
+    older.heard(&header(VERSION_MAX));
+    older.push(ring(1, 0));
+    assert_eq!(batches(&mut older, now)[0].0.version, 1);
+}
+
+#[test]
+fn a_batch_is_acknowledged_with_the_next_or_by_itself() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.heard(&Header { seq: 7, ack: 0, ..header(2) });
+    let alone = batches(&mut outgoing, now);
+    assert_eq!((alone.len(), alone[0].0.seq, alone[0].0.ack), (1, 0, 7));
+    outgoing.heard(&Header { seq: 8, ack: 0, ..header(2) });
+    outgoing.push(ring(1, 0));
+    let with = batches(&mut outgoing, now);
+    assert_eq!((with.len(), with[0].0.seq, with[0].0.ack), (1, 1, 8));
+}

@@ -1,0 +1,207 @@
+//! What a shard has to do with other nodes: as the owner of its users it passes bells on to their hosts, as a host it
+//! tells the owners who is here.
+
+use std::sync::Arc;
+
+use rookery_protocol::{ErrorCode, Goaway, MessageId, UserId};
+use rookery_store::keys::node::NodeId;
+use rookery_store::placement::Slot;
+use tokio::time::Instant;
+
+use super::actor::{PassOn, State};
+use super::entry::Attachment;
+use super::look::look_for_waiting;
+use super::registry::Replaced;
+use crate::cluster::{Bell, HostedDevice, LinkMessage, Owner, Peer, Placed};
+use crate::connection::Connection;
+use crate::session::{Hint, SessionMessage};
+
+/// Registrations a shard sends at once when slots have moved; the rest follows by and by.
+const REGISTERED_AT_ONCE_MAX: usize = 512;
+
+/// After which a client comes back that was sent away although it may have been the newer one.
+const RECONNECT_MS: u32 = 1_000;
+
+impl State {
+    fn owner(&self, user: UserId) -> Owner {
+        self.placed.as_ref().map_or(Owner::Here, |placed| placed.owner(Slot::of_user(user)))
+    }
+
+    /// Tells a user's owner, if that is another node, which of the user's devices are here.
+    pub(super) fn register(&mut self, user: UserId) {
+        let Some(cluster) = &self.context.cluster else { return };
+        let Owner::Elsewhere(owner) = self.owner(user) else {
+            return self.hosting.forget(user);
+        };
+        let entry = self.entries.get(&user);
+        let attached = entry.map_or(&[][..], |entry| entry.attached.as_slice());
+        let devices: Vec<HostedDevice> = attached.iter().map(Attachment::hosted).collect();
+        let number = cluster.next_number();
+        if devices.is_empty() {
+            // If this gets lost, the next bell from there is answered with it again.
+            self.hosting.forget(user);
+        } else {
+            self.hosting.sent(user, number, Instant::now());
+        }
+        owner.send(LinkMessage::Host { host: cluster.me.clone(), user, number, devices });
+    }
+
+    /// Whether a device that arrives is not older than its connection elsewhere. Tells those it replaces.
+    pub(super) fn is_newest(&mut self, user: UserId, attachment: &Attachment) -> bool {
+        match self.registry.connected_here(user, attachment.hosted()) {
+            Ok(replaced) => {
+                tell_replaced(user, replaced);
+                true
+            }
+            Err(newer) => {
+                close_older(&attachment.connection, attachment.admitted, newer);
+                false
+            }
+        }
+    }
+
+    /// A host has told who is there.
+    pub(super) fn host(
+        &mut self,
+        host: &Arc<Peer>,
+        user: UserId,
+        number: u64,
+        mut devices: Vec<HostedDevice>,
+    ) {
+        // Of a device that is here too, the one let in earlier goes. Here may be the later.
+        let attached = self.entries.get(&user).map_or(&[][..], |entry| entry.attached.as_slice());
+        devices.retain(|there| {
+            let Some(here) = attached.iter().find(|here| here.device == there.device) else { return true };
+            let here_is_newer = here.admitted > there.admitted;
+            if here_is_newer {
+                let newer = here.hosted();
+                tell_replaced(user, vec![Replaced { node: host.clone(), newer }]);
+            } else {
+                close_older(&here.connection, here.admitted, *there);
+            }
+            !here_is_newer
+        });
+        if let Some(replaced) = self.registry.put(user, host.clone(), number, devices) {
+            tell_replaced(user, replaced);
+            host.send(LinkMessage::Hosted { user, number });
+        }
+    }
+
+    /// A device of a user has connected elsewhere.
+    pub(super) fn replace(&mut self, user: UserId, newer: HostedDevice) {
+        let Some(entry) = self.entries.get(&user) else { return };
+        if let Some(here) = entry.attached.iter().find(|here| here.device == newer.device)
+            && here.admitted <= newer.admitted
+        {
+            close_older(&here.connection, here.admitted, newer);
+        }
+    }
+
+    /// Passes a bell on to those who are to hear it too.
+    pub(super) fn pass_bell_on(
+        &mut self,
+        user: UserId,
+        id: Option<MessageId>,
+        hint: Option<&Hint>,
+        pass_on: &PassOn,
+    ) {
+        let but = match pass_on {
+            PassOn::No => return,
+            PassOn::AsHost => {
+                if !self.entries.contains_key(&user) {
+                    // The owner thinks that the user is here.
+                    self.register(user);
+                }
+                return;
+            }
+            PassOn::ToAll => None,
+            PassOn::ToAllBut(node) => Some(node),
+        };
+        for host in self.registry.hosts(user).iter().filter(|host| Some(&host.node.id) != but) {
+            let event = hint.map(|hint| (hint.stamp, hint.frame.clone()));
+            host.node.send(LinkMessage::Bell(Bell { user, id, event }));
+        }
+    }
+
+    /// An owner has lost what was registered with one of its shards.
+    pub(super) fn forgotten(&mut self, owner: &NodeId, shard: u16, shards: u16) {
+        let is_concerned = |user: &UserId| {
+            Slot::of_user(*user).number() % shards == shard
+                && matches!(self.owner(*user), Owner::Elsewhere(peer) if peer.id == *owner)
+        };
+        let concerned: Vec<UserId> = self.entries.keys().copied().filter(is_concerned).collect();
+        for user in concerned {
+            self.register(user);
+        }
+    }
+
+    /// Slots have new owners: users of those that moved are registered anew, and then swept; users whose owner is this
+    /// node now are swept at once. So are all when bells may have been lost with a node.
+    pub(super) fn view_changed(&mut self, placed: Arc<Placed>, lost: bool) {
+        let before = self.placed.replace(placed.clone());
+        let is_mine = |user| placed.owner(Slot::of_user(user)).is_here();
+        self.registry.keep(is_mine, |host| placed.view.has(&host.id));
+        let (mut to_register, mut to_sweep) = (Vec::new(), Vec::new());
+        for user in self.entries.keys() {
+            let slot = Slot::of_user(*user);
+            let owner = placed.owner(slot);
+            let has_moved = before.as_ref().is_none_or(|before| !before.owner(slot).is_same(&owner));
+            match owner {
+                Owner::Elsewhere(_) if has_moved => to_register.push(*user),
+                _ if has_moved || lost => to_sweep.push(*user),
+                _ => {}
+            }
+        }
+        let long_ago = Instant::now().checked_sub(std::time::Duration::from_secs(60));
+        for (done, user) in to_register.into_iter().enumerate() {
+            if done < REGISTERED_AT_ONCE_MAX {
+                self.register(user);
+            } else {
+                self.hosting.sent(user, 0, long_ago.unwrap_or_else(Instant::now));
+            }
+        }
+        for user in &to_sweep {
+            self.hosting.forget(*user);
+        }
+        self.sweep(to_sweep);
+    }
+
+    /// Makes sure that nothing waits for these users.
+    pub(super) fn sweep(&mut self, users: impl IntoIterator<Item = UserId>) {
+        let mut asleep = Vec::new();
+        for user in users {
+            let Some(entry) = self.entries.get_mut(&user) else { continue };
+            match &mut entry.session {
+                Some(alive) => alive.pass_on(SessionMessage::Doorbell(None)),
+                None => {
+                    let cursors = entry.attached.iter().map(|attached| attached.connection.cursor());
+                    asleep.extend(cursors.min().map(|cursor| (user, cursor)));
+                }
+            }
+        }
+        if !asleep.is_empty() {
+            tokio::spawn(look_for_waiting(self.context.clone(), asleep));
+        }
+    }
+}
+
+fn tell_replaced(user: UserId, replaced: Vec<Replaced>) {
+    for Replaced { node, newer } in replaced {
+        node.send(LinkMessage::Replace { user, newer });
+    }
+}
+
+/// Closes a connection of a device that has connected elsewhere. Where it cannot be told which came later, the client is
+/// to come back: it must not take its own other connection for a stranger's.
+fn close_older(older: &Connection, admitted: u64, newer: HostedDevice) {
+    if admitted < newer.admitted {
+        older.close_with(ErrorCode::Replaced, "this device has connected again");
+    } else {
+        older.go_away(&Goaway {
+            code: ErrorCode::Internal as u16,
+            text: "this device has connected again at the same moment".into(),
+            reconnect_after_ms: RECONNECT_MS,
+            nodes: Vec::new(),
+        });
+    }
+}
