@@ -6,17 +6,21 @@
 //! keys/token.pk8        signs tokens (PKCS #8, mode 0600)
 //! keys/token.pub        verifies them (32 bytes, Ed25519)
 //! keys/admin.token      opens the admin API (mode 0600)
+//! ca/ca.pem, ca.key     the cluster's own CA, for links between nodes (the key: mode 0600)
 //! nodes/<name>/lock     held by the running node of that name; says where it listens
+//! nodes/<name>/link.*   its certificate for links, and its key (mode 0600)
 //! tls/                  the certificate `--tls` makes, and its key (mode 0600)
 //! lmdb/                 the embedded store
 //! clients/              what `rookery chat` keeps, a directory for each user and device
 //! ```
 //!
-//! Nodes on several machines are one cluster when their directories have the same `rookery.toml` and `keys/`.
+//! Nodes on several machines are one cluster when their directories have the same `rookery.toml`, `keys/` and `ca/`,
+//! and each its own names.
 //!
 //! Everything is written whole or not at all, so that a node killed at its first start finds its way at the second.
 
 mod admin_token;
+mod link_files;
 mod lock;
 mod marker;
 mod secret_file;

@@ -1,4 +1,4 @@
-//! Files that are written once: whole or not at all, and private ones never readable by others, not for a moment.
+//! Files that are whole or not there, most of them written once; private ones are never readable by others, not for a moment.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -35,6 +35,21 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], visibility: Visibility) -> Re
     made.map_err(DataDirError::refused("write", path))
 }
 
+/// Makes a file with these bytes, in place of the one that may be there.
+pub(super) fn replace(path: &Path, bytes: &[u8], visibility: Visibility) -> Result<(), DataDirError> {
+    let directory = path.parent().expect("a file in the data directory has a parent");
+    let unfinished = directory.join(format!("{UNFINISHED}{:016x}", rand::rng().next_u64()));
+    let replace = || -> io::Result<()> {
+        write_all(&unfinished, bytes, visibility)?;
+        fs::rename(&unfinished, path)?;
+        File::open(directory)?.sync_all()
+    };
+    replace().map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
+        DataDirError::refused("write", path)(error)
+    })
+}
+
 /// Makes a directory that is its owner's alone, unless there is one.
 pub(super) fn make_private(directory: &Path, doing: &'static str) -> Result<(), DataDirError> {
     let mut builder = fs::DirBuilder::new();
@@ -42,14 +57,18 @@ pub(super) fn make_private(directory: &Path, doing: &'static str) -> Result<(), 
     builder.create(directory).map_err(DataDirError::refused(doing, directory))
 }
 
-fn write_and_link(unfinished: &Path, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<bool> {
+fn write_all(unfinished: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<()> {
     let mode = match visibility {
         Visibility::Owner => 0o600,
         Visibility::Everyone => 0o644,
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(unfinished)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    file.sync_all()
+}
+
+fn write_and_link(unfinished: &Path, path: &Path, bytes: &[u8], visibility: Visibility) -> io::Result<bool> {
+    write_all(unfinished, bytes, visibility)?;
     // A link, unlike a rename, fails when another process was first.
     match fs::hard_link(unfinished, path) {
         Ok(()) => {}
