@@ -1,7 +1,5 @@
 //! Logs: to standard error, for people or as JSON, with a level that can change while the node runs.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
@@ -22,15 +20,15 @@ pub struct LogControl {
 #[error("logging has been set up already")]
 pub struct AlreadyLogging(#[source] tracing_subscriber::util::TryInitError);
 
-/// Installs the process's subscriber. For the program, once.
+/// Installs the process's subscriber. For the program, once. `colour` is for lines that end on a terminal.
 ///
 /// # Errors
 /// When there is one.
-pub fn install(config: &LogConfig) -> Result<LogControl, AlreadyLogging> {
+pub fn install(config: &LogConfig, colour: bool) -> Result<LogControl, AlreadyLogging> {
     let (filter, control) = reload::Layer::new(filter(&config.level));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
-        LogFormat::Human => lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Human => lines.with_target(false).with_ansi(colour).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(AlreadyLogging)?;

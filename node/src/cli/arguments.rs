@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use rookery_client::NodeAddress;
 use rookery_protocol::Handle;
+use rookery_store::keys::node::NodeName;
+
+use crate::config::NodeCount;
 
 /// A chat node: messages are durable before they are acknowledged, and come to every device once and in order.
 #[derive(Debug, Parser)]
@@ -14,7 +17,7 @@ use rookery_protocol::Handle;
     version,
     max_term_width = 100,
     after_help = "Your first chat, in three terminals:\n\n  \
-        rookery up                 # 1: a node, keys and data made on first use\n  \
+        rookery up                 # 1: three nodes, keys and data made on first use\n  \
         rookery user add alice     # 2: two people\n  \
         rookery user add bob\n  \
         rookery chat alice         # 2\n  \
@@ -48,18 +51,25 @@ pub(super) struct Place {
     pub(super) config: Option<PathBuf>,
 }
 
-/// Start a node here and now.
+/// Start a cluster here and now.
 ///
-/// Makes a data directory with keys on first use, then runs a node until Ctrl-C and says what to type next. Nothing
-/// else needs to be installed or running: messages are kept in an embedded store in the data directory.
+/// Makes a data directory with keys on first use, then runs three nodes until Ctrl-C, each in a process of its own, and
+/// says what to type next. A node that dies is started again. Nothing else needs to be installed or running: messages are
+/// kept in an embedded store in the data directory, which the nodes share.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rookery up\n  \
+    rookery up --nodes 1                  # one node, in one process\n  \
     rookery up --data /var/lib/rookery\n  \
     rookery up --tls                      # encrypted, with a certificate made for this machine")]
 pub(super) struct Up {
     #[command(flatten)]
     pub(super) place: Place,
+
+    /// How many nodes. The first has the ports of the configuration, the others 10, 20, ... more [default: 3, or as the
+    /// configuration says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=NodeCount::MAX.into()))]
+    pub(super) nodes: Option<u32>,
 
     /// Encrypt: TLS on the addresses for clients, with a self-made certificate unless the configuration has one
     #[arg(long)]
@@ -68,16 +78,43 @@ pub(super) struct Up {
 
 /// Run a node for a service manager.
 ///
-/// As `up`, without the welcome: logs to standard error and, once it takes connections, one line beginning with `ready`
-/// to standard output. SIGTERM stops it gracefully within 30 seconds; SIGHUP makes it read its certificate and log level
+/// One node, in this process, without a welcome: logs to standard error and, once it takes connections, one line beginning
+/// with `ready` to standard output. SIGTERM stops it gracefully within 30 seconds; SIGHUP makes it read its certificate and log level
 /// again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rookery node --config /etc/rookery/cluster.toml\n  \
-    rookery node --config cluster.toml --data /var/lib/rookery")]
+    rookery node --config cluster.toml --data /var/lib/rookery --name chat1")]
 pub(super) struct Node {
     #[command(flatten)]
     pub(super) place: Place,
+
+    /// The node's name: no two nodes of a cluster have the same [default: as the configuration says, else rook-1]
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<NodeName>,
+
+    #[command(flatten)]
+    pub(super) under_up: UnderUp,
+}
+
+/// What `rookery up` tells the processes of its nodes.
+#[derive(Debug, Args)]
+pub(super) struct UnderUp {
+    /// The process of `up`, with which this one ends
+    #[arg(long, hide = true)]
+    pub(super) up: Option<u32>,
+
+    /// Which node of `up` it is, from 1
+    #[arg(long, hide = true, default_value_t = 1)]
+    pub(super) nth: u32,
+
+    /// As for `up`
+    #[arg(long, hide = true)]
+    pub(super) tls: bool,
+
+    /// Log lines go to a terminal in the end
+    #[arg(long, hide = true)]
+    pub(super) colour: bool,
 }
 
 /// Add, list and remove people.

@@ -1,6 +1,7 @@
 //! Failures: one message, and an exit code that scripts can tell apart.
 
 use anyhow::Error;
+use rookery_store::keys::node::NodeName;
 
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
@@ -21,6 +22,16 @@ pub(super) const LISTEN: u8 = 5;
 pub(super) const STORE: u8 = 6;
 /// The machine is not fit: clock or limits.
 pub(super) const MACHINE: u8 = 7;
+
+/// One of the nodes of `rookery up` does not start. The process that was to be the node has said why.
+#[derive(Debug, thiserror::Error)]
+#[error("node {node}: {message}")]
+pub(super) struct NodeFailed {
+    pub(super) node: NodeName,
+    pub(super) message: String,
+    /// What the process ended with, unless a signal ended it.
+    pub(super) code: Option<u8>,
+}
 
 /// The error and its causes, each said once.
 pub(super) fn message(error: &Error) -> String {
@@ -44,6 +55,8 @@ pub(super) fn exit_code(error: &Error) -> u8 {
         DATA_DIR
     } else if error.is::<OpenError>() {
         STORE
+    } else if let Some(failed) = error.downcast_ref::<NodeFailed>() {
+        failed.code.filter(|code| *code != 0).unwrap_or(OTHER)
     } else {
         error.downcast_ref::<StartError>().map_or(OTHER, start_code)
     }

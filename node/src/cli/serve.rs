@@ -1,13 +1,14 @@
 //! Runs a node until it is told to stop: what `rookery up` and `rookery node` share.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use rand::Rng;
 use rookery_actors::SystemClock;
 
 use super::InstallRecorder;
-use super::arguments::{Node as Arguments, Place};
+use super::arguments::{Node as Arguments, Place, UnderUp};
+use super::up::encrypt;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::logging::{self, LogControl};
@@ -16,9 +17,20 @@ use crate::shutdown::{Asked, Signals};
 
 /// `rookery node`.
 pub(super) async fn run_service(arguments: Arguments, recorder: InstallRecorder) -> Result<()> {
-    let config = arguments.place.load()?;
+    let Arguments { place, name, under_up: UnderUp { up, nth, tls, colour } } = arguments;
+    if let Some(up) = up {
+        die_with(up)?;
+    }
+    let mut config = place.load()?.nth(nth)?;
+    if let Some(name) = name {
+        config.node.id = Some(name);
+    }
     let (data, _) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
-    let running = Running::start(config, data, recorder).await?;
+    if tls {
+        encrypt(&mut config, &data)?;
+    }
+    let colour = colour || std::io::stderr().is_terminal();
+    let running = Running::start(config, data, colour, recorder).await?;
     let listening = running.node.listening();
     tracing::info!(clients = listening.clients.join(","), http = listening.http, "listening");
     let mut line = format!("ready clients={}", listening.clients.join(","));
@@ -26,7 +38,20 @@ pub(super) async fn run_service(arguments: Arguments, recorder: InstallRecorder)
         line += &format!(" http={http}");
     }
     say(&line);
-    running.until_stopped(&arguments.place).await
+    running.until_stopped(&place).await
+}
+
+/// Makes the system kill this process as soon as its parent, whose process id is `up`, has ended: a node that `rookery up`
+/// started has no use without it, and would keep the ports and the data directory of the next one.
+///
+/// For the program's first thread: the order is gone with the thread that gave it.
+fn die_with(up: u32) -> Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    // It may have ended before the order was given.
+    let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_pid());
+    ensure!(u32::try_from(parent) == Ok(up), "the `rookery up` that started this node is gone");
+    Ok(())
 }
 
 /// Writes a line for whoever started the process. That nobody reads it is no reason to stop.
@@ -43,8 +68,13 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) async fn start(config: Config, data: DataDir, recorder: InstallRecorder) -> Result<Self> {
-        let log = logging::install(&config.log)?;
+    pub(super) async fn start(
+        config: Config,
+        data: DataDir,
+        colour: bool,
+        recorder: InstallRecorder,
+    ) -> Result<Self> {
+        let log = logging::install(&config.log, colour)?;
         // Before the node: a signal that comes while it starts must stop it gracefully too.
         let signals = Signals::listen()?;
         let parts = NodeParts {
@@ -81,6 +111,18 @@ impl Running {
 
 /// Takes over what can change while a node runs. What is wrong is logged, and stays as it was.
 fn reload(node: &Node, log: &LogControl, place: &Place) {
+    reload_level(log, place);
+    match node.reload_certificate() {
+        Ok(true) => tracing::info!("the certificate has been read again"),
+        Ok(false) => {}
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the certificate was not taken over");
+        }
+    }
+}
+
+/// Takes over the log level of the configuration.
+pub(super) fn reload_level(log: &LogControl, place: &Place) {
     match place.load() {
         Ok(config) => {
             log.set(&config.log.level);
@@ -91,13 +133,6 @@ fn reload(node: &Node, log: &LogControl, place: &Place) {
                 error = format!("{error:#}"),
                 "the configuration is wrong and was not taken over"
             );
-        }
-    }
-    match node.reload_certificate() {
-        Ok(true) => tracing::info!("the certificate has been read again"),
-        Ok(false) => {}
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "the certificate was not taken over");
         }
     }
 }

@@ -18,6 +18,7 @@ use toml::Spanned;
 pub use admin::AdminConfig;
 pub use cluster::ClusterConfig;
 pub use error::ConfigError;
+pub use several::PORTS_APART;
 pub use values::{
     ClientUrl, Count, Days, Directives, HostPort, Listen, LogFormat, MapGib, NodeCount, Span, Weight,
     WindowEvents,

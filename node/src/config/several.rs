@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::{Config, ConfigError, Listen};
 
 /// How far apart the ports of one node and the next are.
-const PORTS_APART: u16 = 10;
+pub const PORTS_APART: u16 = 10;
 
 impl Config {
     /// The configuration of the `nth` node on this machine, counted from 1: the first has the ports that are written, the

@@ -121,6 +121,9 @@ macro_rules! bounded_number {
         pub struct $name(u32);
 
         impl $name {
+            /// The largest there may be.
+            pub const MAX: u32 = $max;
+
             /// The number.
             pub fn get(self) -> u32 {
                 self.0

@@ -8,5 +8,6 @@ mod client;
 mod config_errors;
 mod program;
 mod running_node;
+mod several_nodes;
 mod start_errors;
 mod users_and_tokens;

@@ -99,6 +99,10 @@ impl RunningNode {
         &found.unwrap_or_else(|| panic!("no {scheme} in {:?}", self.clients)).1
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use crate::client::ask;
 use crate::program::{FREE_PORTS, Program};
 
-fn get(address: &str, path: &str) -> String {
+pub(crate) fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -22,7 +22,7 @@ fn get(address: &str, path: &str) -> String {
 }
 
 /// A client that trusts the certificate in `pem` and nothing else.
-fn tls_client(pem: &std::path::Path) -> Arc<ClientConfig> {
+pub(crate) fn tls_client(pem: &std::path::Path) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(pem).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -30,14 +30,17 @@ fn tls_client(pem: &std::path::Path) -> Arc<ClientConfig> {
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn over_tls(address: &str, client: &Arc<ClientConfig>) -> StreamOwned<ClientConnection, TcpStream> {
+pub(crate) fn over_tls(
+    address: &str,
+    client: &Arc<ClientConfig>,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let name = ServerName::try_from("localhost").unwrap();
     let connection = ClientConnection::new(client.clone(), name).unwrap();
     StreamOwned::new(connection, TcpStream::connect(address).unwrap())
 }
 
 /// What is answered to a frame that comes before HELLO.
-fn answer_to_heartbeat(stream: impl Read + Write) -> ServerFrame {
+pub(crate) fn answer_to_heartbeat(stream: impl Read + Write) -> ServerFrame {
     ask(stream, &Heartbeat { nonce: 1 })
 }
 
