@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::deadline::SOON;
 use crate::node_config::Ports;
-use crate::process::{Process, log_end};
+use crate::process::{Process, log_end, wait_ready};
 use crate::{Answer, Metrics, NodeConfig, Operator, Service, TokenForge, get, rookery};
 
 /// How long a stop may take: what the program promises, and some.
@@ -200,7 +200,8 @@ impl Node {
 
     async fn wait_ready(&mut self) -> Result<()> {
         let http = self.address(Port::Http);
-        self.process.as_mut().context("it has been started")?.wait_ready(http, SOON).await
+        let process = self.process.as_mut().context("it has been started")?;
+        wait_ready(http, SOON, || process.ended()).await
     }
 
     /// Whether the process is there.

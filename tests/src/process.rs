@@ -49,24 +49,6 @@ impl Process {
     pub(crate) async fn wait_end(&mut self, within: Duration) -> Result<ExitStatus> {
         Ok(wait_until("the process has ended", within, async || self.ended()).await?)
     }
-
-    /// Waits until its operators' listener says that it is ready.
-    ///
-    /// A loop of its own, unlike other waits: faults run as tasks, and the future of a borrowing closure is not `Send`
-    /// enough for one.
-    pub(crate) async fn wait_ready(&mut self, http: SocketAddr, within: Duration) -> Result<()> {
-        let deadline = Instant::now() + within;
-        loop {
-            if let Some(status) = self.ended() {
-                bail!("it ended: {status}");
-            }
-            if get(http, "/readyz").await.is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "it was not ready within {within:?}");
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
 }
 
 impl Drop for Process {
@@ -74,6 +56,28 @@ impl Drop for Process {
         // It may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Waits until a process's operators' listener says that it is ready. `ended` tells whether it has ended instead.
+///
+/// A loop of its own, unlike other waits: faults run as tasks, and the future of a borrowing closure is not `Send`
+/// enough for one.
+pub(crate) async fn wait_ready(
+    http: SocketAddr,
+    within: Duration,
+    mut ended: impl FnMut() -> Option<ExitStatus>,
+) -> Result<()> {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(status) = ended() {
+            bail!("it ended: {status}");
+        }
+        if get(http, "/readyz").await.is_ok_and(|answer| answer.status == 200) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "it was not ready within {within:?}");
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -1,12 +1,19 @@
-//! Everything at once: many clients, a node that is killed, networks that fail, and the oracle at the end.
+//! Everything at once: many clients, nodes that are killed, networks that fail, and the oracle at the end.
 //!
-//! What happens, and when, is a [`Plan`] that grows from a seed alone: the same seed gives the same plan. How the
+//! What happens, and when, is a plan that grows from a seed alone: the same seed gives the same plan. How the
 //! processes interleave is the machine's doing, so a replay is the same storm, not the same raindrops.
 
-mod plan;
-mod report;
-mod run;
+mod client_fault;
+mod one_node;
+mod random;
 
-pub use plan::{Action, Down, Plan, Shape, Step};
-pub use report::Report;
-pub use run::{Watch, run};
+pub use client_fault::ClientFault;
+pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
+
+/// Whoever wants to know how a run goes.
+pub trait Watch {
+    /// So many of so many steps are done.
+    fn steps(&self, done: usize, of: usize);
+    /// Something else goes on now.
+    fn phase(&self, what: &str);
+}

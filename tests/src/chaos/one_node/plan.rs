@@ -5,8 +5,8 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::fleet::HowStopped;
-use crate::{Cut, HowCut, Weather};
+use crate::chaos::ClientFault;
+use crate::chaos::random::{body_bytes, devices, millis, moment};
 
 /// How large a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,30 +41,12 @@ pub enum Action {
         /// The body's length in bytes.
         bytes: usize,
     },
-    /// A client's network changes for a while.
-    Weather {
-        /// Which client.
+    /// Something befalls a client.
+    Client {
+        /// Which.
         client: usize,
-        /// To this.
-        weather: Weather,
-        /// For so long.
-        lasts: Duration,
-    },
-    /// A client's connection ends.
-    Cut {
-        /// Which client.
-        client: usize,
-        /// How.
-        cut: Cut,
-    },
-    /// A client ends and comes back.
-    Restart {
-        /// Which client.
-        client: usize,
-        /// How it ends.
-        how: HowStopped,
-        /// After so long.
-        down: Duration,
+        /// This.
+        fault: ClientFault,
     },
     /// The node goes and comes back.
     Node(Down),
@@ -115,34 +97,10 @@ impl Plan {
     }
 }
 
-/// Most users have one device, some two or three.
-fn devices(rng: &mut StdRng, clients: usize) -> Vec<usize> {
-    let mut devices = Vec::new();
-    let mut left = clients;
-    while left > 0 {
-        let several = match rng.random_range(0..100) {
-            0..75 => 1,
-            75..93 => 2,
-            _ => 3,
-        };
-        devices.push(several.min(left));
-        left -= several.min(left);
-    }
-    devices
-}
-
 /// A few are much busier than most.
 fn skewed(rng: &mut StdRng, count: usize) -> usize {
     let even: f64 = rng.random();
     ((even * even * even * count as f64) as usize).min(count - 1)
-}
-
-fn moment(rng: &mut StdRng, within: Duration) -> Duration {
-    Duration::from_micros(rng.random_range(0..within.as_micros() as u64))
-}
-
-fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
-    Duration::from_millis(rng.random_range(range))
 }
 
 fn messages(rng: &mut StdRng, shape: &Shape, users: usize, steps: &mut Vec<Step>) {
@@ -153,11 +111,7 @@ fn messages(rng: &mut StdRng, shape: &Shape, users: usize, steps: &mut Vec<Step>
         // Some write several messages without waiting.
         let burst = if rng.random_ratio(1, 20) { rng.random_range(2..12) } else { 1 };
         for _ in 0..burst {
-            let bytes = match rng.random_range(0..200) {
-                0 => rng.random_range(16 * 1024..=64 * 1024),
-                1..10 => rng.random_range(500..4096),
-                _ => rng.random_range(0..200),
-            };
+            let bytes = body_bytes(rng);
             steps.push(Step { at, action: Action::Send { client, to, bytes } });
         }
     }
@@ -169,28 +123,8 @@ fn client_faults(rng: &mut StdRng, shape: &Shape, steps: &mut Vec<Step>) {
     for _ in 0..faults {
         let at = moment(rng, shape.storm);
         let client = rng.random_range(0..shape.clients);
-        let action = match rng.random_range(0..10) {
-            0..4 => {
-                let how = [HowCut::Reset, HowCut::Closed, HowCut::HalfOpen][rng.random_range(0..3)];
-                let after_bytes = if rng.random() { 0 } else { rng.random_range(1..2000) };
-                Action::Cut { client, cut: Cut { how, after_bytes } }
-            }
-            4..7 => {
-                let weather = match rng.random_range(0..4) {
-                    0 => Weather::Stalled,
-                    1 => Weather::Slow(millis(rng, 5..80)),
-                    2 => Weather::Dribbling,
-                    _ => Weather::Refusing,
-                };
-                Action::Weather { client, weather, lasts: millis(rng, 100..3_000) }
-            }
-            _ => {
-                let how = [HowStopped::Closed, HowStopped::Crashed, HowStopped::CrashedWithMessageInHand];
-                let how = how[rng.random_range(0..3)];
-                Action::Restart { client, how, down: millis(rng, 0..1_500) }
-            }
-        };
-        steps.push(Step { at, action });
+        let fault = ClientFault::random(rng);
+        steps.push(Step { at, action: Action::Client { client, fault } });
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Action, Down, Plan, Report};
+use crate::chaos::Watch;
 use crate::fleet::{Fleet, FleetClient};
 use crate::{Account, Node, NodeConfig, Weather, accounts, oracle};
 
@@ -18,14 +19,6 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// How long a healed fleet may take to rest: the longest wait before a reconnect, and some for what is left to do.
 const REST: Duration = Duration::from_secs(120);
-
-/// Whoever wants to know how a run goes.
-pub trait Watch {
-    /// So many of so many steps are done.
-    fn steps(&self, done: usize, of: usize);
-    /// Something else goes on now.
-    fn phase(&self, what: &str);
-}
 
 /// Carries out a plan on a node of its own.
 ///
@@ -85,26 +78,14 @@ impl Storm {
         while self.faults.try_join_next().is_some_and(|fault| fault.is_ok()) {}
         match action.clone() {
             Action::Send { client, to, bytes } => self.send(client, to, bytes, number),
-            Action::Cut { client, cut } => self.client(client).proxy().cut(cut),
-            Action::Weather { client, weather, lasts } => self.with(client, async move |client| {
-                client.proxy().set(weather);
-                sleep(lasts).await;
-                client.proxy().set(Weather::Clear);
-            }),
-            Action::Restart { client, how, down } => self.with(client, async move |client| {
-                client.stop(how).await;
-                sleep(down).await;
-                client.start().await.expect("a local store outlives its client");
-            }),
+            Action::Client { client, fault } => {
+                self.with(client, async move |client| fault.befall(&client).await);
+            }
             Action::Node(down) => {
                 let node = self.node.clone();
                 self.faults.spawn(async move { take_down(&mut *node.lock().await, down).await });
             }
         }
-    }
-
-    fn client(&self, client: usize) -> &FleetClient {
-        &self.fleet.clients()[client]
     }
 
     fn with<F>(&mut self, client: usize, fault: impl FnOnce(Borrowed) -> F + Send + 'static)

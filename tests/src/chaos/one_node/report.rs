@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Action, Down, Plan};
+use crate::chaos::ClientFault;
 use crate::fleet::Unsettled;
 use crate::history::{History, What};
 use crate::oracle::{INVARIANTS, Violation};
@@ -72,8 +73,10 @@ impl Report {
             connected: history.count(|what| *what == What::Connected),
             kills: steps(|action| matches!(action, Action::Node(Down::Killed(_)))),
             pauses: steps(|action| matches!(action, Action::Node(Down::Paused(_)))),
-            cuts: steps(|action| matches!(action, Action::Cut { .. })),
-            weather: steps(|action| matches!(action, Action::Weather { .. })),
+            cuts: steps(|action| matches!(action, Action::Client { fault: ClientFault::Cut(_), .. })),
+            weather: steps(|action| {
+                matches!(action, Action::Client { fault: ClientFault::Weather { .. }, .. })
+            }),
             closed: history.count(|what| *what == What::Closed).saturating_sub(plan.shape.clients),
             crashed: history.count(|what| *what == What::Crashed),
             rested,
