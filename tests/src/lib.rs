@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod chaos;
+pub mod cluster;
 pub mod deadline;
 pub mod fleet;
 pub mod history;
@@ -27,7 +28,7 @@ pub use accounts::{Account, Device, accounts};
 pub use http::{Answer, get};
 pub use metrics::Metrics;
 pub use node::{Node, Place, Port};
-pub use node_config::{NodeConfig, TlsFiles};
+pub use node_config::{Membership, NodeConfig, TlsFiles};
 pub use operator::{Operator, Service};
 pub use ports::free_port;
 pub use program::rookery;

@@ -47,6 +47,20 @@ pub enum Port {
     Http,
 }
 
+impl Port {
+    /// The URL for clients of an address where such a listener is.
+    pub(crate) fn url_at(self, address: SocketAddr) -> NodeAddress {
+        let url = match self {
+            Self::Tcp => format!("tcp://{address}"),
+            Self::WebSocket => format!("ws://{address}/v1"),
+            Self::TcpTls => format!("tls://{address}"),
+            Self::WebSocketTls => format!("wss://{address}/v1"),
+            Self::Http => panic!("clients have no business there"),
+        };
+        url.parse().expect("a URL of ours is an address")
+    }
+}
+
 /// Where a node's commands run: here, or where its own file system is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -128,38 +142,21 @@ impl Node {
 
     /// Where a listener is, once the node runs.
     pub fn address(&self, port: Port) -> SocketAddr {
-        let (ports, moved) = (self.ports, self.config.up_tls);
-        let number = match port {
-            Port::Tcp => ports.tcp,
-            Port::WebSocket => ports.websocket,
+        let port = match port {
             // `--tls` encrypts the addresses that were in the clear.
-            Port::TcpTls if moved => ports.tcp,
-            Port::WebSocketTls if moved => ports.websocket,
-            Port::TcpTls => ports.tcp_tls,
-            Port::WebSocketTls => ports.websocket_tls,
-            Port::Http => ports.http,
+            Port::TcpTls if self.config.up_tls => Port::Tcp,
+            Port::WebSocketTls if self.config.up_tls => Port::WebSocket,
+            port => port,
         };
-        (Ipv4Addr::LOCALHOST, number).into()
-    }
-
-    /// A listener's URL for clients, or another address's that leads there.
-    ///
-    /// # Panics
-    /// For the operators' listener, which has none.
-    pub fn url_at(&self, port: Port, address: SocketAddr) -> NodeAddress {
-        let url = match port {
-            Port::Tcp => format!("tcp://{address}"),
-            Port::WebSocket => format!("ws://{address}/v1"),
-            Port::TcpTls => format!("tls://{address}"),
-            Port::WebSocketTls => format!("wss://{address}/v1"),
-            Port::Http => panic!("clients have no business there"),
-        };
-        url.parse().expect("a URL of ours is an address")
+        (Ipv4Addr::LOCALHOST, self.ports.of(port)).into()
     }
 
     /// A listener's URL for clients.
+    ///
+    /// # Panics
+    /// For the operators' listener, which has none.
     pub fn url(&self, port: Port) -> NodeAddress {
-        self.url_at(port, self.address(port))
+        port.url_at(self.address(port))
     }
 
     /// Starts it again on the same data and ports, and waits until it is ready.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::free_port;
+use crate::{Port, free_port};
 
 /// A certificate and its key, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,15 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+}
+
+/// What makes a node one of several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Its name.
+    pub name: String,
+    /// The port on loopback by which the others reach it, when they are to go through a proxy.
+    pub link_advertise: Option<u16>,
 }
 
 /// What a test may want to be different from the defaults.
@@ -36,6 +45,8 @@ pub struct NodeConfig {
     /// Put the data directory on a file system of its own with so many bytes. See
     /// [`Place::is_possible`](crate::Place::is_possible).
     pub disk_bytes: Option<u64>,
+    /// In a cluster. Else it is one node alone.
+    pub membership: Option<Membership>,
 }
 
 impl Default for NodeConfig {
@@ -50,9 +61,13 @@ impl Default for NodeConfig {
             tls: None,
             up_tls: false,
             disk_bytes: None,
+            membership: None,
         }
     }
 }
+
+/// The most a test's store may hold.
+const MAP_GIB: usize = 4;
 
 /// The ports of a node, the same for its whole life, restarts included.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +77,8 @@ pub(crate) struct Ports {
     pub(crate) tcp_tls: u16,
     pub(crate) websocket_tls: u16,
     pub(crate) http: u16,
+    pub(crate) link: u16,
+    pub(crate) admin: u16,
 }
 
 impl Ports {
@@ -72,6 +89,18 @@ impl Ports {
             tcp_tls: free_port(),
             websocket_tls: free_port(),
             http: free_port(),
+            link: free_port(),
+            admin: free_port(),
+        }
+    }
+
+    pub(crate) fn of(&self, port: Port) -> u16 {
+        match port {
+            Port::Tcp => self.tcp,
+            Port::WebSocket => self.websocket,
+            Port::TcpTls => self.tcp_tls,
+            Port::WebSocketTls => self.websocket_tls,
+            Port::Http => self.http,
         }
     }
 }
@@ -82,9 +111,22 @@ impl NodeConfig {
         let at = |port: u16| format!("\"127.0.0.1:{port}\"");
         let secure = |port: u16| if self.tls.is_some() { at(port) } else { "\"\"".to_owned() };
         let duration = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
-        let mut text = format!(
-            "[node]\ndata = {data:?}\n\n[store]\nengine = \"lmdb\"\n\n[store.lmdb]\nmap_gib = 4\n\n\
-             [cluster]\nnodes = 1\nlink = \"127.0.0.1:0\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n\
+        let mut text = format!("[node]\ndata = {data:?}\n");
+        match &self.membership {
+            None => {
+                text +=
+                    "\n[cluster]\nnodes = 1\nlink = \"127.0.0.1:0\"\n\n[admin]\nlisten = \"127.0.0.1:0\"\n\n";
+            }
+            Some(Membership { name, link_advertise }) => {
+                text += &format!("id = {name:?}\n\n[cluster]\nlink = {}\n", at(ports.link));
+                if let Some(port) = link_advertise {
+                    text += &format!("link_advertise = {}\n", at(*port));
+                }
+                text += &format!("\n[admin]\nlisten = {}\n\n", at(ports.admin));
+            }
+        }
+        text += &format!(
+            "[store]\nengine = \"lmdb\"\n\n[store.lmdb]\nmap_gib = {MAP_GIB}\n\n\
              [listen]\nwebsocket = {}\ntcp = {}\nwebsocket_tls = {}\ntcp_tls = {}\nhttp = {}\n\n",
             at(ports.websocket),
             at(ports.tcp),
