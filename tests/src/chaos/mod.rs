@@ -4,10 +4,16 @@
 //! processes interleave is the machine's doing, so a replay is the same storm, not the same raindrops.
 
 mod client_fault;
+mod cluster;
 mod one_node;
 mod random;
 
 pub use client_fault::ClientFault;
+pub(crate) use cluster::shown;
+pub use cluster::{
+    ClientStrike, ClusterPlan, ClusterReport, ClusterShape, Deliveries, Delivery, Fault, Kind, Load, Note,
+    Sending, Span, Spread, Strike, Timeline, run_cluster,
+};
 pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
 
 /// Whoever wants to know how a run goes.

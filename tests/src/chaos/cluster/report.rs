@@ -1,0 +1,262 @@
+//! What came of a run, for people: a text, and a plot beside it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::deliveries::{gaps, shown};
+use super::run::write_files;
+use super::{ClusterPlan, Deliveries, Delivery, Kind, Note, Span, Timeline, plot};
+use crate::fleet::Unsettled;
+use crate::history::{History, What};
+use crate::oracle::{INVARIANTS, Violation};
+
+/// Silences that are listed.
+const GAPS: usize = 8;
+
+/// The outcome of a run.
+#[derive(Debug)]
+pub struct ClusterReport {
+    plan: ClusterPlan,
+    enqueued: usize,
+    /// When each was.
+    accepted: Vec<Duration>,
+    handed: usize,
+    receipts: usize,
+    connected: usize,
+    deliveries: Deliveries,
+    spans: Vec<Span>,
+    notes: Vec<Note>,
+    /// From the first message to the end of the storm.
+    stormy: (Duration, Duration),
+    rested: Duration,
+    /// What broke an invariant.
+    pub violations: Vec<Violation>,
+    /// What was missing at the end, if anything was.
+    pub unsettled: Option<Unsettled>,
+    /// What else should not have happened: nodes that ended by themselves, views that did not come right, clients that
+    /// were sent away for good, messages that were refused.
+    pub surprises: Vec<String>,
+}
+
+impl ClusterReport {
+    #[expect(clippy::too_many_arguments, reason = "everything there is to say of a run")]
+    pub(super) fn new(
+        plan: &ClusterPlan,
+        history: &History,
+        deliveries: Deliveries,
+        timeline: &Timeline,
+        over: Duration,
+        rested: Duration,
+        violations: Vec<Violation>,
+        unsettled: Option<Unsettled>,
+    ) -> Self {
+        let mut surprises = timeline.surprises();
+        surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
+            What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
+            What::Refused { id, reason } => {
+                Some(format!("{}'s message {id} was refused: {reason}", entry.client))
+            }
+            _ => None,
+        }));
+        let began = deliveries.0.first().map_or(over, |first| first.sent);
+        Self {
+            plan: plan.clone(),
+            enqueued: history.count(|what| matches!(what, What::Enqueued { .. })),
+            accepted: times(history, |what| matches!(what, What::Accepted { .. })),
+            handed: history.count(|what| matches!(what, What::Handed(_))),
+            receipts: history.count(|what| matches!(what, What::Receipt { .. })),
+            connected: history.count(|what| *what == What::Connected),
+            deliveries,
+            spans: timeline.spans(),
+            notes: timeline.notes(),
+            stormy: (began, over),
+            rested,
+            violations,
+            unsettled,
+            surprises,
+        }
+    }
+
+    /// Whether everything was as it should be.
+    pub fn is_good(&self) -> bool {
+        self.violations.is_empty() && self.unsettled.is_none() && self.surprises.is_empty()
+    }
+
+    /// What happened, in order.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The longest time during the storm in which nothing was handed up to anybody.
+    pub fn silence(&self) -> Duration {
+        self.deliveries.gaps(self.stormy, 1).first().map(|gap| gap.1).unwrap_or_default()
+    }
+
+    /// The longest time during the storm in which no sender was told that a message was accepted.
+    pub fn unconfirmed(&self) -> Duration {
+        gaps(self.accepted.iter().copied(), self.stormy, 1).first().map(|gap| gap.1).unwrap_or_default()
+    }
+
+    /// How long the slowest message took between clients without troubles of their own.
+    pub fn worst(&self) -> Duration {
+        self.deliveries.spread(|_| true).worst().unwrap_or_default()
+    }
+
+    /// Writes the plan, this report with its timeline, and the plot into a directory.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        let plot = plot::svg(&self.deliveries, &self.spans, self.stormy, &self.title());
+        let report = format!("{self}\ntimeline\n{}", self.timeline());
+        let plan = self.plan.to_string();
+        write_files(directory, &[("plan.txt", plan), ("report.txt", report), ("latency.svg", plot)])
+    }
+
+    fn title(&self) -> String {
+        let ClusterPlan { seed, shape, devices, .. } = &self.plan;
+        format!(
+            "chaos, seed {seed}: {} nodes, {} clients of {} users, {} messages/s, {:.0} s",
+            shape.nodes,
+            shape.clients,
+            devices.len(),
+            shape.messages_per_second,
+            shape.storm.as_secs_f64()
+        )
+    }
+
+    /// What happened when, a line each, in seconds since the first message.
+    pub fn timeline(&self) -> String {
+        self.notes.iter().fold(String::new(), |mut text, Note { at, what }| {
+            let _ = writeln!(text, "  {:>8.2} s  {what}", self.since(*at));
+            text
+        })
+    }
+
+    /// Seconds since the first message.
+    fn since(&self, at: Duration) -> f64 {
+        at.as_secs_f64() - self.stormy.0.as_secs_f64()
+    }
+
+    fn latencies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let felt: Vec<_> = self.spans.iter().map(Span::felt).collect();
+        let is_hurt = |it: &Delivery| felt.iter().any(|span| it.meets(*span));
+        let excused = self.deliveries.0.iter().filter(|it| it.excused).count();
+        writeln!(
+            f,
+            "\nfrom the sender's application to the recipient's, without the {excused} deliveries whose own ends had \
+             trouble"
+        )?;
+        writeln!(
+            f,
+            "  {:<18} {:>9} {:>10} {:>10} {:>10} {:>8}",
+            "", "messages", "p50", "p99", "worst", "> 1 s"
+        )?;
+        for (name, hurt) in [("while whole", false), ("while hurt", true)] {
+            let spread = self.deliveries.spread(|it| is_hurt(it) == hurt);
+            writeln!(
+                f,
+                "  {name:<18} {:>9} {:>10} {:>10} {:>10} {:>8}",
+                spread.count(),
+                shown(spread.quantile(0.5)),
+                shown(spread.quantile(0.99)),
+                shown(spread.worst()),
+                spread.above(Duration::from_secs(1))
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A line for each kind of fault.
+    fn faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: BTreeMap<Kind, Vec<&Span>> = BTreeMap::new();
+        for span in &self.spans {
+            kinds.entry(span.fault.kind()).or_default().push(span);
+        }
+        writeln!(
+            f,
+            "\nwhat was under way from a fault's beginning until three seconds after all nodes were back"
+        )?;
+        writeln!(
+            f,
+            "  {:<18} {:>5} {:>9} {:>10} {:>10} {:>10} {:>8} {:>10} {:>10}",
+            "fault", "times", "messages", "p50", "p99", "worst", "> 1 s", "silence", "whole in"
+        )?;
+        for (kind, spans) in kinds {
+            let spread = self.deliveries.spread(|it| spans.iter().any(|span| it.meets(span.felt())));
+            let silence = spans.iter().filter_map(|span| {
+                let (since, until) = span.felt();
+                self.deliveries.gaps((since, until.min(self.stormy.1)), 1).first().map(|gap| gap.1)
+            });
+            let whole = spans.iter().map(|span| span.whole.map(|whole| whole.saturating_sub(span.healed)));
+            let whole = whole.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+            writeln!(
+                f,
+                "  {:<18} {:>5} {:>9} {:>10} {:>10} {:>10} {:>8} {:>10} {:>10}",
+                kind.name(),
+                spans.len(),
+                spread.count(),
+                shown(spread.quantile(0.5)),
+                shown(spread.quantile(0.99)),
+                shown(spread.worst()),
+                spread.above(Duration::from_secs(1)),
+                shown(silence.max()),
+                shown(whole)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn times(history: &History, like: fn(&What) -> bool) -> Vec<Duration> {
+    history.entries.iter().filter(|entry| like(&entry.what)).map(|entry| entry.at).collect()
+}
+
+impl fmt::Display for ClusterReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.title())?;
+        writeln!(
+            f,
+            "  faults     {} of nodes, {} of clients",
+            self.spans.len(),
+            self.plan.client_strikes.len()
+        )?;
+        writeln!(f, "  connected  {} times", self.connected)?;
+        writeln!(
+            f,
+            "  messages   {} given, {} confirmed to their sender",
+            self.enqueued,
+            self.accepted.len()
+        )?;
+        writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
+        writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
+        for (name, _) in INVARIANTS {
+            let broken = self.violations.iter().filter(|violation| violation.invariant == name).count();
+            let verdict = if broken == 0 { "holds" } else { "BROKEN" };
+            writeln!(f, "  {name:<32} {verdict}")?;
+        }
+        for violation in &self.violations {
+            writeln!(f, "  ! {violation}")?;
+        }
+        for surprise in &self.surprises {
+            writeln!(f, "  ! {surprise}")?;
+        }
+        if let Some(unsettled) = &self.unsettled {
+            writeln!(f, "  ! {unsettled}")?;
+        }
+        self.latencies(f)?;
+        self.faults(f)?;
+        writeln!(f, "\nthe longest times in which nothing was handed up to anybody")?;
+        for (began, length) in self.deliveries.gaps(self.stormy, GAPS) {
+            writeln!(f, "  {:>8.2} s  {:>10}", self.since(began), shown(Some(length)))?;
+        }
+        for note in self.notes.iter().filter(|note| note.what.starts_with("skipped: ")) {
+            writeln!(f, "  {}", note.what)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The commands.
+
+mod bar;
+mod chaos;
+
+pub(crate) use chaos::Chaos;
