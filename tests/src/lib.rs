@@ -8,6 +8,7 @@ mod accounts;
 pub mod chaos;
 pub mod cluster;
 pub mod deadline;
+pub mod failover;
 pub mod fleet;
 pub mod history;
 mod http;

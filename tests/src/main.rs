@@ -18,6 +18,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Chaos(cli::Chaos),
+    Failover(cli::Failover),
 }
 
 fn main() -> Result<ExitCode> {
@@ -27,6 +28,7 @@ fn main() -> Result<ExitCode> {
         let run = async {
             match command {
                 Command::Chaos(chaos) => Box::pin(chaos.run()).await,
+                Command::Failover(failover) => Box::pin(failover.run()).await,
             }
         };
         // Whatever has been started ends with what started it.

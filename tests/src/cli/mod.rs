@@ -2,5 +2,7 @@
 
 mod bar;
 mod chaos;
+mod failover;
 
 pub(crate) use chaos::Chaos;
+pub(crate) use failover::Failover;
