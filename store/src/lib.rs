@@ -5,6 +5,7 @@
 //! - [`engine`]: bytes only. A snapshot to read from, a batch to commit, a key to watch.
 //! - [`Op`], lanes and [`Store`]: a transaction as a value, batches of them, group commit.
 //! - [`keys`], [`ops`] and [`queries`]: what the bytes mean. One file per key family, one per operation.
+//!   [`check`] says whether they do.
 //!
 //! Invariants:
 //! - an operation is all there or not at all, and its answer is given only after its commit;
@@ -13,6 +14,7 @@
 //! - every operation may be applied again after an unknown outcome without a second effect.
 
 mod batch;
+pub mod check;
 pub mod engine;
 pub mod engines;
 mod error;

@@ -40,19 +40,19 @@ use serde::de::DeserializeOwned;
 use crate::error::StoreError;
 
 /// The ordinals. A retired one is never used again.
-mod family {
-    pub(super) const META: u8 = 0x01;
-    pub(super) const USER: u8 = 0x10;
-    pub(super) const HANDLE: u8 = 0x11;
-    pub(super) const DEVICE: u8 = 0x13;
-    pub(super) const CURSOR: u8 = 0x14;
-    pub(super) const INBOX: u8 = 0x15;
-    pub(super) const CONVERSATION: u8 = 0x20;
-    pub(super) const NODE: u8 = 0x40;
-    pub(super) const VIEW: u8 = 0x41;
-    pub(super) const MAIL: u8 = 0x42;
-    pub(super) const BAN: u8 = 0x43;
-    pub(super) const INCARNATION: u8 = 0x44;
+pub(crate) mod family {
+    pub(crate) const META: u8 = 0x01;
+    pub(crate) const USER: u8 = 0x10;
+    pub(crate) const HANDLE: u8 = 0x11;
+    pub(crate) const DEVICE: u8 = 0x13;
+    pub(crate) const CURSOR: u8 = 0x14;
+    pub(crate) const INBOX: u8 = 0x15;
+    pub(crate) const CONVERSATION: u8 = 0x20;
+    pub(crate) const NODE: u8 = 0x40;
+    pub(crate) const VIEW: u8 = 0x41;
+    pub(crate) const MAIL: u8 = 0x42;
+    pub(crate) const BAN: u8 = 0x43;
+    pub(crate) const INCARNATION: u8 = 0x44;
 }
 
 /// A key of `family` made of `parts`.

@@ -75,6 +75,13 @@ contract! {
         operations_beyond_one_batch_commit_in_several
         a_full_queue_refuses_at_once
     }
+    checks {
+        a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted
+        a_check_goes_on_where_another_has_come
+        a_check_finds_nothing_while_others_write
+        what_is_spoilt_is_found_and_nothing_else
+        what_was_right_again_at_the_second_look_is_not_said
+    }
     contention {
         increments_from_two_stores_are_all_counted
         a_value_written_between_is_what_the_operation_sees

@@ -109,10 +109,9 @@ mod tests {
     fn kin_is_the_same_users_same_program() {
         let this = Process::of(getpid()).expect("this process is there");
         assert!(this.is(&this) && this.is_kin_of(&this));
-        let upgraded = Process { program: Program { file: (0, 0), ..this.program.clone() }, ..this.clone() };
-        let renamed =
-            Process { program: Program { path: "/x".into(), ..this.program.clone() }, ..this.clone() };
-        let other_program = Process { program: Program { file: (0, 0), path: "/x".into() }, ..this.clone() };
+        let upgraded = Process { program: Program { file: (0, 0), ..this.program.clone() }, ..this };
+        let renamed = Process { program: Program { path: "/x".into(), ..this.program.clone() }, ..this };
+        let other_program = Process { program: Program { file: (0, 0), path: "/x".into() }, ..this };
         let other_user = Process { uid: this.uid + 1, ..this.clone() };
         let later = Process { started: this.started + 1, ..this.clone() };
         assert!(upgraded.is_kin_of(&this) && renamed.is_kin_of(&this));

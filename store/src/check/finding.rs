@@ -1,0 +1,253 @@
+//! What a check may find, as data and in words.
+
+use rookery_protocol::{ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
+
+use crate::keys::node::{Incarnation, NodeId, NodeName};
+
+/// Something that the store must not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// A key is not of its family's form, or its value cannot be read.
+    #[error("key {}: {why}", hex(.key))]
+    Unreadable {
+        /// The key.
+        key: Vec<u8>,
+        /// What is wrong with it or its value.
+        why: String,
+    },
+    /// An account cannot be found by its handle.
+    #[error("user {user}: the handle {handle} is {}", whose(.owner))]
+    UserWithoutHandle {
+        /// The account.
+        user: UserId,
+        /// Its handle.
+        handle: Handle,
+        /// Whose that is.
+        owner: Option<UserId>,
+    },
+    /// A handle is that of nobody, or of somebody with another handle.
+    #[error("handle {handle}: it leads to user {user}, whose it is not")]
+    HandleOfNobody {
+        /// The handle.
+        handle: Handle,
+        /// Where it leads.
+        user: UserId,
+    },
+    /// A device is that of nobody.
+    #[error("device {device} of user {user}: there is no such user")]
+    DeviceOfNobody {
+        /// Whose it would be.
+        user: UserId,
+        /// The device.
+        device: DeviceId,
+    },
+    /// A device's number may be given again.
+    #[error("device {device} of user {user}: the next device would get the number {next}")]
+    DeviceNotCounted {
+        /// Whose.
+        user: UserId,
+        /// The device.
+        device: DeviceId,
+        /// The number the next device will get.
+        next: u32,
+    },
+    /// A cursor is that of no device.
+    #[error("cursor of device {device} of user {user}: there is no such device")]
+    CursorOfNobody {
+        /// Whose it would be.
+        user: UserId,
+        /// Of which device.
+        device: DeviceId,
+    },
+    /// A device has acknowledged events that are yet to come, and would miss them.
+    #[error("cursor of device {device} of user {user}: {stamp} is beyond the store's version {version}")]
+    CursorAhead {
+        /// Whose.
+        user: UserId,
+        /// Of which device.
+        device: DeviceId,
+        /// The cursor.
+        stamp: Stamp,
+        /// The store's.
+        version: u64,
+    },
+    /// An event comes after events that are yet to come, which would be missed.
+    #[error("event {stamp} of user {user}: it is beyond the store's version {version}")]
+    EventAhead {
+        /// In whose inbox.
+        user: UserId,
+        /// Its place.
+        stamp: Stamp,
+        /// The store's.
+        version: u64,
+    },
+    /// An event points to a message that is not there, and was not trimmed.
+    #[error("event {stamp} of user {user}: there is no message {seq} in {conversation}")]
+    EventOfNothing {
+        /// In whose inbox.
+        user: UserId,
+        /// Its place.
+        stamp: Stamp,
+        /// Where it points.
+        conversation: ConversationId,
+        /// The message's place there.
+        seq: Seq,
+    },
+    /// An event names another sender than its message.
+    #[error("event {stamp} of user {user}: message {seq} in {conversation} is not from user {sender}")]
+    EventOfAnother {
+        /// In whose inbox.
+        user: UserId,
+        /// Its place.
+        stamp: Stamp,
+        /// Where it points.
+        conversation: ConversationId,
+        /// The message's place there.
+        seq: Seq,
+        /// Whom it names.
+        sender: UserId,
+    },
+    /// A receipt tells of more than its sender's mark.
+    #[error(
+        "receipt {stamp} of user {user}: in {conversation}, user {of} has not had all up to {delivered} and read up to \
+         {read}"
+    )]
+    ReceiptAhead {
+        /// In whose inbox.
+        user: UserId,
+        /// Its place.
+        stamp: Stamp,
+        /// Where.
+        conversation: ConversationId,
+        /// Of whom it tells.
+        of: UserId,
+        /// What is said to have been delivered.
+        delivered: Seq,
+        /// What is said to have been read.
+        read: Seq,
+    },
+    /// A message lies beyond the head: the next would overwrite it, or one after that.
+    #[error("message {seq} in {conversation}: the head is {head}")]
+    MessageBeyondHead {
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
+    /// A message is missing from a log.
+    #[error("{conversation}: message {} is missing, and there are messages before it (the head is {head})", .after.next())]
+    Gap {
+        /// Where.
+        conversation: ConversationId,
+        /// The last message before it.
+        after: Seq,
+        /// The head.
+        head: Seq,
+    },
+    /// What lies at a place in a log says that it belongs to another.
+    #[error("message {seq} in {conversation}: it says that it is another")]
+    MessageOfAnother {
+        /// Where it lies.
+        conversation: ConversationId,
+        /// At which place.
+        seq: Seq,
+    },
+    /// A message's id has no answer, or leads elsewhere: sent again, it would be there twice.
+    #[error("message {seq} in {conversation}: its id {id} does not lead to it")]
+    MessageWithoutAnswer {
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// Its sender's id of it.
+        id: MessageId,
+    },
+    /// The answer to an id names a message that is not there, and was not trimmed.
+    #[error("id {id} of device {device} of user {user}: there is no message {seq} in {conversation}")]
+    AnswerOfNothing {
+        /// Where.
+        conversation: ConversationId,
+        /// The sender.
+        user: UserId,
+        /// From which device.
+        device: DeviceId,
+        /// The sender's id of it.
+        id: MessageId,
+        /// The place the answer names.
+        seq: Seq,
+    },
+    /// The answer to an id names a message of another id.
+    #[error("id {id} of device {device} of user {user}: message {seq} in {conversation} has another")]
+    AnswerOfAnother {
+        /// Where.
+        conversation: ConversationId,
+        /// The sender.
+        user: UserId,
+        /// From which device.
+        device: DeviceId,
+        /// The sender's id of it.
+        id: MessageId,
+        /// The place the answer names.
+        seq: Seq,
+    },
+    /// More has been delivered than there is.
+    #[error("mark of user {user} in {conversation}: {delivered} delivered, and the head is {head}")]
+    MarkBeyondHead {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        user: UserId,
+        /// The mark.
+        delivered: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
+    /// More has been read than was delivered.
+    #[error("mark of user {user} in {conversation}: {read} read, and {delivered} delivered")]
+    ReadBeyondDelivered {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        user: UserId,
+        /// The mark of what was delivered.
+        delivered: Seq,
+        /// The mark of what was read.
+        read: Seq,
+    },
+    /// A lease is that of no member.
+    #[error("lease of {id}: it is not a member of the cluster")]
+    LeaseOfNobody {
+        /// Whose it would be.
+        id: NodeId,
+    },
+    /// A member has no lease, or that of another incarnation.
+    #[error("member {id} of the cluster: it has no lease")]
+    MemberWithoutLease {
+        /// Which.
+        id: NodeId,
+    },
+    /// A node's incarnation may be given again.
+    #[error("lease of {id}: its last incarnation is said to be {last}")]
+    IncarnationNotCounted {
+        /// Whose.
+        id: NodeId,
+        /// The last that is known of; 0 when none is.
+        last: Incarnation,
+    },
+    /// Mail is for a node that is not there.
+    #[error("mail of node {name}: there is no such node")]
+    MailOfNobody {
+        /// For whom.
+        name: NodeName,
+    },
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn whose(owner: &Option<UserId>) -> String {
+    owner.map_or_else(|| "nobody's".into(), |owner| format!("user {owner}'s"))
+}

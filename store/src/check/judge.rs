@@ -1,0 +1,283 @@
+//! Some records, what they refer to, and whether that fits. What a record refers to and cannot be read is not this
+//! record's fault: it is found where it lies.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, Message, Seq, Stamp};
+
+use super::finding::Finding;
+use super::record::{Answer, MailPart, Record, points_to, refers_to};
+use crate::engine::Snapshot;
+use crate::error::StoreError;
+use crate::keys::conversation::{Mark, SentRecord, decode_head, head_key, log_key, mark_key, sent_key};
+use crate::keys::inbox::{InboxEntry, MessagePointer};
+use crate::keys::node::{self, Incarnation, Lease, NodeId};
+use crate::keys::user::User;
+use crate::keys::view::{self, ClusterView};
+use crate::keys::{decode, device, handle, mail, user};
+use crate::op::KeyRange;
+
+/// What some records refer to, in one snapshot.
+pub(super) struct Page {
+    version: u64,
+    /// `None`: there is none.
+    values: HashMap<Vec<u8>, Option<Bytes>>,
+    /// The first messages of the conversations in which one was not found that is pointed to.
+    firsts: HashMap<ConversationId, Option<Seq>>,
+}
+
+impl Page {
+    pub(super) async fn fetch(
+        snapshot: &dyn Snapshot,
+        records: &[(Bytes, Bytes, Record)],
+    ) -> Result<Self, StoreError> {
+        let mut values: HashMap<Vec<u8>, Option<Bytes>> =
+            records.iter().map(|(key, value, _)| (key.to_vec(), Some(value.clone()))).collect();
+        let mut keys = Vec::new();
+        records.iter().for_each(|(_, _, record)| refers_to(record, &mut keys));
+        keys.sort_unstable();
+        keys.dedup();
+        keys.retain(|key| !values.contains_key(key));
+        let fetched = snapshot.get_many(&keys).await?;
+        values.extend(keys.into_iter().zip(fetched));
+
+        let mut firsts = HashMap::new();
+        for (conversation, seq) in records.iter().filter_map(|(_, _, record)| points_to(record)) {
+            let missing = values.get(&log_key(conversation, seq)).is_none_or(Option::is_none);
+            if missing && !firsts.contains_key(&conversation) {
+                firsts.insert(conversation, first(snapshot, conversation).await?);
+            }
+        }
+        Ok(Self { version: snapshot.version().await?, values, firsts })
+    }
+
+    fn value(&self, key: &[u8]) -> Option<&Bytes> {
+        self.values.get(key).expect("what a record refers to was fetched").as_ref()
+    }
+
+    /// What is wrong with one of the records.
+    pub(super) fn judge(&self, record: &Record) -> Vec<Finding> {
+        match record {
+            Record::User(user, account) => {
+                let owner = self.value(&handle::key(&account.handle)).map(|value| handle::decode(value));
+                match owner.transpose() {
+                    Ok(owner) => found(owner != Some(*user), || Finding::UserWithoutHandle {
+                        user: *user,
+                        handle: account.handle.clone(),
+                        owner,
+                    }),
+                    Err(_) => Vec::new(),
+                }
+            }
+            Record::Handle(handle, user) => {
+                let is_theirs = match self.value(&user::key(*user)).map(|value| decode::<User>(value)) {
+                    Some(Ok(account)) => account.handle == *handle,
+                    Some(Err(_)) => true,
+                    None => false,
+                };
+                found(!is_theirs, || Finding::HandleOfNobody { handle: handle.clone(), user: *user })
+            }
+            Record::Device(user, device) => {
+                let (user, device) = (*user, *device);
+                match self.value(&user::key(user)).map(|value| decode::<User>(value)) {
+                    Some(Ok(User { next_device: next, .. })) => {
+                        found(next <= device.get(), || Finding::DeviceNotCounted { user, device, next })
+                    }
+                    Some(Err(_)) => Vec::new(),
+                    None => vec![Finding::DeviceOfNobody { user, device }],
+                }
+            }
+            Record::Cursor(user, device, stamp) => {
+                let (user, device, stamp, version) = (*user, *device, *stamp, self.version);
+                let mut findings = found(self.value(&device::key(user, device)).is_none(), || {
+                    Finding::CursorOfNobody { user, device }
+                });
+                findings.extend(found(self.is_ahead(stamp), || Finding::CursorAhead {
+                    user,
+                    device,
+                    stamp,
+                    version,
+                }));
+                findings
+            }
+            Record::Event(user, stamp, entry) => {
+                let (user, stamp, version) = (*user, *stamp, self.version);
+                let mut findings =
+                    found(self.is_ahead(stamp), || Finding::EventAhead { user, stamp, version });
+                findings.extend(self.judge_event(user, stamp, entry));
+                findings
+            }
+            Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
+            Record::Mark(conversation, user, mark) => {
+                let (conversation, user, Mark { delivered, read }) = (*conversation, *user, mark.clone());
+                let mut findings = Vec::new();
+                if let Some(head) = self.head(conversation).filter(|head| delivered > *head) {
+                    findings.push(Finding::MarkBeyondHead { conversation, user, delivered, head });
+                }
+                findings.extend(found(read > delivered, || Finding::ReadBeyondDelivered {
+                    conversation,
+                    user,
+                    delivered,
+                    read,
+                }));
+                findings
+            }
+            Record::Answer(answer) => self.judge_answer(answer),
+            Record::Lease(name, lease) => {
+                let id = NodeId { name: name.clone(), incarnation: lease.incarnation };
+                let view = self.value(&view::key()).map(|value| ClusterView::decode(value));
+                let is_member =
+                    view.is_some_and(|view| view.is_err() || view.is_ok_and(|view| view.has(&id)));
+                let last = self.value(&node::incarnation_key(name));
+                let last = last.map_or(Ok(Incarnation::new(0)), |value| node::decode_incarnation(value));
+                let mut findings = found(!is_member, || Finding::LeaseOfNobody { id: id.clone() });
+                if let Some(last) = last.ok().filter(|last| *last < id.incarnation) {
+                    findings.push(Finding::IncarnationNotCounted { id, last });
+                }
+                findings
+            }
+            Record::View(view) => {
+                let has_lease = |id: &NodeId| match self
+                    .value(&node::key(&id.name))
+                    .map(|value| decode::<Lease>(value))
+                {
+                    Some(Ok(lease)) => lease.incarnation == id.incarnation,
+                    Some(Err(_)) => true,
+                    None => false,
+                };
+                let members = view.members.iter().map(|member| member.id());
+                members.filter(|id| !has_lease(id)).map(|id| Finding::MemberWithoutLease { id }).collect()
+            }
+            Record::Mail(name, part) => {
+                let refers_to = match part {
+                    MailPart::Entry => mail::bell_key(name),
+                    MailPart::Other => node::key(name),
+                };
+                found(self.value(&refers_to).is_none(), || Finding::MailOfNobody { name: name.clone() })
+            }
+            Record::Head | Record::Ban | Record::Alone | Record::Unknown => Vec::new(),
+        }
+    }
+
+    fn judge_event(&self, user: rookery_protocol::UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
+        match entry {
+            InboxEntry::Message(MessagePointer { conversation, seq, sender }) => {
+                let (conversation, seq, sender) = (*conversation, *seq, *sender);
+                match self.message(conversation, seq) {
+                    Pointed::Missing => vec![Finding::EventOfNothing { user, stamp, conversation, seq }],
+                    Pointed::There(message) => found(message.sender != sender, || Finding::EventOfAnother {
+                        user,
+                        stamp,
+                        conversation,
+                        seq,
+                        sender,
+                    }),
+                    Pointed::Gone => Vec::new(),
+                }
+            }
+            InboxEntry::Receipt(receipt) => {
+                let (conversation, of) = (receipt.conversation, receipt.user);
+                let (delivered, read) = (receipt.delivered, receipt.read);
+                let mark = match self.value(&mark_key(conversation, of)).map(|value| decode::<Mark>(value)) {
+                    Some(Ok(mark)) => mark,
+                    Some(Err(_)) => return Vec::new(),
+                    None => Mark::NONE,
+                };
+                found(delivered > mark.delivered || read > mark.read, || Finding::ReceiptAhead {
+                    user,
+                    stamp,
+                    conversation,
+                    of,
+                    delivered,
+                    read,
+                })
+            }
+            InboxEntry::Unknown(_) => Vec::new(),
+        }
+    }
+
+    fn judge_message(&self, conversation: ConversationId, seq: Seq, message: &Message) -> Vec<Finding> {
+        if (message.conversation, message.seq) != (conversation, seq) {
+            return vec![Finding::MessageOfAnother { conversation, seq }];
+        }
+        let mut findings = Vec::new();
+        match self.head(conversation) {
+            Some(head) if seq > head => {
+                findings.push(Finding::MessageBeyondHead { conversation, seq, head });
+            }
+            Some(head) if seq < head && self.value(&log_key(conversation, seq.next())).is_none() => {
+                findings.push(Finding::Gap { conversation, after: seq, head });
+            }
+            _ => {}
+        }
+        let id = message.id;
+        let answer = self.value(&sent_key(conversation, message.sender, message.device, id));
+        let leads_here = match answer.map(|value| decode::<SentRecord>(value)) {
+            Some(Ok(answer)) => answer.seq == seq,
+            Some(Err(_)) => true,
+            None => false,
+        };
+        findings.extend(found(!leads_here, || Finding::MessageWithoutAnswer { conversation, seq, id }));
+        findings
+    }
+
+    fn judge_answer(&self, answer: &Answer) -> Vec<Finding> {
+        let Answer { conversation, user, device, id, seq } = *answer;
+        match self.message(conversation, seq) {
+            Pointed::Missing => vec![Finding::AnswerOfNothing { conversation, user, device, id, seq }],
+            Pointed::There(message) => {
+                let same = (message.sender, message.device, message.id) == (user, device, id);
+                found(!same, || Finding::AnswerOfAnother { conversation, user, device, id, seq })
+            }
+            Pointed::Gone => Vec::new(),
+        }
+    }
+
+    /// A conversation's head; `None` when it cannot be read.
+    fn head(&self, conversation: ConversationId) -> Option<Seq> {
+        self.value(&head_key(conversation)).map_or(Some(Seq::ZERO), |value| decode_head(value).ok())
+    }
+
+    fn message(&self, conversation: ConversationId, seq: Seq) -> Pointed {
+        if let Some(logged) = self.value(&log_key(conversation, seq)) {
+            return decode(logged).map_or(Pointed::Gone, Pointed::There);
+        }
+        let first = *self.firsts.get(&conversation).expect("it was fetched when the message was not found");
+        let trimmed = first.is_none_or(|first| seq < first);
+        match self.head(conversation) {
+            Some(head) if !trimmed || seq > head || seq == Seq::ZERO => Pointed::Missing,
+            _ => Pointed::Gone,
+        }
+    }
+
+    /// Whether a stamp is greater than those that the next commit gives.
+    fn is_ahead(&self, stamp: Stamp) -> bool {
+        let commit = stamp.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        commit.is_some_and(|commit| commit > self.version)
+    }
+}
+
+/// What a pointer to a message leads to.
+enum Pointed {
+    There(Message),
+    /// It was trimmed, or cannot be read, which is found where it lies.
+    Gone,
+    Missing,
+}
+
+fn found(wrong: bool, finding: impl FnOnce() -> Finding) -> Vec<Finding> {
+    if wrong { vec![finding()] } else { Vec::new() }
+}
+
+/// The first message of a conversation's log.
+async fn first(snapshot: &dyn Snapshot, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {
+    let range = KeyRange {
+        begin: log_key(conversation, Seq::ZERO),
+        end: log_key(conversation, Seq::new(u64::MAX)),
+        limit: 1,
+        reverse: false,
+    };
+    let key = snapshot.range(&range).await?.pop().map(|(key, _)| key);
+    Ok(key.and_then(|key| key.last_chunk().map(|bytes| Seq::new(u64::from_be_bytes(*bytes)))))
+}

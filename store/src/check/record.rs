@@ -1,0 +1,287 @@
+//! What is under a key, whatever its family.
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, DeviceId, Handle, Message, MessageId, Seq, Stamp, UserId};
+
+use super::Counts;
+use crate::error::StoreError;
+use crate::keys::ban::{Ban, BanList};
+use crate::keys::conversation::{Mark, SentRecord};
+use crate::keys::device::Device;
+use crate::keys::inbox::InboxEntry;
+use crate::keys::mail::{Bell, Entry};
+use crate::keys::node::{Lease, NodeName};
+use crate::keys::user::User;
+use crate::keys::view::ClusterView;
+use crate::keys::{ban, conversation, cursor, decode, device, family, handle, mail, meta, node, user, view};
+
+/// What is under a key.
+#[derive(Debug)]
+pub(super) enum Record {
+    User(UserId, User),
+    Handle(Handle, UserId),
+    Device(UserId, DeviceId),
+    Cursor(UserId, DeviceId, Stamp),
+    Event(UserId, Stamp, InboxEntry),
+    Head,
+    Message(ConversationId, Seq, Message),
+    Mark(ConversationId, UserId, Mark),
+    Answer(Answer),
+    Lease(NodeName, Lease),
+    View(ClusterView),
+    /// An entry of mail, or what is kept about it.
+    Mail(NodeName, MailPart),
+    Ban,
+    /// Something that refers to nothing else.
+    Alone,
+    /// Of a family that this version does not know.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MailPart {
+    Entry,
+    Other,
+}
+
+/// The answer to a message id.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) conversation: ConversationId,
+    pub(super) user: UserId,
+    pub(super) device: DeviceId,
+    pub(super) id: MessageId,
+    pub(super) seq: Seq,
+}
+
+/// The parts of a key that follow each other.
+struct Parts<'a>(&'a [u8]);
+
+impl<'a> Parts<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (part, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*part)
+    }
+
+    fn user(&mut self) -> Option<UserId> {
+        UserId::new(u64::from_be_bytes(self.array()?)).ok()
+    }
+
+    fn device(&mut self) -> Option<DeviceId> {
+        self.array().map(u32::from_be_bytes).map(DeviceId::new)
+    }
+
+    fn stamp(&mut self) -> Option<Stamp> {
+        self.array().map(Stamp::from_bytes)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let text = std::str::from_utf8(self.0).ok()?;
+        self.0 = &[];
+        Some(text)
+    }
+}
+
+impl Record {
+    /// Reads a key and its value, or says what is wrong with them.
+    pub(super) fn parse(key: &[u8], value: &Bytes) -> Result<Self, String> {
+        let record = parse(key, value).map_err(|error| match error {
+            StoreError::Corrupt(what) => what,
+            other => other.to_string(),
+        })?;
+        record.ok_or_else(|| "it is not of its family's form".into())
+    }
+
+    pub(super) fn count(&self, counts: &mut Counts) {
+        let count = match self {
+            Self::User(..) => &mut counts.users,
+            Self::Handle(..) => &mut counts.handles,
+            Self::Device(..) => &mut counts.devices,
+            Self::Cursor(..) => &mut counts.cursors,
+            Self::Event(_, _, entry) => {
+                counts.unknown += u64::from(matches!(entry, InboxEntry::Unknown(_)));
+                &mut counts.events
+            }
+            Self::Head => &mut counts.conversations,
+            Self::Message(..) => &mut counts.messages,
+            Self::Mark(..) => &mut counts.marks,
+            Self::Answer(_) => &mut counts.answers,
+            Self::Lease(..) => &mut counts.leases,
+            Self::Mail(_, MailPart::Entry) => &mut counts.mail,
+            Self::Ban => &mut counts.bans,
+            Self::Unknown => &mut counts.unknown,
+            Self::View(_) | Self::Mail(..) | Self::Alone => return,
+        };
+        *count += 1;
+    }
+}
+
+/// `None`: the key is not of its family's form.
+fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
+    let Some((ordinal, rest)) = key.split_first() else { return Ok(None) };
+    let mut parts = Parts(rest);
+    let record = match *ordinal {
+        family::META => return parse_meta(key, value),
+        family::CONVERSATION => return parse_conversation(key, value),
+        family::MAIL => return parse_mail(key, value),
+        family::USER => match parts.user() {
+            Some(user) => Record::User(user, decode(value)?),
+            None => return Ok(None),
+        },
+        family::HANDLE => match parts.text().and_then(|text| text.parse::<Handle>().ok()) {
+            // Upper case is folded on reading, and so never in a key.
+            Some(text) if handle::key(&text) == key => Record::Handle(text, handle::decode(value)?),
+            _ => return Ok(None),
+        },
+        family::DEVICE => match (parts.user(), parts.device()) {
+            (Some(user), Some(device)) => {
+                decode::<Device>(value)?;
+                Record::Device(user, device)
+            }
+            _ => return Ok(None),
+        },
+        family::CURSOR => match (parts.user(), parts.device()) {
+            (Some(user), Some(device)) => Record::Cursor(user, device, cursor::decode(value)?),
+            _ => return Ok(None),
+        },
+        family::INBOX => match (parts.user(), parts.stamp()) {
+            (Some(user), Some(stamp)) => Record::Event(user, stamp, InboxEntry::decode(value)?),
+            _ => return Ok(None),
+        },
+        family::NODE => match parts.text().and_then(|text| text.parse().ok()) {
+            Some(name) => Record::Lease(name, decode(value)?),
+            None => return Ok(None),
+        },
+        family::VIEW => Record::View(ClusterView::decode(value)?),
+        family::BAN if key == ban::list_key() => {
+            decode::<BanList>(value)?;
+            return Ok(Some(Record::Alone));
+        }
+        family::BAN => {
+            let network = ban::network_of(key)?;
+            decode::<Ban>(value)?;
+            return Ok((ban::key(network) == key).then_some(Record::Ban));
+        }
+        family::INCARNATION => match parts.text().and_then(|text| text.parse::<NodeName>().ok()) {
+            Some(_) => {
+                node::decode_incarnation(value)?;
+                Record::Alone
+            }
+            None => return Ok(None),
+        },
+        _ => return Ok(Some(Record::Unknown)),
+    };
+    // Nothing follows.
+    Ok(parts.0.is_empty().then_some(record))
+}
+
+fn parse_meta(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
+    if key == meta::commit_key() {
+        meta::decode_commit(Some(value))?;
+    } else if key == meta::format_key() {
+        if value[..] != meta::FORMAT.to_be_bytes() {
+            return Err(StoreError::Corrupt(format!("the store's format: {value:02x?}")));
+        }
+    } else {
+        return Ok(Some(Record::Unknown));
+    }
+    Ok(Some(Record::Alone))
+}
+
+fn parse_conversation(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
+    let Some(conversation) = conversation::conversation_of(key) else { return Ok(None) };
+    let rest = key.get(conversation::prefix(conversation).len()..).unwrap_or_default();
+    let Some((part, rest)) = rest.split_first() else { return Ok(None) };
+    let mut parts = Parts(rest);
+    let record = match part {
+        b'h' => {
+            conversation::decode_head(value)?;
+            Record::Head
+        }
+        b'l' => match parts.array().map(u64::from_be_bytes) {
+            Some(seq) => Record::Message(conversation, Seq::new(seq), decode(value)?),
+            None => return Ok(None),
+        },
+        b'm' => match parts.user() {
+            Some(user) => Record::Mark(conversation, user, decode(value)?),
+            None => return Ok(None),
+        },
+        b's' => match (parts.user(), parts.device(), parts.array().map(MessageId::from_bytes)) {
+            (Some(user), Some(device), Some(id)) => {
+                let SentRecord { seq, .. } = decode(value)?;
+                Record::Answer(Answer { conversation, user, device, id, seq })
+            }
+            _ => return Ok(None),
+        },
+        _ => return Ok(Some(Record::Unknown)),
+    };
+    Ok(parts.0.is_empty().then_some(record))
+}
+
+fn parse_mail(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
+    // No name has a byte this small.
+    let Some(at) = key.iter().skip(1).position(|byte| *byte < b' ').map(|at| at + 1) else { return Ok(None) };
+    let name = std::str::from_utf8(&key[1..at]).ok().and_then(|text| text.parse::<NodeName>().ok());
+    let Some(name) = name else { return Ok(None) };
+    if key == mail::bell_key(&name) {
+        decode::<Bell>(value)?;
+    } else if key == mail::taken_key(&name) {
+        mail::decode_taken(value)?;
+    } else if mail::stamp_of(key).is_ok_and(|stamp| key == mail::entry_key(&name, stamp)) {
+        Entry::decode(value)?;
+        return Ok(Some(Record::Mail(name, MailPart::Entry)));
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(Record::Mail(name, MailPart::Other)))
+}
+
+/// What a record refers to by keys.
+pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
+    use conversation::{head_key, log_key, mark_key, sent_key};
+    match record {
+        Record::User(_, User { handle, .. }) => keys.push(handle::key(handle)),
+        Record::Handle(_, user) | Record::Device(user, _) => keys.push(user::key(*user)),
+        Record::Cursor(user, device, _) => keys.push(device::key(*user, *device)),
+        Record::Event(_, _, InboxEntry::Message(pointer)) => {
+            keys.push(log_key(pointer.conversation, pointer.seq));
+            keys.push(head_key(pointer.conversation));
+        }
+        Record::Event(_, _, InboxEntry::Receipt(receipt)) => {
+            keys.push(mark_key(receipt.conversation, receipt.user));
+        }
+        Record::Message(conversation, seq, message) => {
+            keys.push(head_key(*conversation));
+            keys.extend(seq.get().checked_add(1).map(|next| log_key(*conversation, Seq::new(next))));
+            keys.push(sent_key(*conversation, message.sender, message.device, message.id));
+        }
+        Record::Mark(conversation, ..) => keys.push(head_key(*conversation)),
+        Record::Answer(answer) => {
+            keys.push(log_key(answer.conversation, answer.seq));
+            keys.push(head_key(answer.conversation));
+        }
+        Record::Lease(name, _) => {
+            keys.push(view::key());
+            keys.push(node::incarnation_key(name));
+        }
+        Record::View(view) => keys.extend(view.members.iter().map(|member| node::key(&member.name))),
+        // Once for each node, not for each entry.
+        Record::Mail(name, MailPart::Entry) => keys.push(mail::bell_key(name)),
+        Record::Mail(name, MailPart::Other) => keys.push(node::key(name)),
+        Record::Event(_, _, InboxEntry::Unknown(_))
+        | Record::Head
+        | Record::Ban
+        | Record::Alone
+        | Record::Unknown => {}
+    }
+}
+
+/// The message a record points to, if it does.
+pub(super) fn points_to(record: &Record) -> Option<(ConversationId, Seq)> {
+    match record {
+        Record::Event(_, _, InboxEntry::Message(pointer)) => Some((pointer.conversation, pointer.seq)),
+        Record::Answer(answer) => Some((answer.conversation, answer.seq)),
+        _ => None,
+    }
+}

@@ -1,0 +1,399 @@
+//! Checking the store: nothing is found where nothing is wrong, and exactly that where something is.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, DeviceId, Epoch, Message, Receipt, Seq, Stamp, UserId, encode_value};
+use rookery_store::check::{Check, Counts, Finding};
+use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use rookery_store::keys::conversation::{Mark, SentRecord, encode_head, head_key, log_key, mark_key, sent_key};
+use rookery_store::keys::inbox::{InboxEntry, MessagePointer};
+use rookery_store::keys::node::{self, Incarnation, NodeId};
+use rookery_store::keys::user::User;
+use rookery_store::keys::{ban, cursor, device, handle, inbox, mail, user, view};
+use rookery_store::ops::{MarkRead, PostMail, TrimLog};
+use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError};
+
+use crate::engines::UnderTest;
+use crate::nodes::{commit, join, name};
+use crate::people::{At, ack, acked, add, add_device, id, inbox as events, send};
+use crate::probe::probe;
+
+/// A store where much has happened: messages both ways, receipts, a trimmed log, acknowledged events, nodes, mail.
+async fn in_use(store: &Store) -> (At, At, ConversationId) {
+    let (anna, bert) = (add(store, 1).await, add(store, 2).await);
+    add_device(store, anna.user, "second").await;
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    for number in 1..=10 {
+        let (from, to) = if number % 3 == 0 { (bert, anna) } else { (anna, bert) };
+        send(store, from, to.user, number).await;
+    }
+    send(store, anna, anna.user, 11).await;
+    let fifth = events(store, bert.user).await[4].0;
+    acked(store, ack(bert, fifth, &[(conversation, Seq::new(5))])).await;
+    let fourth = events(store, anna.user).await[3].0;
+    acked(store, ack(anna, fourth, &[(conversation, Seq::new(3))])).await;
+    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(4) };
+    store.submit(&conversation, read).await.expect("it commits");
+    let sent = (1..=3).map(|number| {
+        let from = if number == 3 { bert } else { anna };
+        (from.user, from.device, id(number))
+    });
+    let trim = TrimLog { conversation, upto: Seq::new(3), sent: sent.collect() };
+    store.submit(&conversation, trim).await.expect("it commits");
+    join(store, "a", 100, 1).await;
+    let b = join(store, "b", 100, 1).await.id;
+    let post = PostMail { to: b, entries: vec!["1".into(), "2".into()], nonce: 1 };
+    commit(store, post).await.expect("it is a member");
+    (anna, bert, conversation)
+}
+
+async fn check(store: &Store, keys_max: usize) -> (Vec<Finding>, Counts) {
+    let mut check = Check::new(keys_max);
+    let findings = check.finish(store, 1_000).await.expect("the store can be read");
+    assert_eq!(check.cursor(), None);
+    (findings, check.counts())
+}
+
+/// Writes over whatever the operations would never write, and answers what was there.
+async fn spoil(store: &Store, key: Vec<u8>, value: Option<Bytes>) -> Option<Bytes> {
+    let before = crate::probe::get_key(store, key.clone()).await;
+    let op = probe(&[], move |_, writes| match &value {
+        Some(value) => writes.put(key.clone(), value.clone()),
+        None => writes.delete(key.clone()),
+    });
+    store.submit(&0, op).await.expect("it commits");
+    before
+}
+
+fn bytes<T: serde::Serialize>(value: &T) -> Bytes {
+    let mut bytes = Vec::new();
+    encode_value(&mut bytes, value);
+    bytes.into()
+}
+
+pub(crate) async fn a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted(mut test: UnderTest) {
+    let store = test.store().await;
+    let (nothing, counts) = check(&store, 7).await;
+    assert_eq!((nothing, counts.users), (vec![], 0));
+    let (anna, bert, _) = in_use(&store).await;
+    let expected = Counts {
+        users: 2,
+        handles: 2,
+        devices: 3,
+        cursors: 2,
+        events: (events(&store, anna.user).await.len() + events(&store, bert.user).await.len()) as u64,
+        conversations: 2,
+        messages: 8,
+        answers: 8,
+        marks: 2,
+        leases: 2,
+        mail: 2,
+        ..Counts::default()
+    };
+    for keys_max in [1, 2, 7, 1_000] {
+        let (findings, counts) = check(&store, keys_max).await;
+        assert_eq!(findings, [], "{keys_max} keys a step");
+        assert!(counts.keys > 30 && counts.bytes > 1_000, "{counts:?}");
+        assert_eq!(Counts { keys: 0, bytes: 0, ..counts }, expected, "{keys_max} keys a step");
+    }
+}
+
+pub(crate) async fn a_check_goes_on_where_another_has_come(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, ..) = in_use(&store).await;
+    spoil(&store, cursor::key(anna.user, DeviceId::new(9)), Some(Stamp::ZERO.as_bytes().to_vec().into())).await;
+    let mut whole = Check::new(1_000);
+    whole.finish(&store, 1).await.expect("it is read");
+    let (mut cursor, mut keys, mut findings, mut steps) = (Some(vec![1]), 0, Vec::new(), 0);
+    while let Some(at) = cursor {
+        let mut check = Check::resume(at, 4);
+        findings.extend(check.step(&store).await.expect("it is read").expect("it is not at its end"));
+        assert!(check.counts().keys <= 4);
+        keys += check.counts().keys;
+        steps += 1;
+        cursor = check.cursor().map(<[u8]>::to_vec);
+    }
+    assert_eq!(keys, whole.counts().keys);
+    assert!(steps > 8);
+    assert_eq!(findings, [Finding::CursorOfNobody { user: anna.user, device: DeviceId::new(9) }]);
+    assert_eq!(whole.step(&store).await.expect("it is read"), None);
+}
+
+pub(crate) async fn a_check_finds_nothing_while_others_write(mut test: UnderTest) {
+    let (store, other) = (test.store().await, test.second_store().await);
+    let (anna, bert, conversation) = in_use(&store).await;
+    let writer = tokio::spawn(async move {
+        for number in 100..160 {
+            let seq = send(&other, anna, bert.user, number).await;
+            let last = events(&other, bert.user).await.pop().expect("it was just sent").0;
+            acked(&other, ack(bert, last, &[(conversation, seq)])).await;
+            let sent = vec![(anna.user, anna.device, id(number))];
+            if number % 2 == 0 {
+                let trim = TrimLog { conversation, upto: seq, sent };
+                other.submit(&conversation, trim).await.expect("it commits");
+            }
+        }
+    });
+    // The trims leave answers of messages that went without being named: those were trimmed, and fine.
+    while !writer.is_finished() {
+        assert_eq!(check(&store, 5).await.0, []);
+    }
+    writer.await.expect("everything was accepted");
+}
+
+/// What is done, the key that is written, its value or that it is removed, and what is found then.
+type Case = (&'static str, Vec<u8>, Option<Bytes>, Vec<Finding>);
+
+pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert, conversation) = in_use(&store).await;
+    let first = events(&store, bert.user).await[0].0;
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let ahead = CommitStamp::from_number(1 << 62);
+    let ahead = Stamp::from_bytes({
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&(1_u64 << 62).to_be_bytes());
+        assert!(ahead > CommitStamp::from_number(snapshot.version().await.expect("it has one")));
+        bytes
+    });
+    drop(snapshot);
+    let logged = |seq: u64| log_key(conversation, Seq::new(seq));
+    let fourth: Message = {
+        let value = crate::probe::get_key(&store, logged(4)).await.expect("it was not trimmed");
+        rookery_protocol::decode_value(&value).expect("it is a message")
+    };
+    let (user, handle) = (anna.user, crate::people::handle("user1"));
+    let other_handle = crate::people::handle("other");
+    let account: User = {
+        let value = crate::probe::get_key(&store, user::key(user)).await.expect("it is there");
+        rookery_protocol::decode_value(&value).expect("it is an account")
+    };
+    let nobody = UserId::new(77).expect("a small number is an id");
+    let pointer = |seq, sender| InboxEntry::Message(MessagePointer { conversation, seq: Seq::new(seq), sender });
+    let event = |seq| Finding::EventOfNothing { user: bert.user, stamp: first, conversation, seq: Seq::new(seq) };
+    let receipt = |delivered, read| {
+        let (delivered, read) = (Seq::new(delivered), Seq::new(read));
+        InboxEntry::Receipt(Receipt { conversation, user: bert.user, delivered, read })
+    };
+    let receipt_ahead = |delivered, read| {
+        let (delivered, read) = (Seq::new(delivered), Seq::new(read));
+        let stamp = first;
+        Finding::ReceiptAhead { user: bert.user, stamp, conversation, of: bert.user, delivered, read }
+    };
+    let mark = |delivered, read| bytes(&Mark { delivered: Seq::new(delivered), read: Seq::new(read) });
+    let answer_key = |number| sent_key(conversation, anna.user, anna.device, id(number));
+    let answer = |seq| bytes(&SentRecord { seq: Seq::new(seq), time_ms: 1 });
+    let of_nothing = |number, seq| Finding::AnswerOfNothing {
+        conversation,
+        user,
+        device: anna.device,
+        id: id(number),
+        seq: Seq::new(seq),
+    };
+    let without_answer = |seq: u64| Finding::MessageWithoutAnswer {
+        conversation,
+        seq: Seq::new(seq),
+        id: id(seq.into()),
+    };
+    let node = |text, incarnation| NodeId { name: name(text), incarnation: Incarnation::new(incarnation) };
+    let mut pointers = Vec::new();
+    for user in [anna.user, bert.user] {
+        pointers.extend(events(&store, user).await.into_iter().map(|(stamp, entry)| (user, stamp, entry)));
+    }
+    let and_its_events = |mut findings: Vec<Finding>, seq| {
+        let seq = Seq::new(seq);
+        let points = |entry: &InboxEntry| {
+            matches!(entry, InboxEntry::Message(pointer) if (pointer.conversation, pointer.seq) == (conversation, seq))
+        };
+        let events = pointers.iter().filter(|(.., entry)| points(entry));
+        findings.extend(events.map(|(user, stamp, _)| {
+            Finding::EventOfNothing { user: *user, stamp: *stamp, conversation, seq }
+        }));
+        assert!(findings.len() > 2, "both have an event about {seq}");
+        findings
+    };
+    let ban = ban::Ban { reason: "why".into(), since_ms: 1, until_ms: None };
+    let event_key = inbox::key(bert.user, first);
+
+    let mut cases: Vec<Case> = vec![
+        ("an account is lost", user::key(user), None, vec![
+            Finding::HandleOfNobody { handle: handle.clone(), user },
+            Finding::DeviceOfNobody { user, device: DeviceId::new(1) },
+            Finding::DeviceOfNobody { user, device: DeviceId::new(2) },
+        ]),
+        ("a handle is lost", handle::key(&handle), None, vec![
+            Finding::UserWithoutHandle { user, handle: handle.clone(), owner: None },
+        ]),
+        ("a handle leads to another", handle::key(&handle), Some(handle::encode(bert.user).into()), vec![
+            Finding::UserWithoutHandle { user, handle: handle.clone(), owner: Some(bert.user) },
+            Finding::HandleOfNobody { handle: handle.clone(), user: bert.user },
+        ]),
+        ("a handle too many", handle::key(&other_handle), Some(handle::encode(user).into()), vec![
+            Finding::HandleOfNobody { handle: other_handle.clone(), user },
+        ]),
+        ("a number to be given again", user::key(user), Some(bytes(&User { next_device: 2, ..account })), vec![
+            Finding::DeviceNotCounted { user, device: DeviceId::new(2), next: 2 },
+        ]),
+        ("a device is lost", device::key(bert.user, bert.device), None, vec![
+            Finding::CursorOfNobody { user: bert.user, device: bert.device },
+        ]),
+        ("a device too many", device::key(nobody, DeviceId::new(1)),
+            crate::probe::get_key(&store, device::key(user, anna.device)).await, vec![
+            Finding::DeviceOfNobody { user: nobody, device: DeviceId::new(1) },
+        ]),
+        ("a message is lost", logged(7), None, and_its_events(vec![
+            Finding::Gap { conversation, after: Seq::new(6), head: Seq::new(10) },
+            Finding::AnswerOfNothing { conversation, user, device: anna.device, id: id(7), seq: Seq::new(7) },
+        ], 7)),
+        ("the last message is lost", logged(10), None, and_its_events(vec![
+            Finding::Gap { conversation, after: Seq::new(9), head: Seq::new(10) },
+            of_nothing(10, 10),
+        ], 10)),
+        ("a message lies elsewhere", logged(5), Some(bytes(&fourth)), vec![
+            Finding::MessageOfAnother { conversation, seq: Seq::new(5) },
+            Finding::AnswerOfAnother { conversation, user, device: anna.device, id: id(5), seq: Seq::new(5) },
+        ]),
+        ("the head goes back", head_key(conversation), Some(encode_head(Seq::new(9)).into()), vec![
+            Finding::MessageBeyondHead { conversation, seq: Seq::new(10), head: Seq::new(9) },
+        ]),
+        ("the head goes ahead", head_key(conversation), Some(encode_head(Seq::new(12)).into()), vec![
+            Finding::Gap { conversation, after: Seq::new(10), head: Seq::new(12) },
+        ]),
+        ("an answer is lost", answer_key(5), None, vec![without_answer(5)]),
+        ("an answer names another", answer_key(5), Some(answer(4)), vec![
+            without_answer(5),
+            Finding::AnswerOfAnother { conversation, user, device: anna.device, id: id(5), seq: Seq::new(4) },
+        ]),
+        ("an answer names one yet to come", answer_key(99), Some(answer(11)), vec![of_nothing(99, 11)]),
+        ("an answer names one trimmed", answer_key(99), Some(answer(3)), vec![]),
+        ("an answer names none", answer_key(99), Some(answer(0)), vec![of_nothing(99, 0)]),
+        ("a mark beyond the head", mark_key(conversation, anna.user), Some(mark(11, 2)), vec![
+            Finding::MarkBeyondHead { conversation, user, delivered: Seq::new(11), head: Seq::new(10) },
+        ]),
+        ("read and not delivered", mark_key(conversation, anna.user), Some(mark(3, 4)), vec![
+            Finding::ReadBeyondDelivered { conversation, user, delivered: Seq::new(3), read: Seq::new(4) },
+        ]),
+        ("an event points ahead", event_key.clone(), Some(pointer(11, user).encode()), vec![event(11)]),
+        ("an event points nowhere", event_key.clone(), Some(pointer(0, user).encode()), vec![event(0)]),
+        ("an event points to what was trimmed", event_key.clone(), Some(pointer(2, user).encode()), vec![]),
+        ("an event names another", event_key.clone(), Some(pointer(5, nobody).encode()), vec![
+            Finding::EventOfAnother {
+                user: bert.user, stamp: first, conversation, seq: Seq::new(5), sender: nobody,
+            },
+        ]),
+        ("an event of a newer kind", event_key.clone(), Some(InboxEntry::Unknown(200).encode()), vec![]),
+        ("a receipt of less", event_key.clone(), Some(receipt(4, 4).encode()), vec![]),
+        ("a receipt of more", event_key.clone(), Some(receipt(6, 4).encode()), vec![receipt_ahead(6, 4)]),
+        ("a receipt of more read", event_key.clone(), Some(receipt(5, 5).encode()), vec![receipt_ahead(5, 5)]),
+        ("a lease is lost", node::key(&name("b")), None, vec![
+            Finding::MemberWithoutLease { id: node("b", 1) },
+            Finding::MailOfNobody { name: name("b") },
+        ]),
+        ("the view is lost", view::key(), None, vec![
+            Finding::LeaseOfNobody { id: node("a", 1) },
+            Finding::LeaseOfNobody { id: node("b", 1) },
+        ]),
+        ("an incarnation is forgotten", node::incarnation_key(&name("a")), None, vec![
+            Finding::IncarnationNotCounted { id: node("a", 1), last: Incarnation::new(0) },
+        ]),
+        ("mail for nobody", mail::taken_key(&name("nobody")), Some(mail::encode_taken(1).into()), vec![
+            Finding::MailOfNobody { name: name("nobody") },
+        ]),
+        ("a ban", ban::key("192.0.2.0/24".parse().expect("it is a network")), Some(bytes(&ban)), vec![]),
+        ("a family of a newer version", vec![0x7f, 1], Some("something".into()), vec![]),
+    ];
+    for key in [
+        user::key(user), handle::key(&handle), device::key(user, anna.device), cursor::key(bert.user, bert.device),
+        event_key.clone(), head_key(conversation), logged(8), mark_key(conversation, user), answer_key(8),
+        node::key(&name("a")), view::key(), node::incarnation_key(&name("a")), mail::bell_key(&name("b")),
+        rookery_store::keys::meta::format_key(), ban::list_key(),
+    ] {
+        cases.push(("unreadable", key, Some(Bytes::new()), vec![]));
+    }
+    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x20, 0x40, 0x42, 0x43, 0x44] {
+        cases.push(("unreadable", vec![family, 0xfe], Some(Bytes::new()), vec![]));
+    }
+    for (key, what) in [(event_key.clone(), "event"), (cursor::key(user, anna.device), "cursor")] {
+        cases.push((what, [key, vec![1]].concat(), Some(Bytes::from(vec![2; 12])), vec![]));
+    }
+
+    for (what, key, value, expected) in cases {
+        let before = spoil(&store, key.clone(), value).await;
+        for keys_max in [1, 3, 1_000] {
+            let (mut findings, _) = check(&store, keys_max).await;
+            let context = format!("{what} ({key:02x?}), {keys_max} keys a step: {findings:#?}");
+            if expected.is_empty() && ["unreadable", "event", "cursor"].contains(&what) {
+                // A value that cannot be read is found where it lies, and blamed on nobody else.
+                assert!(
+                    matches!(findings.as_slice(), [Finding::Unreadable { key: found, .. }] if *found == key),
+                    "{context}"
+                );
+            } else {
+                assert_eq!(findings.len(), expected.len(), "{context}");
+                findings.retain(|finding| !expected.contains(finding));
+                assert_eq!(findings, [], "{context}");
+            }
+        }
+        spoil(&store, key, before).await;
+        assert_eq!(check(&store, 1_000).await.0, [], "after {what}");
+    }
+
+    // What is ahead of the store's version, which grows while this goes on.
+    spoil(&store, cursor::key(bert.user, bert.device), Some(ahead.as_bytes().to_vec().into())).await;
+    spoil(&store, inbox::key(bert.user, ahead), Some(pointer(5, user).encode())).await;
+    let (findings, _) = check(&store, 3).await;
+    assert!(
+        matches!(findings.as_slice(), [
+            Finding::CursorAhead { stamp: cursor, .. },
+            Finding::EventAhead { stamp: event, .. },
+        ] if [*cursor, *event] == [ahead; 2]),
+        "{findings:#?}"
+    );
+    let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert!(said[0].starts_with("cursor of device 1 of user 2: 4000000000000000"), "{said:?}");
+    assert_eq!(Epoch::new(2), crate::nodes::view(&store).await.epoch);
+}
+
+pub(crate) async fn what_was_right_again_at_the_second_look_is_not_said(mut test: UnderTest) {
+    let engine = test.engine().await;
+    let store = test.store().await;
+    let (anna, ..) = in_use(&store).await;
+    let key = device::key(anna.user, DeviceId::new(1));
+    let before = spoil(&store, key.clone(), Some("broken".into())).await;
+    assert_eq!(check(&store, 1_000).await.0.len(), 1);
+    let late = engine.snapshot().await.expect("the store can be read");
+    spoil(&store, key, before).await;
+    let late = Store::start(Arc::new(Late { engine, first: Mutex::new(Some(late)) }), StoreConfig::default());
+    assert_eq!(check(&late, 1_000).await.0, []);
+}
+
+/// An engine whose first snapshot is an old one.
+struct Late {
+    engine: Arc<dyn Engine>,
+    first: Mutex<Option<Box<dyn Snapshot>>>,
+}
+
+impl Engine for Late {
+    fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
+        let first = self.first.lock().expect("not poisoned").take();
+        Box::pin(async move {
+            match first {
+                Some(first) => Ok(first),
+                None => self.engine.snapshot().await,
+            }
+        })
+    }
+
+    fn transact(&self, batch: Batch) -> BoxFuture<'_, (Batch, Result<CommitStamp, StoreError>)> {
+        self.engine.transact(batch)
+    }
+
+    fn watch(&self, key: Vec<u8>) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.engine.watch(key)
+    }
+
+    fn limits(&self) -> EngineLimits {
+        self.engine.limits()
+    }
+}
