@@ -1,4 +1,4 @@
-//! How long to wait before connecting again: at random within the first second, then doubling to a minute.
+//! How long to wait before every node is tried again: at random within the first second, then doubling to a minute.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The waits between attempts.
+/// The waits between passes over the nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,

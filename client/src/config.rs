@@ -7,7 +7,7 @@ use crate::{NodeAddress, TokenProvider};
 /// A client's settings. [`Config::new`] gives the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Nodes to connect to, tried in turn. WELCOME may name more.
+    /// Nodes to connect to, tried in random order. Servers name more, which are tried before these.
     pub nodes: Vec<NodeAddress>,
     /// Gives the token at each connection.
     pub token: TokenProvider,
@@ -19,9 +19,10 @@ pub struct Config {
     pub outbox_messages_max: usize,
     /// Bytes of bodies that may wait for confirmation. 16 MiB.
     pub outbox_bytes_max: usize,
-    /// Time for the token, the TCP connection, TLS and the WebSocket handshake together. 10 s.
+    /// Time for the token, the TCP connection, TLS and the WebSocket handshake together. 10 s; at most 5 s while there are
+    /// other nodes to try.
     pub dial_deadline: Duration,
-    /// Time from HELLO to WELCOME. 10 s.
+    /// Time from HELLO to WELCOME. 10 s; at most 5 s while there are other nodes to try.
     pub handshake_deadline: Duration,
     /// Time for an answer to a lookup or history request, time without a connection included. 30 s.
     pub request_deadline: Duration,
