@@ -332,11 +332,11 @@ impl Sockets {
         let mut clients = Vec::new();
         for (wire, listen) in wanted {
             if let (Some(wire), Some(address)) = (wire, listen.address()) {
-                let socket = bind(wire.label(), address)?;
+                let socket = bind("listen", wire.label(), address)?;
                 clients.push((wire, socket));
             }
         }
-        let http = config.listen.http.address().map(|address| bind("http", address)).transpose()?;
+        let http = config.listen.http.address().map(|address| bind("listen", "http", address)).transpose()?;
         Ok(Self { clients, http })
     }
 

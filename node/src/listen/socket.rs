@@ -22,31 +22,39 @@ const USER_TIMEOUT: Duration = Duration::from_secs(90);
 pub enum ListenError {
     /// Somebody else does, or another of the node's own listeners.
     #[error(
-        "{address} is in use already: stop what listens there, or change `{setting}` under [listen] in the configuration"
+        "{address} is in use already: stop what listens there, or change `{setting}` under [{section}] in the configuration"
     )]
     Occupied {
         /// Where.
         address: SocketAddr,
-        /// The setting that says so.
+        /// The section of the configuration ...
+        section: &'static str,
+        /// ... and the setting that say so.
         setting: &'static str,
     },
     /// The system refuses.
-    #[error("cannot listen on {address} (`{setting}` under [listen])")]
+    #[error("cannot listen on {address} (`{setting}` under [{section}])")]
     Refused {
         /// Where.
         address: SocketAddr,
-        /// The setting that says so.
+        /// The section of the configuration ...
+        section: &'static str,
+        /// ... and the setting that say so.
         setting: &'static str,
         /// Why not.
         source: io::Error,
     },
 }
 
-/// Listens on `address`, which `setting` asked for.
+/// Listens on `address`, which `setting` under `section` of the configuration asked for.
 ///
 /// # Errors
 /// When another program has it or the system refuses.
-pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ListenError> {
+pub fn bind(
+    section: &'static str,
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, ListenError> {
     let listen = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // So that a restart does not wait for the last run's connections to be forgotten.
@@ -57,8 +65,8 @@ pub fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, L
         TcpListener::from_std(socket.into())
     };
     listen().map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => ListenError::Occupied { address, setting },
-        _ => ListenError::Refused { address, setting, source },
+        io::ErrorKind::AddrInUse => ListenError::Occupied { address, section, setting },
+        _ => ListenError::Refused { address, section, setting, source },
     })
 }
 

@@ -34,7 +34,7 @@ impl Serve for Echo {
 
 /// A running listener; it stops when the sender is dropped.
 fn listen(wire: Wire, limits: Limits) -> (SocketAddr, Admission, watch::Sender<bool>) {
-    let socket = bind("tcp", "127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = bind("listen", "tcp", "127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let admission = Admission::new(limits);
     let config = ListenerConfig { wire, handshake: Duration::from_secs(10), admission: admission.clone() };
