@@ -99,6 +99,11 @@ impl RunningNode {
         &found.unwrap_or_else(|| panic!("no {scheme} in {:?}", self.clients)).1
     }
 
+    /// Where each node speaks `scheme`.
+    pub(crate) fn addresses<'a>(&'a self, scheme: &'a str) -> impl Iterator<Item = &'a str> {
+        self.clients.iter().filter(move |(found, _)| found == scheme).map(|(_, address)| address.as_str())
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

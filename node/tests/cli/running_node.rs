@@ -50,7 +50,8 @@ fn operators_see_that_it_lives_is_ready_and_what_it_counts() {
     let node = program.start_node();
     assert!(get(&node.http, "/healthz").starts_with("HTTP/1.1 200 OK"));
     assert!(get(&node.http, "/readyz").ends_with("\r\n\r\nready\n"));
-    drop(TcpStream::connect(node.address("tcp")).unwrap());
+    // An answer proves that the connection has been accepted.
+    answer_to_heartbeat(TcpStream::connect(node.address("tcp")).unwrap());
     assert!(get(&node.http, "/nothing").starts_with("HTTP/1.1 404"));
     let metrics = get(&node.http, "/metrics");
     assert!(metrics.contains("# TYPE rookery_connections_accepted_total counter"), "{metrics}");
@@ -121,20 +122,28 @@ fn a_hangup_makes_it_take_a_new_certificate_and_log_level() {
         std::fs::copy(from.join("self-signed.pem"), program.path().join("c.pem")).unwrap();
         std::fs::copy(from.join("self-signed.key"), program.path().join("k.pem")).unwrap();
     };
-    install(&first);
-    let node = program.start_node();
-    let (old, new) =
-        (tls_client(&first.join("self-signed.pem")), tls_client(&second.join("self-signed.pem")));
-    answer_to_heartbeat(over_tls(node.address("tls"), &old));
-
-    install(&second);
-    node.signal(Signal::HUP);
-    // The signal is taken in its own time: from some handshake on it is the new certificate.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while over_tls(node.address("tls"), &new).write_all(&encode(&Heartbeat { nonce: 1 })).is_err() {
-        assert!(std::time::Instant::now() < deadline, "the new certificate was not taken over");
+    // With several nodes `up` passes the signal on to each.
+    for started in [&["node"][..], &["up", "--nodes", "2"]] {
+        install(&first);
+        let node = program.start(started);
+        let (old, new) =
+            (tls_client(&first.join("self-signed.pem")), tls_client(&second.join("self-signed.pem")));
+        for address in node.addresses("tls") {
+            answer_to_heartbeat(over_tls(address, &old));
+        }
+        install(&second);
+        node.signal(Signal::HUP);
+        // The signal is taken in its own time: from some handshake on it is the new certificate.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        for address in node.addresses("tls") {
+            while over_tls(address, &new).write_all(&encode(&Heartbeat { nonce: 1 })).is_err() {
+                assert!(std::time::Instant::now() < deadline, "the new certificate was not taken over");
+            }
+            // A client that has been here before would resume its session and look at no certificate.
+            let old = tls_client(&first.join("self-signed.pem"));
+            over_tls(address, &old).write_all(b"x").unwrap_err();
+        }
+        node.signal(Signal::TERM);
+        assert_eq!(node.wait(), Some(0));
     }
-    // A client that has been here before would resume its session and look at no certificate.
-    let old = tls_client(&first.join("self-signed.pem"));
-    over_tls(node.address("tls"), &old).write_all(b"x").unwrap_err();
 }
