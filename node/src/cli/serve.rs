@@ -26,6 +26,7 @@ pub(super) async fn run_service(arguments: Arguments, recorder: InstallRecorder)
         config.node.id = Some(name);
     }
     let (data, _) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
+    data.make_shared(&config.cluster)?;
     if tls {
         encrypt(&mut config, &data)?;
     }

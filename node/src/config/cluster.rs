@@ -52,6 +52,16 @@ impl ClusterConfig {
         self.link_advertise.as_ref().map_or_else(|| bound.to_string(), HostPort::to_string)
     }
 
+    /// Where clients reach this node: what the configuration says, else the URLs of the listeners that are bound to an
+    /// address that others can dial.
+    pub fn clients_advertised(&self, bound: &[(SocketAddr, String)]) -> Vec<String> {
+        if !self.clients_advertise.is_empty() {
+            return self.clients_advertise.iter().map(|url| url.address().to_string()).collect();
+        }
+        let dialled = bound.iter().filter(|(address, _)| !address.ip().is_unspecified());
+        dialled.map(|(_, url)| url.clone()).collect()
+    }
+
     pub(super) fn check(&self) -> Result<(), (Range<usize>, &'static str)> {
         let files = [&self.ca, &self.certificate, &self.key];
         if let Some(given) = files.into_iter().flatten().next()
@@ -71,5 +81,32 @@ impl ClusterConfig {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_of_addresses_that_lead_here() {
+        let at = |address: &str| address.parse().unwrap();
+        let bound = [
+            (at("0.0.0.0:1"), "ws://127.0.0.1:1/v1".to_owned()),
+            (at("10.0.0.5:2"), "tcp://10.0.0.5:2".to_owned()),
+        ];
+        let mut config = ClusterConfig::default();
+        assert_eq!(config.clients_advertised(&bound), ["tcp://10.0.0.5:2"]);
+        let text = "clients_advertise = [\"wss://chat1.example.org:443/v1\"]";
+        config = toml::from_str(text).unwrap();
+        assert_eq!(config.clients_advertised(&bound), ["wss://chat1.example.org:443/v1"]);
+    }
+
+    #[test]
+    fn other_nodes_are_told_the_address_they_can_dial() {
+        let bound = ([10, 0, 0, 5], 7403).into();
+        assert_eq!(ClusterConfig::default().link_advertised(bound), "10.0.0.5:7403");
+        let config: ClusterConfig = toml::from_str("link_advertise = \"[fd00::1]:9000\"").unwrap();
+        assert_eq!(config.link_advertised(bound), "[fd00::1]:9000");
     }
 }

@@ -54,26 +54,50 @@ impl DataDir {
         Ok(files)
     }
 
+    /// Makes what the cluster's nodes on all machines have in common, as far as it is not there: keys, admin token and,
+    /// unless the configuration names another, the CA.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_shared(&self, config: &ClusterConfig) -> Result<(), DataDirError> {
+        self.token_keys()?;
+        self.admin_token()?;
+        if config.ca.is_none() {
+            self.make_link_ca()?;
+        }
+        Ok(())
+    }
+
     /// The cluster's CA, made if it is not there.
     ///
     /// # Errors
     /// When it cannot be read or made.
     pub fn link_ca(&self) -> Result<CertificatePem, DataDirError> {
-        let directory = self.path.join("ca");
-        let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key"));
-        if !certificate.exists() {
-            make_private(&directory, "make the directory")?;
-            let lock = File::open(&directory).and_then(|directory| directory.lock().map(|()| directory));
-            let _lock = lock.map_err(DataDirError::refused("lock", &directory))?;
-            // Another process may have been first. Its certificate was the last thing it wrote.
-            if !certificate.exists() {
-                let made = make_ca().map_err(failed("the CA for links"))?;
-                replace(&key, made.key.as_bytes(), Visibility::Owner)?;
-                replace(&certificate, made.certificate.as_bytes(), Visibility::Everyone)?;
-            }
-        }
+        self.make_link_ca()?;
         let read = |path: &Path| fs::read_to_string(path).map_err(DataDirError::refused("read", path));
-        Ok(CertificatePem { certificate: read(&certificate)?, key: read(&key)? })
+        let directory = self.path.join("ca");
+        Ok(CertificatePem {
+            certificate: read(&directory.join("ca.pem"))?,
+            key: read(&directory.join("ca.key"))?,
+        })
+    }
+
+    fn make_link_ca(&self) -> Result<(), DataDirError> {
+        let directory = self.path.join("ca");
+        let certificate = directory.join("ca.pem");
+        if certificate.exists() {
+            return Ok(());
+        }
+        make_private(&directory, "make the directory")?;
+        let lock = File::open(&directory).and_then(|directory| directory.lock().map(|()| directory));
+        let _lock = lock.map_err(DataDirError::refused("lock", &directory))?;
+        // Another process may have been first. Its certificate was the last thing it wrote.
+        if certificate.exists() {
+            return Ok(());
+        }
+        let made = make_ca().map_err(failed("the CA for links"))?;
+        replace(&directory.join("ca.key"), made.key.as_bytes(), Visibility::Owner)?;
+        replace(&certificate, made.certificate.as_bytes(), Visibility::Everyone)
     }
 }
 
@@ -194,8 +218,7 @@ mod tests {
     #[test]
     fn the_directory_of_another_machine_is_the_same_cluster_and_another_node() {
         let (_directory, first) = made();
-        first.token_keys().unwrap();
-        first.admin_token().unwrap();
+        first.make_shared(&ClusterConfig::default()).unwrap();
         first.link_certificate(&name("chat1")).unwrap();
         let other = tempfile::tempdir().unwrap();
         for directory in ["keys", "ca"] {
@@ -218,6 +241,17 @@ mod tests {
         let own = second.link_certificate(&name("chat2")).unwrap();
         // The first machine takes the second's node for one of the cluster's.
         LinkTls::load(&LinkFiles { ca: first.path().join("ca/ca.pem"), ..own }, &name("chat2")).unwrap();
+    }
+
+    #[test]
+    fn a_machine_without_the_cas_key_goes_on_with_the_certificate_it_was_given() {
+        let (_directory, data) = made();
+        let files = data.link_certificate(&name("rook-1")).unwrap();
+        fs::remove_file(data.path().join("ca/ca.key")).unwrap();
+        data.make_shared(&ClusterConfig::default()).unwrap();
+        assert_eq!(data.link_certificate(&name("rook-1")).unwrap(), files);
+        let error = data.link_certificate(&name("rook-2")).unwrap_err();
+        assert!(error.to_string().ends_with("/ca/ca.key"), "{error}");
     }
 
     #[test]

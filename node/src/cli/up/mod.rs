@@ -64,9 +64,7 @@ async fn run_several(arguments: Up, config: Config, nodes: u32) -> Result<()> {
     let (data, made_now) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
     let _up = data.lock_up(&names)?;
     // Before there are several that would each make them.
-    data.token_keys()?;
-    data.admin_token()?;
-    data.link_ca()?;
+    data.make_shared(&config.cluster)?;
     if tls {
         encrypt(&mut config.clone(), &data)?;
     }
