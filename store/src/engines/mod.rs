@@ -6,5 +6,5 @@ mod lmdb;
 mod memory;
 
 pub use foundationdb::{FdbConfig, FdbEngine, FdbOpenError};
-pub use lmdb::{LmdbConfig, LmdbEngine, OpenError};
+pub use lmdb::{LmdbBackup, LmdbConfig, LmdbEngine, OpenError, RESTORE_GAP, RestoreError};
 pub use memory::MemoryEngine;

@@ -7,19 +7,20 @@
 //!   that thread a disk read. A snapshot holds on to the pages it sees: drop it within seconds, or the file grows.
 //! - Watches poll ([`watch`]); commits of this process wake them at once.
 //!
-//! The truth lies in `data.mdb`; `lock.mdb` and `writer` may be lost when no process has the directory open. A backup is a
-//! snapshot of the file system, or `mdb_copy` of the directory while nodes run. The directory must be on a local
+//! The truth lies in `data.mdb`; `lock.mdb` and `writer` may be lost when no process has the directory open. A backup
+//! ([`backup`]) is made while nodes run, and has to be restored ([`restore`](mod@restore)) rather than put in its place. The directory must be on a local
 //! disk: LMDB's locks do not reach over a network.
 
 mod backup;
 mod fence;
 mod open;
 mod process;
+mod restore;
 mod snapshot;
 mod watch;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::fence::Fence;
 pub use self::open::OpenError;
 use self::open::Opened;
+pub use self::restore::{LmdbBackup, RESTORE_GAP, RestoreError};
 use self::snapshot::LmdbSnapshot;
 use self::watch::Changes;
 use self::writer::Job;
@@ -118,6 +120,24 @@ impl LmdbEngine {
     /// When the file system does not tell.
     pub fn file_bytes(&self) -> std::io::Result<u64> {
         Ok(self.shared.config.path.join(open::DATA_FILE).metadata()?.len())
+    }
+
+    /// Looks whether a directory holds a whole store of this version, such as a backup. It must not be in use; nothing is
+    /// written to it. Whether what it holds is right says a [`Check`](crate::check::Check) of what is restored from it.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn verify(path: &Path) -> Result<LmdbBackup, OpenError> {
+        restore::verify(path)
+    }
+
+    /// Makes a store in `to`, a missing or empty directory, of the backup in `from`. Its stamps go on [`RESTORE_GAP`]
+    /// commits after the backup's, so that none is given a second time. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// When there is no backup, or no room.
+    pub fn restore(from: &Path, to: &Path) -> Result<LmdbBackup, RestoreError> {
+        restore::restore(from, to)
     }
 
     fn try_snapshot(&self) -> Result<Option<Box<dyn Snapshot>>, StoreError> {

@@ -100,7 +100,7 @@ pub(super) fn open(config: &LmdbConfig) -> Result<Opened, OpenError> {
     if path.exists() && !path.is_dir() {
         return Err(OpenError::NotADirectory(path.clone()));
     }
-    std::fs::create_dir_all(path).map_err(|error| failed(path, config, heed::Error::Io(error)))?;
+    std::fs::create_dir_all(path).map_err(|error| failed(path, config.map_bytes, heed::Error::Io(error)))?;
     refuse_other_files(config)?;
 
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
@@ -116,11 +116,11 @@ pub(super) fn open(config: &LmdbConfig) -> Result<Opened, OpenError> {
         }
         options.open(path)
     };
-    let env = env.map_err(|error| failed(path, config, error))?;
+    let env = env.map_err(|error| failed(path, config.map_bytes, error))?;
     // Readers of processes that were killed hold on to pages.
-    env.clear_stale_readers().map_err(|error| failed(path, config, error))?;
+    env.clear_stale_readers().map_err(|error| failed(path, config.map_bytes, error))?;
 
-    let db = unnamed_database(&env).map_err(|error| failed(path, config, error))?;
+    let db = unnamed_database(&env).map_err(|error| failed(path, config.map_bytes, error))?;
     let opened = Opened { env, db };
     check_format(&opened, config)?;
     Ok(opened)
@@ -129,7 +129,7 @@ pub(super) fn open(config: &LmdbConfig) -> Result<Opened, OpenError> {
 /// A directory with other people's files, and no store, is most likely a mistake in the configuration.
 fn refuse_other_files(config: &LmdbConfig) -> Result<(), OpenError> {
     let path = &config.path;
-    let failed = |error| failed(path, config, heed::Error::Io(error));
+    let failed = |error| failed(path, config.map_bytes, heed::Error::Io(error));
     if path.join(DATA_FILE).exists() {
         return Ok(());
     }
@@ -143,7 +143,7 @@ fn refuse_other_files(config: &LmdbConfig) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn unnamed_database(env: &Env<WithoutTls>) -> Result<Db, heed::Error> {
+pub(super) fn unnamed_database(env: &Env<WithoutTls>) -> Result<Db, heed::Error> {
     let txn = env.read_txn()?;
     let opened = env.open_databases_and_commit(txn, |opener, txn| -> Result<_, heed::Error> {
         Ok(CommitOrAbort::<_, ()>::Commit(opener.open_database::<Bytes, Bytes>(txn, None)?))
@@ -153,7 +153,7 @@ fn unnamed_database(env: &Env<WithoutTls>) -> Result<Db, heed::Error> {
 
 fn check_format(opened: &Opened, config: &LmdbConfig) -> Result<(), OpenError> {
     let path = &config.path;
-    let failed = |error| failed(path, config, error);
+    let failed = |error| failed(path, config.map_bytes, error);
     let Opened { env, db } = opened;
     // Mostly it has a format. To ask for it must not wait for whoever writes.
     let txn = env.read_txn().map_err(failed)?;
@@ -176,7 +176,7 @@ fn check_format(opened: &Opened, config: &LmdbConfig) -> Result<(), OpenError> {
     }
 }
 
-fn known_format(format: &[u8], path: &Path) -> Result<(), OpenError> {
+pub(super) fn known_format(format: &[u8], path: &Path) -> Result<(), OpenError> {
     let found: Option<[u8; 4]> = format.try_into().ok();
     match found.map(u32::from_be_bytes) {
         Some(meta::FORMAT) => Ok(()),
@@ -191,7 +191,7 @@ fn known_format(format: &[u8], path: &Path) -> Result<(), OpenError> {
 }
 
 /// What an error means to whoever named the directory.
-fn failed(path: &Path, config: &LmdbConfig, error: heed::Error) -> OpenError {
+pub(super) fn failed(path: &Path, map_bytes: usize, error: heed::Error) -> OpenError {
     let path = path.to_owned();
     let source = match error {
         heed::Error::Io(source) => source,
@@ -211,7 +211,7 @@ fn failed(path: &Path, config: &LmdbConfig, error: heed::Error) -> OpenError {
             OpenError::NoPermission { path, source }
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::NoRoom { path, source },
-        io::ErrorKind::OutOfMemory => OpenError::MapTooLarge { map_bytes: config.map_bytes, source },
+        io::ErrorKind::OutOfMemory => OpenError::MapTooLarge { map_bytes, source },
         _ => OpenError::Io(source),
     }
 }

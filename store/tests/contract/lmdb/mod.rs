@@ -5,4 +5,5 @@ mod disk;
 mod killed;
 mod opening;
 mod processes;
+mod restore;
 mod stopped;

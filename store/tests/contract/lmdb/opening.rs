@@ -63,7 +63,7 @@ fn a_format_of_another_version_is_refused() {
     }
 }
 
-fn write_format(directory: &Path, format: &[u8]) {
+pub(super) fn write_format(directory: &Path, format: &[u8]) {
     use rookery_store::{Store, StoreConfig};
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let engine = std::sync::Arc::new(open(directory).expect("it is a store"));
