@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
-use crate::cluster::{Cluster, ClusterParts, ClusterStatus, Over};
+use crate::cluster::{Cluster, ClusterParts, ClusterStatus};
 use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
@@ -95,13 +95,13 @@ impl Actors {
     /// When an actor's start fails, which only a defect makes it do.
     pub async fn start(config: ActorsConfig, parts: Parts) -> Result<Self, StartError> {
         let (cluster, links) = match parts.cluster {
-            Some(ClusterParts { me, view, links, speaks_max }) => {
-                (Some(Cluster::new(parts.store.clone(), me, view, speaks_max)), Some(links))
+            Some(ClusterParts { joined, join, links, speaks_max }) => {
+                (Some(Cluster::new(parts.store.clone(), joined, join, speaks_max)), Some(links))
             }
             None => (None, None),
         };
         let nodes = match &cluster {
-            Some(cluster) => NodeList::new(&cluster.placed().client_nodes(&cluster.me)),
+            Some(cluster) => NodeList::new(&cluster.placed().client_nodes()),
             None => NodeList::new(&ClientNodes {
                 urls: config.advertise.iter().map(|url| vec![url.clone()]).collect(),
                 this: Some(0),
@@ -120,6 +120,7 @@ impl Actors {
             nodes,
             supervisors: RwLock::default(),
             draining: AtomicBool::new(false),
+            useless: AtomicBool::new(false),
         });
         if let (Some(cluster), Some(links)) = (cluster, links) {
             cluster.start_links(&context, links);
@@ -174,10 +175,10 @@ impl Actors {
         self.context.set_client_nodes(nodes).await;
     }
 
-    /// Completes when this node is not a member of its cluster any more. Never, for a node alone.
-    pub async fn over(&self) -> Over {
+    /// Completes when another process has joined the cluster under this node's name. Never, for a node alone.
+    pub async fn superseded(&self) {
         match &self.context.cluster {
-            Some(cluster) => cluster.over().await,
+            Some(cluster) => cluster.superseded().await,
             None => std::future::pending().await,
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Context {
     pub(crate) nodes: NodeList,
     pub(crate) supervisors: RwLock<Vec<ActorRef<SupervisorMessage>>>,
     pub(crate) draining: AtomicBool,
+    /// The node has lost its cluster for so long that clients are better off elsewhere.
+    pub(crate) useless: AtomicBool,
 }
 
 impl std::fmt::Debug for Context {
@@ -53,7 +55,7 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.load(Ordering::Acquire) || self.useless.load(Ordering::Acquire)
     }
 
     /// What sends a client away from a node that is stopping. At once when there is somewhere to go: a drain spreads the
@@ -71,6 +73,22 @@ impl Context {
     /// Whether the node must take no messages, because its cluster may have given it up.
     pub(crate) fn is_isolated(&self) -> bool {
         self.cluster.as_ref().is_some_and(|cluster| cluster.is_isolated())
+    }
+
+    /// Sends every client elsewhere, and those that come, until [`welcome_again`](Self::welcome_again): this node is of
+    /// no use to them.
+    pub(crate) fn send_all_away(&self) {
+        self.useless.store(true, Ordering::Release);
+        let all = self.connections.all();
+        tracing::warn!(connections = all.len(), "clients are sent to other nodes");
+        for connection in all {
+            connection.go_away(&self.farewell());
+        }
+    }
+
+    /// Clients may stay that come from now on.
+    pub(crate) fn welcome_again(&self) {
+        self.useless.store(false, Ordering::Release);
     }
 
     /// Tells every shard who owns what now. `lost`: bells may have been lost, whoever they were for.
@@ -111,7 +129,7 @@ impl Context {
 /// Tells clients of the nodes that there are now.
 async fn tell_clients(context: Arc<Context>) {
     if let Some(cluster) = &context.cluster {
-        context.set_client_nodes(&cluster.placed().client_nodes(&cluster.me)).await;
+        context.set_client_nodes(&cluster.placed().client_nodes()).await;
     }
 }
 

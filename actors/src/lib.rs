@@ -34,7 +34,7 @@ pub use auth::{Authenticator, DeviceToken, TokenError};
 pub use clock::{Clock, SystemClock};
 pub use cluster::{
     ClusterParts, ClusterStatus, Depth, LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkEvents,
-    LinkPeer as Peer, LinkState, LinkStatus, Links, Over, PeerStatus,
+    LinkPeer as Peer, LinkState, LinkStatus, Links, PeerStatus,
 };
 pub use config::ActorsConfig;
 pub use connection::ConnectionInfo;

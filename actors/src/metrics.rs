@@ -18,6 +18,7 @@ pub(crate) const USERS_HOSTED_ELSEWHERE: &str = "rookery_users_hosted_elsewhere"
 pub(crate) const LINK_MESSAGES_IN: &str = "rookery_link_messages_in_total";
 pub(crate) const LINK_MESSAGES_UNKNOWN: &str = "rookery_link_messages_unknown_total";
 pub(crate) const NODES_REMOVED: &str = "rookery_nodes_removed_total";
+pub(crate) const REJOINED: &str = "rookery_rejoined_total";
 pub(crate) const VIEW_CHANGES: &str = "rookery_view_changes_total";
 pub(crate) const VIEW_EPOCH: &str = "rookery_view_epoch";
 pub(crate) const VIEW_MEMBERS: &str = "rookery_view_members";
@@ -54,6 +55,7 @@ pub fn describe_metrics() {
         NODES_REMOVED,
         "nodes this node has removed from the cluster because they did not live any more"
     );
+    describe_counter!(REJOINED, "times this node has joined again because the others had taken it for dead");
     describe_counter!(VIEW_CHANGES, "views of the cluster that this node has adopted");
     describe_gauge!(VIEW_EPOCH, "the epoch of this node's view of the cluster");
     describe_gauge!(VIEW_MEMBERS, "nodes in this node's view of the cluster");

@@ -71,7 +71,7 @@ impl Actor for Root {
         if let (Child::Shard(at), Some(cluster)) = (child, &state.context.cluster) {
             // What hosts had registered with it is lost.
             cluster.tell_all(&LinkMessage::Forgotten {
-                owner: cluster.me.clone(),
+                owner: cluster.me(),
                 shard: at as u16,
                 shards: state.context.config.shards,
             });

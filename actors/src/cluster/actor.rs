@@ -13,17 +13,19 @@ use rookery_store::StoreError;
 use rookery_store::keys::mail;
 use rookery_store::keys::node::{Lease, NodeId, NodeName};
 use rookery_store::keys::view::{self, ClusterView, Member};
-use rookery_store::ops::{PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew, RenewOutcome, TakeMail};
+use rookery_store::ops::{
+    Join, Joined, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew, RenewOutcome, TakeMail,
+};
 use rookery_store::queries;
 use tokio::time::Instant;
 
+use super::Cluster;
 use super::links::{LinkEvent, Peer as LinkPeer};
 use super::membership::{Adoption, Effect, Membership, Renewal};
 use super::message::{Header, LinkMessage, VERSION_MIN, encode_batch};
 use super::peer::PeerActor;
-use super::{Cluster, Over};
 use crate::context::Context;
-use crate::metrics::{NODES_REMOVED, RESTARTS, VIEW_CHANGES, VIEW_EPOCH, VIEW_MEMBERS, VIEW_SLOTS};
+use crate::metrics::{NODES_REMOVED, REJOINED, RESTARTS, VIEW_CHANGES, VIEW_EPOCH, VIEW_MEMBERS, VIEW_SLOTS};
 
 /// How exact times are kept.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,6 +38,12 @@ const FAREWELL_TIME: Duration = Duration::from_millis(500);
 
 /// What precedes messages that answer nothing, to whoever it may be.
 const LETTER: Header = Header { version: VERSION_MIN, speaks: VERSION_MIN, epoch: 0, seq: 0, ack: 0 };
+
+/// Between attempts to join again.
+const REJOIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long clients stay with a node that tries to join again.
+const CLIENTS_WAIT: Duration = Duration::from_secs(2);
 
 /// Pieces of mail read at once.
 const MAIL_MAX: usize = 64;
@@ -63,6 +71,8 @@ pub(crate) enum MembershipMessage {
     Looked(Result<(ClusterView, Vec<(NodeName, Lease)>), StoreError>),
     /// From the post of a request to prove that it lives.
     Asked(NodeId, Result<PostOutcome, StoreError>),
+    /// The node is a member again, as another run of itself.
+    Rejoined(Joined),
     /// Links to those who are no members any more may go.
     DropLinks,
     /// From an attempt to remove a node.
@@ -91,7 +101,7 @@ impl Actor for MembershipActor {
         (context, cluster): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let view = cluster.view();
-        let membership = Membership::new(cluster.me.clone(), view.clone(), Instant::now());
+        let membership = Membership::new(cluster.me(), view.clone(), Instant::now());
         let mut state = State { context, cluster, membership, peers: HashMap::new(), tell_others: false };
         state.cluster.set_membership(myself.clone());
         state.adopt(&myself, &Adoption { view, lost: true }).await?;
@@ -131,17 +141,25 @@ impl Actor for MembershipActor {
                 membership.asked(now, &id, matches!(outcome, Ok(PostOutcome::Posted)));
                 Vec::new()
             }
+            MembershipMessage::Rejoined(Joined { id, view }) => {
+                tracing::info!(me = %id, "this node has joined again");
+                counter!(REJOINED).increment(1);
+                state.cluster.links().identify(id.clone());
+                let view = Arc::new(view);
+                state.membership = Membership::new(id, view.clone(), now);
+                vec![Effect::Adopt(Adoption { view, lost: true })]
+            }
             MembershipMessage::DropLinks => {
                 let cluster = &state.cluster;
-                cluster.links().keep(link_peers(&cluster.view(), &cluster.me, &[]));
+                cluster.links().keep(link_peers(&cluster.view(), &cluster.me(), &[]));
                 Vec::new()
             }
             MembershipMessage::Removed(id, outcome) => state.removed(now, &id, outcome),
         };
-        state.cluster.set_isolated(state.membership.is_isolated(now));
         for effect in effects {
             state.perform(&myself, effect).await?;
         }
+        state.cluster.set_isolated(state.membership.is_isolated(now));
         Ok(())
     }
 
@@ -230,7 +248,7 @@ impl State {
         myself: &ActorRef<MembershipMessage>,
         effect: Effect,
     ) -> Result<(), ActorProcessingErr> {
-        let (store, to, me) = (self.cluster.store.clone(), myself.clone(), self.cluster.me.clone());
+        let (store, to, me) = (self.cluster.store.clone(), myself.clone(), self.cluster.me());
         match effect {
             Effect::Renew => {
                 tokio::spawn(async move {
@@ -267,8 +285,12 @@ impl State {
                 });
             }
             Effect::Adopt(adoption) => self.adopt(myself, &adoption).await?,
-            Effect::Removed => self.cluster.is_over(Over::Removed),
-            Effect::Superseded => self.cluster.is_over(Over::Superseded),
+            Effect::Removed => {
+                tracing::warn!(%me, "the cluster has taken this node for dead: it joins again");
+                self.cluster.set_isolated(true);
+                tokio::spawn(rejoin(self.context.clone(), self.cluster.clone(), to));
+            }
+            Effect::Superseded => self.cluster.is_superseded(),
         }
         Ok(())
     }
@@ -279,9 +301,9 @@ impl State {
         myself: &ActorRef<MembershipMessage>,
         adoption: &Adoption,
     ) -> Result<(), ActorProcessingErr> {
-        let view = &adoption.view;
+        let (view, me) = (&adoption.view, self.membership.me());
         let others = view.members.iter().map(|member| member.id());
-        let ids: Vec<NodeId> = others.filter(|id| *id != self.cluster.me).collect();
+        let ids: Vec<NodeId> = others.filter(|id| *id != me).collect();
         let (_, gone) = self.cluster.peers.keep(&ids, self.cluster.speaks_max);
         for peer in self.cluster.peers.all() {
             if peer.actor().is_none() || !self.peers.values().any(|id| *id == peer.id) {
@@ -291,12 +313,12 @@ impl State {
         let farewell: Vec<NodeId> = gone.iter().map(|peer| peer.id.clone()).collect();
         let before = self.cluster.view();
         if farewell.is_empty() {
-            self.cluster.links().keep(link_peers(view, &self.cluster.me, &[]));
+            self.cluster.links().keep(link_peers(view, &me, &[]));
         } else {
             // Whoever is removed may live, and not reach the store: its peers are all that can tell it.
             let known = before.members.iter().filter(|member| farewell.contains(&member.id()));
             let known: Vec<&Member> = known.collect();
-            self.cluster.links().keep(link_peers(view, &self.cluster.me, &known));
+            self.cluster.links().keep(link_peers(view, &me, &known));
             let header = Header { epoch: view.epoch.get(), ..LETTER };
             let news = encode_batch(header, [&LinkMessage::View((**view).clone())]);
             for id in &farewell {
@@ -305,17 +327,17 @@ impl State {
             }
             myself.send_after(FAREWELL_TIME, || MembershipMessage::DropLinks);
         }
-        self.cluster.place(view.clone());
+        self.cluster.place(me.clone(), view.clone());
         counter!(VIEW_CHANGES).increment(1);
         gauge!(VIEW_EPOCH).set(view.epoch.get() as f64);
         gauge!(VIEW_MEMBERS).set(view.members.len() as f64);
-        gauge!(VIEW_SLOTS).set(view.slots_of(&self.cluster.me.name) as f64);
+        gauge!(VIEW_SLOTS).set(view.slots_of(&me.name) as f64);
         let members: Vec<String> = ids.iter().map(ToString::to_string).collect();
         tracing::info!(
             epoch = view.epoch.get(),
-            me = %self.cluster.me,
+            %me,
             others = members.join(","),
-            slots = view.slots_of(&self.cluster.me.name),
+            slots = view.slots_of(&me.name),
             "the cluster's view"
         );
         if std::mem::take(&mut self.tell_others) {
@@ -368,6 +390,32 @@ async fn look(store: &rookery_store::Store) -> Result<(ClusterView, Vec<(NodeNam
     Ok((view, leases))
 }
 
+/// Joins again, as another run of this node. Clients that are here stay: their sessions are registered anew. If it takes
+/// long, they are better off elsewhere.
+async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>, to: ActorRef<MembershipMessage>) {
+    let begun = Instant::now();
+    let mut clients_stay = true;
+    let op = Join { nonce: cluster.nonce(), ..cluster.join.clone() };
+    loop {
+        let joined = cluster.store.submit(&op.name, op.clone()).await;
+        match joined.map(|committed| committed.answer) {
+            Ok(Ok(joined)) => {
+                context.welcome_again();
+                // If the actor has failed, its successor finds that it is removed, and joins again.
+                let _ = to.cast(MembershipMessage::Rejoined(joined));
+                return;
+            }
+            Ok(Err(error)) => tracing::error!(%error, "this node cannot join its cluster again"),
+            Err(error) => tracing::warn!(%error, "this node cannot join its cluster again yet"),
+        }
+        if clients_stay && begun.elapsed() >= CLIENTS_WAIT {
+            clients_stay = false;
+            context.send_all_away();
+        }
+        tokio::time::sleep(REJOIN_PAUSE).await;
+    }
+}
+
 /// Tells the actor when the view changes, until it ends.
 async fn watch_view(cluster: Arc<Cluster>, to: ActorRef<MembershipMessage>) {
     loop {
@@ -390,7 +438,7 @@ async fn wait(changed: impl Future<Output = Result<(), StoreError>>) {
 /// Reads what peers say through the store, until the actor ends.
 async fn read_mail(context: Arc<Context>, cluster: Arc<Cluster>, membership: ActorRef<MembershipMessage>) {
     while membership.get_status() <= ractor::ActorStatus::Running {
-        let changed = cluster.store.watch(mail::bell_key(&cluster.me.name));
+        let changed = cluster.store.watch(mail::bell_key(&cluster.name));
         match take_mail(&cluster, &context).await {
             Ok(0) => wait(changed).await,
             Ok(_) => {}
@@ -405,14 +453,14 @@ async fn read_mail(context: Arc<Context>, cluster: Arc<Cluster>, membership: Act
 /// Deals with some mail. How much there was.
 async fn take_mail(cluster: &Arc<Cluster>, context: &Arc<Context>) -> Result<usize, StoreError> {
     let snapshot = cluster.store.snapshot().await?;
-    let entries: Vec<(Stamp, Bytes)> = queries::mail(&*snapshot, &cluster.me.name, MAIL_MAX).await?;
+    let entries: Vec<(Stamp, Bytes)> = queries::mail(&*snapshot, &cluster.name, MAIL_MAX).await?;
     drop(snapshot);
     let Some((last, _)) = entries.last() else { return Ok(0) };
     let last = *last;
     for (_, letter) in &entries {
         super::inbound::letter(context, cluster, letter);
     }
-    let op = TakeMail { name: cluster.me.name.clone(), upto: last };
-    cluster.store.submit(&cluster.me.name, op).await?.answer?;
+    let op = TakeMail { name: cluster.name.clone(), upto: last };
+    cluster.store.submit(&cluster.name, op).await?.answer?;
     Ok(entries.len())
 }

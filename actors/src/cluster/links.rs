@@ -16,6 +16,9 @@ pub trait Links: Send + Sync + 'static {
     /// Keeps a link to each of these and to nobody else. Dials again, with jittered backoff, what breaks.
     fn keep(&self, peers: Vec<Peer>);
 
+    /// From now on this node is another run of itself. Its links end; those to keep are named again.
+    fn identify(&self, me: NodeId);
+
     /// Passes a batch to the link; never blocks. The bytes are opaque; at most [`LINK_BATCH_BYTES_MAX`].
     ///
     /// # Errors

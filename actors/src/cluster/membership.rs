@@ -8,7 +8,7 @@
 //! - A broken link alone removes nobody.
 //! - Removing is a transaction that does nothing if the lease has been renewed since it was seen; so a wrong suspicion
 //!   costs a transaction, and several who have the same suspicion make one change.
-//! - A node that finds itself removed is over: it begins again as another incarnation.
+//! - A node that finds itself removed is over, and begins again as another incarnation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -124,9 +124,15 @@ impl Membership {
         membership
     }
 
-    /// Whether this node could not renew its lease for so long that the others may be about to remove it.
+    /// Which run of this node it is about.
+    pub(crate) fn me(&self) -> NodeId {
+        self.me.clone()
+    }
+
+    /// Whether this node has been removed, or could not renew its lease for so long that the others may be about to
+    /// remove it.
     pub(crate) fn is_isolated(&self, now: Instant) -> bool {
-        self.view.members.len() > 1 && now.duration_since(self.renewed) >= ISOLATED_TIME
+        self.is_over || self.view.members.len() > 1 && now.duration_since(self.renewed) >= ISOLATED_TIME
     }
 
     /// Time has passed.
@@ -259,7 +265,8 @@ impl Membership {
             return Vec::new();
         }
         if !view.has(&self.me) {
-            return self.end(Effect::Removed);
+            let taken = view.member(&self.me.name).is_some();
+            return self.end(if taken { Effect::Superseded } else { Effect::Removed });
         }
         let gone = |member: &&rookery_store::keys::view::Member| !view.has(&member.id()) && !member.draining;
         let lost = self.view.members.iter().any(|member| gone(&member));

@@ -28,8 +28,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ractor::ActorRef;
 use rookery_protocol::UserId;
 use rookery_store::Store;
-use rookery_store::keys::node::NodeId;
+use rookery_store::keys::node::{NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
+use rookery_store::ops::{Join, Joined};
 use rookery_store::placement::Slot;
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64;
@@ -48,10 +49,10 @@ pub type LinkEvents = Arc<dyn Fn(LinkEvent) + Send + Sync>;
 
 /// A node's part in a cluster that it has joined.
 pub struct ClusterParts {
-    /// This run of this node, as joining gave it.
-    pub me: NodeId,
-    /// The view that joining gave.
-    pub view: ClusterView,
+    /// What joining gave: this run of this node, and the view.
+    pub joined: Joined,
+    /// To join again, should the others have taken this node for dead. The nonce is replaced.
+    pub join: Join,
     /// Starts the links, which tell what happens to them.
     pub links: Box<dyn FnOnce(LinkEvents) -> Arc<dyn Links> + Send>,
     /// The newest format of batches to write, if not the newest known: for upgrades, and tests of them.
@@ -60,17 +61,8 @@ pub struct ClusterParts {
 
 impl std::fmt::Debug for ClusterParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClusterParts").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("ClusterParts").field("joined", &self.joined.id).finish_non_exhaustive()
     }
-}
-
-/// Why a node is not a member any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Over {
-    /// The others took it for dead. It may join again.
-    Removed,
-    /// Another process has joined with its name.
-    Superseded,
 }
 
 /// A node's cluster as it sees it, for operators.
@@ -99,7 +91,8 @@ pub struct PeerStatus {
 
 /// What all actors of a node know of its cluster.
 pub(crate) struct Cluster {
-    pub(crate) me: NodeId,
+    pub(crate) name: NodeName,
+    join: Join,
     pub(crate) store: Store,
     pub(crate) peers: Peers,
     speaks_max: u8,
@@ -108,17 +101,18 @@ pub(crate) struct Cluster {
     membership: RwLock<Option<ActorRef<MembershipMessage>>>,
     isolated: AtomicBool,
     numbers: AtomicU64,
-    over: watch::Sender<Option<Over>>,
+    superseded: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("me", &self.me).finish_non_exhaustive()
+        f.debug_struct("Cluster").field("me", &self.me()).finish_non_exhaustive()
     }
 }
 
 impl Cluster {
-    pub(crate) fn new(store: Store, me: NodeId, view: ClusterView, speaks_max: Option<u8>) -> Arc<Self> {
+    pub(crate) fn new(store: Store, joined: Joined, join: Join, speaks_max: Option<u8>) -> Arc<Self> {
+        let Joined { id: me, view } = joined;
         let speaks_max = speaks_max.unwrap_or(message::VERSION_MAX);
         let peers = Peers::default();
         let others: Vec<NodeId> =
@@ -126,9 +120,11 @@ impl Cluster {
         let view = Arc::new(view);
         let speaks_max = speaks_max.clamp(message::VERSION_MIN, message::VERSION_MAX);
         let _ = peers.keep(&others, speaks_max);
-        let placed = Placed::new(view, &me, &peers);
+        let name = me.name.clone();
+        let placed = Placed::new(me, view, &peers);
         Arc::new(Self {
-            me,
+            name,
+            join,
             store,
             peers,
             speaks_max,
@@ -137,7 +133,7 @@ impl Cluster {
             membership: RwLock::new(None),
             isolated: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
-            over: watch::Sender::new(None),
+            superseded: watch::Sender::new(false),
         })
     }
 
@@ -179,8 +175,13 @@ impl Cluster {
         self.placed.read().unwrap_or_else(PoisonError::into_inner).owner(Slot::of_user(user))
     }
 
-    fn place(&self, view: Arc<ClusterView>) {
-        let placed = Arc::new(Placed::new(view, &self.me, &self.peers));
+    /// This run of this node.
+    pub(crate) fn me(&self) -> NodeId {
+        self.placed.read().unwrap_or_else(PoisonError::into_inner).me.clone()
+    }
+
+    fn place(&self, me: NodeId, view: Arc<ClusterView>) {
+        let placed = Arc::new(Placed::new(me, view, &self.peers));
         *self.placed.write().unwrap_or_else(PoisonError::into_inner) = placed;
     }
 
@@ -191,7 +192,7 @@ impl Cluster {
 
     /// A number that no other post of any node has: mail tells posts apart by it.
     pub(crate) fn nonce(&self) -> u64 {
-        xxh3_64(format!("{} {}", self.me, self.next_number()).as_bytes())
+        xxh3_64(format!("{} {}", self.me(), self.next_number()).as_bytes())
     }
 
     /// Tells every other node.
@@ -227,12 +228,6 @@ impl Cluster {
         }
     }
 
-    fn is_over(&self, over: Over) {
-        tracing::warn!(?over, me = %self.me, "this node is not a member of its cluster any more");
-        self.isolated.store(true, Ordering::Release);
-        self.over.send_replace(Some(over));
-    }
-
     /// For operators.
     pub(crate) fn status(&self) -> ClusterStatus {
         let links = self.links().status();
@@ -243,16 +238,20 @@ impl Cluster {
         };
         let mut peers: Vec<PeerStatus> = self.peers.all().iter().map(peer).collect();
         peers.sort_by(|one, other| one.id.cmp(&other.id));
-        ClusterStatus { me: self.me.clone(), view: self.view(), is_isolated: self.is_isolated(), peers }
+        ClusterStatus { me: self.me(), view: self.view(), is_isolated: self.is_isolated(), peers }
     }
 
-    /// Completes when this node is not a member any more.
-    pub(crate) async fn over(&self) -> Over {
-        let mut over = self.over.subscribe();
-        match over.wait_for(Option::is_some).await.map(|over| *over) {
-            Ok(Some(over)) => over,
-            // The sender is in `self`.
-            Ok(None) | Err(_) => std::future::pending().await,
-        }
+    /// Another process has this node's name.
+    fn is_superseded(&self) {
+        tracing::error!(me = %self.me(), "another process has joined the cluster under this node's name");
+        self.set_isolated(true);
+        self.superseded.send_replace(true);
+    }
+
+    /// Completes when another process has this node's name.
+    pub(crate) async fn superseded(&self) {
+        let mut superseded = self.superseded.subscribe();
+        // The sender is in `self`.
+        let _ = superseded.wait_for(|superseded| *superseded).await;
     }
 }

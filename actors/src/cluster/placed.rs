@@ -36,6 +36,8 @@ impl Owner {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Placed {
+    /// This run of this node.
+    pub(crate) me: NodeId,
     pub(crate) view: Arc<ClusterView>,
     /// By slot; none is this node.
     owners: Vec<Option<Arc<Peer>>>,
@@ -43,17 +45,17 @@ pub(crate) struct Placed {
 
 impl Placed {
     /// `peers` has every other member of the view.
-    pub(super) fn new(view: Arc<ClusterView>, me: &NodeId, peers: &Peers) -> Self {
+    pub(super) fn new(me: NodeId, view: Arc<ClusterView>, peers: &Peers) -> Self {
         let of = |slot| {
-            let owner = view.owner(slot).map(|member| member.id()).filter(|id| id != me)?;
+            let owner = view.owner(slot).map(|member| member.id()).filter(|id| *id != me)?;
             peers.get(&owner)
         };
         let owners = Slot::all().map(of).collect();
-        Self { view, owners }
+        Self { me, view, owners }
     }
 
     /// What clients are told of it.
-    pub(crate) fn client_nodes(&self, me: &NodeId) -> ClientNodes {
+    pub(crate) fn client_nodes(&self) -> ClientNodes {
         let members = &self.view.members;
         // Nobody is sent to a node that is sending its own clients away.
         let urls = members.iter().map(|it| if it.draining { Vec::new() } else { it.clients.clone() });
@@ -63,7 +65,7 @@ impl Placed {
         };
         ClientNodes {
             urls: urls.collect(),
-            this: members.iter().position(|member| member.id() == *me),
+            this: members.iter().position(|member| member.id() == self.me),
             owners: Slot::all().map_while(index).map(|index| index as u16).collect(),
         }
     }

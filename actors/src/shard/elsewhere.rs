@@ -29,8 +29,8 @@ impl State {
 
     /// Tells a user's owner, if that is another node, which of the user's devices are here.
     pub(super) fn register(&mut self, user: UserId) {
-        let Some(cluster) = &self.context.cluster else { return };
-        let Owner::Elsewhere(owner) = self.owner(user) else {
+        let (Some(cluster), Some(placed)) = (&self.context.cluster, self.placed.clone()) else { return };
+        let Owner::Elsewhere(owner) = placed.owner(Slot::of_user(user)) else {
             return self.hosting.forget(user);
         };
         let entry = self.entries.get(&user);
@@ -43,7 +43,7 @@ impl State {
         } else {
             self.hosting.sent(user, number, Instant::now());
         }
-        owner.send(LinkMessage::Host { host: cluster.me.clone(), user, number, devices });
+        owner.send(LinkMessage::Host { host: placed.me.clone(), user, number, devices });
     }
 
     /// Whether a device that arrives is not older than its connection elsewhere. Tells those it replaces.
@@ -138,7 +138,8 @@ impl State {
     /// Slots have new owners: users of those that moved are registered anew, and then swept; users whose owner is this
     /// node now are swept at once. So are all when bells may have been lost with a node.
     pub(super) fn view_changed(&mut self, placed: Arc<Placed>, lost: bool) {
-        let before = self.placed.replace(placed.clone());
+        // To others, another run of this node is another node: nothing it had registered holds.
+        let before = self.placed.replace(placed.clone()).filter(|before| before.me == placed.me);
         let is_mine = |user| placed.owner(Slot::of_user(user)).is_here();
         self.registry.keep(is_mine, |host| placed.view.has(&host.id));
         let (mut to_register, mut to_sweep) = (Vec::new(), Vec::new());

@@ -90,7 +90,7 @@ impl Network {
             }
         });
         self.wires().nodes.insert(me.clone(), tell);
-        Arc::new(NodeLinks { network: self.clone(), me })
+        Arc::new(NodeLinks { network: self.clone(), me: Mutex::new(me) })
     }
 }
 
@@ -118,26 +118,44 @@ impl Wires {
 
 struct NodeLinks {
     network: Arc<Network>,
-    me: NodeId,
+    me: Mutex<NodeId>,
+}
+
+impl NodeLinks {
+    fn me(&self) -> NodeId {
+        self.me.lock().expect("not poisoned").clone()
+    }
 }
 
 impl Links for NodeLinks {
     fn keep(&self, peers: Vec<Peer>) {
         let mut wires = self.network.wires();
-        wires.wanted.retain(|(from, _)| *from != self.me);
+        let me = self.me();
+        wires.wanted.retain(|(from, _)| *from != me);
         for peer in peers {
-            wires.wanted.insert((self.me.clone(), peer.id));
+            wires.wanted.insert((me.clone(), peer.id));
+        }
+        wires.settle();
+    }
+
+    fn identify(&self, me: NodeId) {
+        let before = std::mem::replace(&mut *self.me.lock().expect("not poisoned"), me.clone());
+        let mut wires = self.network.wires();
+        wires.wanted.retain(|(from, _)| *from != before);
+        if let Some(events) = wires.nodes.remove(&before) {
+            wires.nodes.insert(me, events);
         }
         wires.settle();
     }
 
     fn send(&self, to: &NodeId, batch: Bytes) -> Result<(), LinkDown> {
         let wires = self.network.wires();
-        if !wires.up.contains(&(self.me.clone(), to.clone())) {
+        let me = self.me();
+        if !wires.up.contains(&(me.clone(), to.clone())) {
             return Err(LinkDown);
         }
         if !wires.stuck.contains(&to.name) {
-            let _ = wires.nodes[to].send(LinkEvent::Batch { from: self.me.clone(), batch });
+            let _ = wires.nodes[to].send(LinkEvent::Batch { from: me, batch });
         }
         Ok(())
     }
@@ -239,23 +257,37 @@ impl World {
             pid: 1,
             nonce: self.members.len() as u64,
         };
-        let joined = store.submit(&name, op).await.expect("the store takes it");
+        let joined = store.submit(&name, op.clone()).await.expect("the store takes it");
         let joined = joined.answer.expect("there is room");
-        let (network, me) = (self.network.clone(), joined.id.clone());
+        let (network, id) = (self.network.clone(), joined.id.clone());
+        let me = id.clone();
         let links = Box::new(move |events| network.links(me, events));
         let parts = Parts {
-            cluster: Some(ClusterParts { me: joined.id.clone(), view: joined.view, links, speaks_max }),
+            cluster: Some(ClusterParts { joined, join: op, links, speaks_max }),
             ..node::parts(store.clone())
         };
         let actors = Actors::start(config, parts).await.expect("the actors start");
         let node = Node { actors, store, faults: Default::default() };
-        self.members.push(Member { node, id: joined.id, plug, network: self.network.clone() });
+        self.members.push(Member { node, id, plug, network: self.network.clone() });
     }
 
     /// What the store says of the cluster.
     pub(crate) async fn view(&self) -> ClusterView {
         let snapshot = self.engine.snapshot().await.expect("memory can be read");
         queries::view(&*snapshot).await.expect("the view can be read")
+    }
+
+    /// Waits until a member that was removed is one again, as which run of it.
+    pub(crate) async fn join_again(&self, at: usize) -> NodeId {
+        let before = &self.members[at].id;
+        for _ in 0..1_000 {
+            let view = self.view().await;
+            if let Some(member) = view.member(&before.name).filter(|member| member.id() != *before) {
+                return member.id();
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it does not join again");
     }
 
     /// Which member owns a user.
