@@ -24,6 +24,12 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// Chunks under way in one direction: with the sockets' buffers, what a network holds that delivers nothing.
 const CHUNKS: usize = 16;
 
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 64;
+
+/// How long a door takes to shut.
+const SHUT: Duration = Duration::from_secs(5);
+
 /// How bytes get from one node to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -99,13 +105,26 @@ impl Links {
         }
     }
 
-    /// Takes connections to a node, and knows it when it dials.
-    pub(super) fn open(&self, node: usize) -> io::Result<()> {
+    /// Takes connections to a node.
+    pub(super) async fn open(&self, node: usize) -> io::Result<()> {
         let door = &self.doors[node];
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(door.outside)?;
-        let accepting = tokio::spawn(accept(socket.listen(64)?, node, door.inside, self.shared.clone()));
+        let listen = || {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(door.outside)?;
+            socket.listen(BACKLOG)
+        };
+        // The door may have been shut a moment ago, and the task that kept it open not have ended yet.
+        let deadline = Instant::now() + SHUT;
+        let listener = loop {
+            match listen() {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                listening => break listening?,
+            }
+        };
+        let accepting = tokio::spawn(accept(listener, node, door.inside, self.shared.clone()));
         let before = lock(&door.open).replace(accepting.abort_handle());
         debug_assert!(before.is_none(), "a door is opened once");
         Ok(())
@@ -263,7 +282,7 @@ mod tests {
         let links = Links::new(ports);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports[1].1)).await.unwrap();
         links.is_process(0, std::process::id());
-        links.open(1).unwrap();
+        links.open(1).await.unwrap();
         let here = TcpStream::connect((Ipv4Addr::LOCALHOST, ports[1].0)).await.unwrap();
         let (there, _) = soon("the link is there", listener.accept()).await.unwrap();
         (links, here, there)
@@ -317,5 +336,9 @@ mod tests {
         assert!(!matches!(end, Ok(1..)), "{end:?}");
         let error = TcpStream::connect(door).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        links.open(1).await.unwrap();
+        links.shut(1);
+        links.open(1).await.unwrap();
+        TcpStream::connect(door).await.unwrap();
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rookery_client::NodeAddress;
@@ -93,17 +93,17 @@ impl Member {
         if self.is_running() {
             return Ok(());
         }
-        self.spawn()?;
+        self.spawn().await?;
         let ended = || self.process().as_mut().map_or_else(|| None, Process::ended);
         let ready = wait_ready(self.address(Port::Http), START, ended).await;
         ready.map_err(|error| anyhow!("{} does not start: {error:#}\n{}", self.name, self.log_end(40)))
     }
 
-    fn spawn(&self) -> Result<()> {
+    async fn spawn(&self) -> Result<()> {
         let mut command = self.command();
         command.args(["node", "--config"]).arg(self.files.join("cluster.toml"));
         if let Some(links) = &self.links {
-            links.open(self.place).with_context(|| format!("the door of {}", self.name))?;
+            links.open(self.place).await.with_context(|| format!("the door of {}", self.name))?;
         }
         let process = Process::start(command, &self.log_file())?;
         if let Some(links) = &self.links {
@@ -211,6 +211,29 @@ impl Member {
     /// When its clock is the machine's.
     pub fn shift_clock(&self, seconds: i64) -> Result<()> {
         self.clock.as_ref().context("its clock is the machine's")?.shift(seconds)
+    }
+
+    /// How many seconds its time of day is ahead of the machine's, by what it writes into its answers: at most half a
+    /// day, either way.
+    ///
+    /// # Errors
+    /// When it does not say.
+    pub async fn clock_ahead(&self) -> Result<i64> {
+        const DAY: i64 = 24 * 60 * 60;
+        let answer = self.get("/healthz").await?;
+        let date = answer
+            .head
+            .lines()
+            .find_map(|line| line.strip_prefix("date: "))
+            .context("an answer has a date")?;
+        // "Sun, 22 Nov 2026 05:31:00 GMT"
+        let time = date.split(' ').nth(4).context("a date has a time")?;
+        let mut seconds = 0;
+        for part in time.split(':') {
+            seconds = seconds * 60 + part.parse::<i64>()?;
+        }
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())? % DAY;
+        Ok((seconds - now + DAY / 2).rem_euclid(DAY) - DAY / 2)
     }
 
     /// Where a listener is.

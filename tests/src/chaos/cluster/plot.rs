@@ -202,7 +202,7 @@ fn legend(svg: &mut String, spans: &[Span]) {
         let _ = writeln!(
             svg,
             "<rect x=\"{x}\" y=\"{y}\" width=\"12\" height=\"12\" fill=\"{}\" fill-opacity=\"0.5\"/>\
-             <text x=\"{}\" y=\"{}\">{}, {times} times</text>",
+             <text x=\"{}\" y=\"{}\">{} ({times})</text>",
             colour(kind),
             x + 18.0,
             y + 10.0,
@@ -211,10 +211,24 @@ fn legend(svg: &mut String, spans: &[Span]) {
     }
 }
 
-/// Hues evenly around, so that neighbours in the list are far apart.
-fn colour(kind: Kind) -> String {
-    let place = Kind::ALL.iter().position(|it| *it == kind).unwrap_or_default();
-    format!("hsl({}, 75%, 45%)", place * 7 % Kind::ALL.len() * 360 / Kind::ALL.len())
+fn colour(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Killed => "#e15759",
+        Kind::Stopped => "#4e79a7",
+        Kind::Restarted => "#59a14f",
+        Kind::Rolling => "#8cd17d",
+        Kind::AllKilled => "#7b0d1e",
+        Kind::LinkSilent => "#f28e2b",
+        Kind::LinkOneWay => "#ffbe7d",
+        Kind::LinkTorn => "#b6992d",
+        Kind::LinkSlow => "#f1ce63",
+        Kind::Isolated => "#9c755f",
+        Kind::StoreStalled => "#b07aa1",
+        Kind::DiskFull => "#ff9da7",
+        Kind::ClockJumped => "#76b7b2",
+        Kind::Two => "#555555",
+        Kind::JoinedMeanwhile => "#86bcb6",
+    }
 }
 
 fn escaped(text: &str) -> String {
