@@ -22,6 +22,7 @@ mod failure;
 mod inspect;
 mod metrics;
 mod nodes;
+mod remotable;
 mod root;
 mod router;
 mod session;
@@ -44,5 +45,6 @@ pub use inspect::{
 };
 pub use metrics::describe_metrics;
 pub use nodes::ClientNodes;
+pub use remotable::remotable_messages;
 pub use rookery_store::placement::{SLOTS, Slot};
 pub use transport::{StreamTransport, Transport, TransportError};

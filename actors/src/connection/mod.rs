@@ -17,6 +17,7 @@ mod machine;
 mod socket;
 mod supervisor;
 
+pub(crate) use actor::ConnectionMessage;
 pub(crate) use handle::{Connection, ConnectionId, Identity, LookingAfter, Permit, Reply};
 pub use socket::ConnectionInfo;
 pub(crate) use socket::serve;
