@@ -6,8 +6,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::config::{Directives, LogConfig, LogFormat};
 
-/// What other crates say that is of use to their own authors only.
-const QUIET: [&str; 2] = ["ractor=warn", "ractor_cluster=warn"];
+/// What other crates say that is of use to their own authors only. Of a link that breaks `link` tells, with the reason.
+const QUIET: [&str; 2] = ["ractor=warn", "ractor_cluster=error"];
 
 /// Changes the level.
 #[derive(Debug, Clone)]

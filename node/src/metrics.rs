@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use rookery_store::keys::node::NodeName;
 
 const ACCEPTED: &str = "rookery_connections_accepted_total";
 const REFUSED: &str = "rookery_connections_refused_total";
@@ -11,6 +14,14 @@ const OPEN: &str = "rookery_connections_open";
 const COMMIT_SECONDS: &str = "rookery_store_commit_seconds";
 const COMMIT_OPERATIONS: &str = "rookery_store_commit_operations";
 const COMMITS_FAILED: &str = "rookery_store_commits_failed_total";
+const LINK_UP: &str = "rookery_link_up";
+const LINK_BATCHES: &str = "rookery_link_batches_total";
+const LINK_BYTES: &str = "rookery_link_bytes_total";
+const LINK_BATCHES_REFUSED: &str = "rookery_link_batches_refused_total";
+const LINK_BATCHES_UNREADABLE: &str = "rookery_link_batches_unreadable_total";
+const LINK_HANDSHAKE_FAILED: &str = "rookery_link_handshakes_failed_total";
+const LINK_DIAL_FAILED: &str = "rookery_link_dials_failed_total";
+const LINK_ROUND_TRIP_SECONDS: &str = "rookery_link_round_trip_seconds";
 
 /// The buckets of histograms, by the end of their names.
 pub const BUCKETS: [(&str, &[f64]); 2] = [
@@ -31,6 +42,17 @@ pub fn describe() {
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "time a commit took");
     describe_histogram!(COMMIT_OPERATIONS, Unit::Count, "operations in a commit");
     describe_counter!(COMMITS_FAILED, "commits that failed, by reason");
+    describe_gauge!(LINK_UP, "whether there is a link to a node: 1 or 0, by peer");
+    describe_counter!(LINK_BATCHES, "batches on links, by peer and direction");
+    describe_counter!(LINK_BYTES, Unit::Bytes, "bytes in batches on links, by peer and direction");
+    describe_counter!(
+        LINK_BATCHES_REFUSED,
+        "batches a link did not take because the peer had not confirmed what was sent before, by peer"
+    );
+    describe_counter!(LINK_BATCHES_UNREADABLE, "batches that came in a form this node does not know");
+    describe_counter!(LINK_HANDSHAKE_FAILED, "connections from nodes that became no link, by reason");
+    describe_counter!(LINK_DIAL_FAILED, "connections to nodes that became no link, by peer and reason");
+    describe_histogram!(LINK_ROUND_TRIP_SECONDS, Unit::Seconds, "from a heartbeat on a link to its answer");
 }
 
 pub(crate) fn connection_accepted(listener: &'static str) {
@@ -56,4 +78,48 @@ pub(crate) fn committed(operations: usize, took: Duration) {
 
 pub(crate) fn commit_failed(reason: &'static str) {
     counter!(COMMITS_FAILED, "reason" => reason).increment(1);
+}
+
+/// Which way a batch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkDirection {
+    /// From the peer.
+    In,
+    /// To it.
+    Out,
+}
+
+/// Counters of batches and of their bytes, held by who counts many.
+pub(crate) fn link_counters(peer: &NodeName, direction: LinkDirection) -> (Counter, Counter) {
+    let direction = match direction {
+        LinkDirection::In => "in",
+        LinkDirection::Out => "out",
+    };
+    let peer = peer.to_string();
+    let batches = counter!(LINK_BATCHES, "peer" => peer.clone(), "direction" => direction);
+    (batches, counter!(LINK_BYTES, "peer" => peer, "direction" => direction))
+}
+
+pub(crate) fn link_up(peer: &NodeName, up: bool) {
+    gauge!(LINK_UP, "peer" => peer.to_string()).set(if up { 1.0 } else { 0.0 });
+}
+
+pub(crate) fn link_batch_refused(peer: &NodeName) {
+    counter!(LINK_BATCHES_REFUSED, "peer" => peer.to_string()).increment(1);
+}
+
+pub(crate) fn link_batch_unreadable() {
+    counter!(LINK_BATCHES_UNREADABLE).increment(1);
+}
+
+pub(crate) fn link_handshake_failed(reason: &'static str) {
+    counter!(LINK_HANDSHAKE_FAILED, "reason" => reason).increment(1);
+}
+
+pub(crate) fn link_dial_failed(peer: &NodeName, reason: &'static str) {
+    counter!(LINK_DIAL_FAILED, "peer" => peer.to_string(), "reason" => reason).increment(1);
+}
+
+pub(crate) fn link_round_trip(took: Duration) {
+    histogram!(LINK_ROUND_TRIP_SECONDS).record(took);
 }

@@ -76,9 +76,7 @@ pub struct LinkTls {
     name: NodeName,
     verifier: Arc<WebPkiServerVerifier>,
     certificate: CertificateDer<'static>,
-    #[expect(dead_code, reason = "the links themselves come next")]
     pub(super) server: Arc<ServerConfig>,
-    #[expect(dead_code, reason = "the links themselves come next")]
     pub(super) client: Arc<ClientConfig>,
 }
 
@@ -183,7 +181,6 @@ pub(super) fn server_name(
 }
 
 /// Whether a certificate that the CA has signed is this node's.
-#[cfg_attr(not(test), expect(dead_code, reason = "the links themselves come next"))]
 pub(super) fn is_of(certificate: &CertificateDer<'_>, node: &NodeName) -> bool {
     let Ok(name) = server_name(node) else { return false };
     ParsedCertificate::try_from(certificate).is_ok_and(|parsed| verify_server_name(&parsed, &name).is_ok())
