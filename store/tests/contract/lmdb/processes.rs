@@ -57,7 +57,11 @@ impl Other {
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+        kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// Waits for its end, and says which signal caused it.

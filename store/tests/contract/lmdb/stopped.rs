@@ -4,7 +4,7 @@ use std::io::BufRead;
 use std::time::Duration;
 
 use rookery_store::Store;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 
 use super::processes::{Other, open, say};
 use crate::probe::{get, key, probe, put};
@@ -14,6 +14,9 @@ const LONG: Duration = Duration::from_secs(5);
 
 /// What a stopped process may hold the others up for.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often a writer is stopped at some moment.
+const ROUNDS: usize = 8;
 
 /// Says that it is inside of its transaction, and stays there until it is told to go on.
 pub(super) async fn write_slowly(store: &Store) {
@@ -103,4 +106,37 @@ async fn who_is_stopped_and_goes_on_in_time_is_left_alone() {
     tokio::time::timeout(DEADLINE, waiting).await.expect("the lock is passed on").expect("it commits");
     assert_eq!(other.next().as_deref(), Some("committed"));
     other.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_one_of_three_writers_is_stopped_the_others_go_on() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let store = open(directory.path());
+    let mut other = Other::start("write until killed", directory.path());
+    let other_pid = other.pid();
+    let (count, mut counted) = tokio::sync::watch::channel(0_u64);
+    let listener = std::thread::spawn(move || {
+        while other.next().is_some() {
+            count.send_modify(|count| *count += 1);
+        }
+    });
+    for round in 0..ROUNDS {
+        let mut stopped = Other::start("write until killed", directory.path());
+        // Different each time, so that it strikes at different moments: waiting for the lock, woken for it, holding it.
+        for _ in 0..10 + round * 37 % 113 {
+            stopped.next().expect("it writes until it is killed");
+        }
+        stopped.signal(Signal::STOP);
+        for number in 0..20 {
+            let committed = store.submit(&0, put("a", &number.to_string()));
+            let committed = tokio::time::timeout(DEADLINE, committed).await;
+            committed.expect("the lock passes on").expect("it commits");
+        }
+        let before = *counted.borrow();
+        let goes_on = counted.wait_for(|count| *count > before + 200);
+        tokio::time::timeout(DEADLINE, goes_on).await.expect("the other goes on").expect("it is there");
+        stopped.kill();
+    }
+    kill_process(other_pid, Signal::KILL).expect("it runs");
+    listener.join().expect("it has heard all");
 }
