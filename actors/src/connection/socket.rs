@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,6 +63,7 @@ pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, inf
         is_idle: false,
         handshake_deadline,
         deadline: Box::pin(sleep_until(handshake_deadline)),
+        early: None,
         frames: Vec::new(),
         connection,
         transport,
@@ -80,6 +82,8 @@ struct Socket<T> {
     admission: Option<Box<dyn Send>>,
     actor: Option<ActorRef<ConnectionMessage>>,
     restarts: RestartBudget,
+    /// What came so close behind HELLO that it was read with it.
+    early: Option<Box<Result<RawFrame, TransportError>>>,
     /// What is being written; empty between turns.
     frames: Vec<Bytes>,
     last_heard: Instant,
@@ -117,6 +121,9 @@ impl<T: Transport> Socket<T> {
         }
         let may_read =
             self.connection.in_flight() < limits::REQUESTS_IN_FLIGHT_MAX && !self.connection.is_ending();
+        if let Some(early) = self.early.take_if(|_| may_read) {
+            return self.read(*early).await;
+        }
         tokio::select! {
             // In this order: a deadline for hearing something has not passed while there is something to be read.
             biased;
@@ -180,7 +187,11 @@ impl<T: Transport> Socket<T> {
                 self.close_with(ErrorCode::AlreadyWelcome, "HELLO comes once, and did");
                 return Ok(());
             }
-            Action::Authenticate(hello) => ConnectionMessage::Authenticate(hello, permit()),
+            Action::Authenticate(hello) => {
+                let permit = permit();
+                self.stop_if_left()?;
+                ConnectionMessage::Authenticate(hello, permit)
+            }
             Action::Send(send) => {
                 let reply = permit().reply_to(send.request);
                 ConnectionMessage::Send(send, reply)
@@ -212,6 +223,21 @@ impl<T: Transport> Socket<T> {
             }
         };
         self.deliver(message).await
+    }
+
+    /// Ends a connection whose client has left behind its HELLO, as it does when a node was stopped meanwhile: to let it in
+    /// would close the connection that the client has now.
+    fn stop_if_left(&mut self) -> Result<(), Over> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        // The next turn polls again, so the wake-up that goes nowhere is not missed.
+        match std::pin::pin!(self.transport.next_frame()).poll(&mut context) {
+            Poll::Ready(None) => Err(Over),
+            Poll::Ready(Some(frame)) => {
+                self.early = Some(Box::new(frame));
+                Ok(())
+            }
+            Poll::Pending => Ok(()),
+        }
     }
 
     fn close_with(&self, code: ErrorCode, text: impl Into<String>) {

@@ -1,13 +1,16 @@
 //! Coming in, and being thrown out: each way has its documented answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rookery_actors::{Actors, Authenticator, DeviceToken, Parts, TokenError};
 use rookery_protocol::{
     ErrorCode, Heartbeat, Hello, Lookup, Opcode, RequestId, Seq, ServerFrame, Stamp, encode, limits,
 };
 
 use crate::client::{Who, direct, id, who};
-use crate::node::Node;
+use crate::node::{self, Node};
 
 #[tokio::test(start_paused = true)]
 async fn welcome_states_the_terms() {
@@ -245,6 +248,38 @@ async fn a_client_that_left_during_its_handshake_does_not_replace_the_one_that_c
     let mut alice = node.join(who(1, 1)).await;
     alice.quiet_for(Duration::from_secs(5)).await;
     alice.say(direct(1, 2), "x").await;
+}
+
+/// Counts whom it is asked about.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Authenticator for Counting {
+    fn verify(&self, token: &str, now_ms: u64) -> Result<DeviceToken, TokenError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        node::TokenText.verify(token, now_ms)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_had_left_before_its_hello_was_read_is_not_let_in_to_replace_its_newer_connection() {
+    let Node { store, faults, .. } = Node::start().await;
+    let counting = Arc::new(Counting::default());
+    let parts = Parts { authenticator: counting.clone(), ..node::parts(store.clone()) };
+    let actors = Actors::start(node::config(), parts).await.unwrap();
+    let node = Node { actors, store, faults };
+    let mut alice = node.join(who(1, 1)).await;
+    let mut ghost = node.connect();
+    ghost.tell(&who(1, 1).hello()).await;
+    drop(ghost);
+    alice.quiet_for(Duration::from_secs(5)).await;
+    assert_eq!(counting.0.load(Ordering::Relaxed), 1);
+    let mut eager = node.connect();
+    eager.tell_bytes(&[encode(&who(1, 2).hello()), encode(&Heartbeat { nonce: 7 })].concat()).await;
+    assert!(
+        matches!(eager.next().await, Some(ServerFrame::Error(_))),
+        "what comes with HELLO is read, and too early"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::client::{Client, DEADLINE, Who, direct, user};
 use crate::faults::{Faults, FaultyEngine};
 
 /// Takes "user:device:generation", and "expired".
-struct TokenText;
+pub(crate) struct TokenText;
 
 impl Authenticator for TokenText {
     fn verify(&self, token: &str, _: u64) -> Result<DeviceToken, TokenError> {
