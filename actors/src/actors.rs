@@ -108,13 +108,14 @@ impl Actors {
                 owners: Vec::new(),
             }),
         };
+        let steps = Steps::new(Tracer::new(parts.clock.clone()));
         let context = Arc::new(Context {
             config,
             store: parts.store,
             authenticator: parts.authenticator,
-            steps: Steps::new(Tracer::new(parts.clock.clone())),
+            steps: steps.clone(),
             clock: parts.clock,
-            router: Router::new(cluster.clone()),
+            router: Router::new(cluster.clone(), steps),
             cluster: cluster.clone(),
             connections: Connections::default(),
             nodes,

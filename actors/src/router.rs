@@ -12,6 +12,7 @@ use rookery_store::keys::node::NodeId;
 use rookery_store::placement::Slot;
 
 use crate::cluster::{Bell, Cluster, LinkMessage, Owner};
+use crate::inspect::Steps;
 use crate::metrics::DOORBELLS_SHED;
 use crate::session::Hint;
 use crate::shard::{PassOn, ShardMessage};
@@ -22,13 +23,14 @@ const HOPS_MAX: u8 = 3;
 /// Finds shards.
 pub(crate) struct Router {
     cluster: Option<Arc<Cluster>>,
+    steps: Steps,
     shards: RwLock<Vec<ActorRef<ShardMessage>>>,
 }
 
 impl Router {
     /// Of a node in this cluster, or of one alone.
-    pub(crate) fn new(cluster: Option<Arc<Cluster>>) -> Self {
-        Self { cluster, shards: RwLock::default() }
+    pub(crate) fn new(cluster: Option<Arc<Cluster>>, steps: Steps) -> Self {
+        Self { cluster, steps, shards: RwLock::default() }
     }
 
     /// Sets the shards of this node, or one anew.
@@ -57,6 +59,7 @@ impl Router {
             Owner::Here => PassOn::ToAll,
             Owner::Elsewhere(owner) => {
                 let event = hint.as_ref().map(|hint| (hint.stamp, hint.frame.clone()));
+                self.steps.rung(user, event.as_ref().map(|(_, frame)| frame), Some(&owner.id.name));
                 owner.send(LinkMessage::Ring { bell: Bell { user, id, event }, hops: 0 });
                 PassOn::No
             }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rookery_protocol::{DeviceId, ErrorCode, UserId};
+use rookery_store::keys::node::NodeName;
 use rookery_store::placement::Slot;
 use tokio::sync::oneshot;
 
@@ -54,6 +55,13 @@ pub struct SessionSeen {
     pub devices: Vec<DeviceId>,
 }
 
+/// What a shard knows of one user.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) session: Option<SessionSeen>,
+    pub(crate) hosts: Vec<NodeName>,
+}
+
 /// Where a user is on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
@@ -65,15 +73,8 @@ pub struct Located {
     pub session: SessionState,
     /// The connections.
     pub connections: Vec<ConnectionSeen>,
-}
-
-/// Which sessions a shard is asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Which {
-    /// The one of this user.
-    Of(UserId),
-    /// Those after this user, from the beginning without one.
-    After(Option<UserId>),
+    /// The other nodes that have devices of the user, if this node is the owner of the slot: as they have told.
+    pub hosts: Vec<NodeName>,
 }
 
 impl Actors {
@@ -82,15 +83,16 @@ impl Actors {
         let slot = Slot::of_user(user);
         let shards = self.context.router.shards();
         let shard = usize::from(slot.number()) % shards.len().max(1);
-        let seen = match shards.get(shard) {
-            Some(it) => ask(it, shard, Which::Of(user), 1).await.pop(),
-            None => None,
+        let found = match shards.get(shard) {
+            Some(it) => ask(it, |tell| ShardMessage::Find { user, number: shard, tell }).await,
+            None => Found::default(),
         };
         Located {
             slot,
             shard,
-            session: seen.map_or(SessionState::Absent, |seen| seen.state),
+            session: found.session.map_or(SessionState::Absent, |seen| seen.state),
             connections: self.connections(0, usize::MAX, |it| it.identity.is_some_and(|(of, _)| of == user)),
+            hosts: found.hosts,
         }
     }
 
@@ -98,7 +100,7 @@ impl Actors {
     pub async fn sessions(&self, after: Option<UserId>, limit: usize) -> Vec<SessionSeen> {
         let mut all = Vec::new();
         for (number, shard) in self.context.router.shards().iter().enumerate() {
-            all.extend(ask(shard, number, Which::After(after), limit).await);
+            all.extend(ask(shard, |tell| ShardMessage::List { number, after, limit, tell }).await);
         }
         first(all, limit, |session| session.user)
     }
@@ -133,18 +135,16 @@ impl Actors {
     }
 }
 
-/// Asks a shard. One that is being replaced has none.
-async fn ask(
+/// Asks a shard. One that is being replaced knows nothing.
+async fn ask<T: Default>(
     shard: &ractor::ActorRef<ShardMessage>,
-    number: usize,
-    which: Which,
-    limit: usize,
-) -> Vec<SessionSeen> {
-    let (tell, sessions) = oneshot::channel();
-    if shard.cast(ShardMessage::List { number, which, limit, tell }).is_err() {
-        return Vec::new();
+    question: impl FnOnce(oneshot::Sender<T>) -> ShardMessage,
+) -> T {
+    let (tell, answer) = oneshot::channel();
+    if shard.cast(question(tell)).is_err() {
+        return T::default();
     }
-    sessions.await.unwrap_or_default()
+    answer.await.unwrap_or_default()
 }
 
 /// The first `limit` in order.

@@ -7,7 +7,7 @@ mod steps;
 mod trace;
 
 pub use listing::{ConnectionSeen, Located, SessionSeen, SessionState};
-pub(crate) use listing::{Which, page_of};
+pub(crate) use listing::{Found, page_of};
 pub(crate) use steps::Steps;
 pub(crate) use trace::Tracer;
 pub use trace::{TRACES_MAX, TooManyTraces, Trace, TraceEvent, Traced, TracedItem};

@@ -18,7 +18,7 @@ use crate::cluster::{HostedDevice, Peer, Placed};
 use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
 use crate::failure::suspended;
-use crate::inspect::{SessionSeen, SessionState, Which, page_of};
+use crate::inspect::{Found, SessionSeen, SessionState, page_of};
 use crate::metrics::RESTARTS;
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
@@ -63,8 +63,15 @@ pub(crate) enum ShardMessage {
     Tick,
     /// Count what there is.
     Count(tokio::sync::oneshot::Sender<Census>),
-    /// List sessions, of which this one is the `number`th shard's.
-    List { number: usize, which: Which, limit: usize, tell: tokio::sync::oneshot::Sender<Vec<SessionSeen>> },
+    /// Tell of one user; this is the `number`th shard.
+    Find { user: UserId, number: usize, tell: tokio::sync::oneshot::Sender<Found> },
+    /// List sessions of users after `after`; this is the `number`th shard.
+    List {
+        number: usize,
+        after: Option<UserId>,
+        limit: usize,
+        tell: tokio::sync::oneshot::Sender<Vec<SessionSeen>>,
+    },
     /// Make a session fail, or with `None` the shard.
     Crash(Option<UserId>),
 }
@@ -174,8 +181,13 @@ impl Actor for Shard {
                 // Whoever asked may have gone.
                 let _ = tell.send(state.census());
             }
-            ShardMessage::List { number, which, limit, tell } => {
-                let _ = tell.send(state.list(number, which, limit));
+            ShardMessage::Find { user, number, tell } => {
+                let hosts = state.registry.hosts(user).iter().map(|host| host.node.id.name.clone());
+                let _ = tell.send(Found { session: state.seen(user, number), hosts: hosts.collect() });
+            }
+            ShardMessage::List { number, after, limit, tell } => {
+                let page = page_of(state.entries.keys().copied(), after, limit);
+                let _ = tell.send(page.into_iter().filter_map(|user| state.seen(user, number)).collect());
             }
             ShardMessage::Crash(Some(user)) => state.pass_on(&myself, user, SessionMessage::Crash).await?,
             ShardMessage::Crash(None) => panic!("asked to fail"),
@@ -388,22 +400,14 @@ impl State {
         self.wake(myself, user, true).await
     }
 
-    fn list(&self, shard: usize, which: Which, limit: usize) -> Vec<SessionSeen> {
-        let seen = |user: UserId| {
-            let entry = self.entries.get(&user)?;
-            Some(SessionSeen {
-                user,
-                shard,
-                state: if entry.session.is_some() { SessionState::Alive } else { SessionState::Hibernating },
-                devices: entry.attached.iter().map(|attached| attached.device).collect(),
-            })
-        };
-        match which {
-            Which::Of(user) => seen(user).into_iter().collect(),
-            Which::After(after) => {
-                page_of(self.entries.keys().copied(), after, limit).into_iter().filter_map(seen).collect()
-            }
-        }
+    fn seen(&self, user: UserId, shard: usize) -> Option<SessionSeen> {
+        let entry = self.entries.get(&user)?;
+        Some(SessionSeen {
+            user,
+            shard,
+            state: if entry.session.is_some() { SessionState::Alive } else { SessionState::Hibernating },
+            devices: entry.attached.iter().map(|attached| attached.device).collect(),
+        })
     }
 
     fn tick(&mut self) {

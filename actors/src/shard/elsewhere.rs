@@ -119,6 +119,8 @@ impl State {
         };
         for host in self.registry.hosts(user).iter().filter(|host| Some(&host.node.id) != but) {
             let event = hint.map(|hint| (hint.stamp, hint.frame.clone()));
+            let frame = event.as_ref().map(|(_, frame)| frame);
+            self.context.steps.rung(user, frame, Some(&host.node.id.name));
             host.node.send(LinkMessage::Bell(Bell { user, id, event }));
         }
     }
