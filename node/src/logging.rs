@@ -1,5 +1,7 @@
 //! Logs: to standard error, for people or as JSON, with a level that can change while the node runs.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
@@ -13,6 +15,7 @@ const QUIET: [&str; 2] = ["ractor=warn", "ractor_cluster=error"];
 #[derive(Debug, Clone)]
 pub struct LogControl {
     filter: reload::Handle<EnvFilter, Registry>,
+    level: Arc<Mutex<Directives>>,
 }
 
 /// The process has a subscriber already.
@@ -32,7 +35,7 @@ pub fn install(config: &LogConfig, colour: bool) -> Result<LogControl, AlreadyLo
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(AlreadyLogging)?;
-    Ok(LogControl { filter: control })
+    Ok(LogControl { filter: control, level: Arc::new(Mutex::new(config.level.clone())) })
 }
 
 impl LogControl {
@@ -40,7 +43,18 @@ impl LogControl {
     pub fn set(&self, level: &Directives) {
         if let Err(error) = self.filter.reload(filter(level)) {
             tracing::error!(%error, "the log level could not be changed");
+            return;
         }
+        self.current().clone_from(level);
+    }
+
+    /// What is logged.
+    pub fn level(&self) -> String {
+        self.current().as_str().to_owned()
+    }
+
+    fn current(&self) -> MutexGuard<'_, Directives> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, Parts, Transport};
 use rookery_store::engine::Engine;
 use rookery_store::{Store, StoreConfig};
@@ -15,19 +15,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::config::{Config, Listen};
-use crate::data_dir::{DataDir, DataDirError, Listening, NodeLock};
+use crate::data_dir::{AdminToken, DataDir, DataDirError, Listening, NodeLock};
 use crate::http::{self, BoundedListener, Readiness};
 use crate::listen::{
     Accepted, Admission, Bans, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire,
     bind,
 };
+use crate::logging::LogControl;
 use crate::metrics;
 use crate::open_files::{self, Room};
 use crate::retention::Retention;
 use crate::store::{self, ObservedEngine, StoreHealth};
 use crate::tls::{Certificate, CertificateError, CertificateFiles, self_signed_files};
-use crate::token::TokenVerifier;
+use crate::token::{TokenIssuer, TokenVerifier};
 
 /// 2020-01-01 in milliseconds since 1970. A clock before it has not been set: tokens would be judged wrongly, and
 /// messages bear wrong times for ever.
@@ -59,6 +61,8 @@ pub struct NodeParts {
     pub rng_seed: u64,
     /// Where its metrics are rendered.
     pub metrics: Option<PrometheusHandle>,
+    /// Changes what it logs, if it may be changed.
+    pub log: Option<LogControl>,
 }
 
 impl std::fmt::Debug for NodeParts {
@@ -113,6 +117,8 @@ pub struct Node {
     store: Store,
     readiness: Arc<Readiness>,
     certificate: Option<Arc<Certificate>>,
+    /// The admin API's, if it has one of its own.
+    admin_certificate: Option<Arc<Certificate>>,
     listening: Listening,
     stop_accepting: watch::Sender<bool>,
     stop_http: watch::Sender<bool>,
@@ -134,9 +140,10 @@ impl Node {
     /// # Errors
     /// When anything it needs is missing; nothing of it is left running then.
     pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
-        let NodeParts { config, data, engine, clock, rng_seed, metrics } = parts;
+        let NodeParts { config, data, engine, clock, rng_seed, metrics, log } = parts;
         check_clock(&*clock)?;
-        let mut lock = data.lock(config.node.id.as_ref().unwrap_or(&data.marker().node))?;
+        let name = config.node.id.clone().unwrap_or_else(|| data.marker().node.clone());
+        let mut lock = data.lock(&name)?;
         let connections_max = raise_open_files(config.limits.connections_max.get() as usize)?;
         let keys = data.token_keys()?;
         let files = certificate_files(&config);
@@ -145,10 +152,21 @@ impl Node {
             .as_ref()
             .filter(|files| **files == self_signed_files(&data))
             .map(|it| it.certificate.clone());
+        let admin_files = admin_certificate_files(&config);
+        let is_shared = admin_files.is_some() && admin_files == files;
         let certificate = files.map(Certificate::load).transpose()?;
+        let admin_certificate = match admin_files {
+            Some(_) if is_shared => certificate.clone(),
+            files => files.map(Certificate::load).transpose()?,
+        };
+        let admin_token = match &config.admin.token_file {
+            Some(file) => AdminToken::read(file)?,
+            None => data.admin_token()?,
+        };
         // Sockets first: an occupied port is found before anything is opened.
         let sockets = Sockets::bind(&config, certificate.as_ref())?;
-        let listening = sockets.listening(ca.and_then(|path| std::path::absolute(path).ok()));
+        let listening = sockets
+            .listening(ca.and_then(|path| std::path::absolute(path).ok()), admin_certificate.is_some());
         lock.announce(&listening)?;
         let engine = match engine {
             Some(engine) => engine,
@@ -187,25 +205,52 @@ impl Node {
             };
             tasks.spawn(Listener::new(socket, listener, serve.clone()).run(accepting.clone()));
         }
-        tasks.spawn(bans.keep(store.clone(), actors.clone(), accepting.clone()));
+        tasks.spawn(bans.clone().keep(store.clone(), actors.clone(), accepting.clone()));
         if let Some(age_max) = config.retention.age_max() {
-            tasks.spawn(Retention { store: store.clone(), clock, age_max }.run(accepting.clone()));
+            tasks.spawn(
+                Retention { store: store.clone(), clock: clock.clone(), age_max }.run(accepting.clone()),
+            );
         }
         if let Some(handle) = &metrics {
-            tasks.spawn(keep_up(handle.clone(), accepting));
+            tasks.spawn(keep_up(handle.clone(), accepting.clone()));
         }
+        let render = metrics.map(|handle| {
+            http::render_with(handle, move || metrics::connections_open(admission.connections()))
+        });
         if let Some(socket) = sockets.http {
-            let render = metrics.map(|handle| {
-                http::render_with(handle, move || metrics::connections_open(admission.connections()))
-            });
-            tasks.spawn(serve_http(socket, http::router(readiness.clone(), render), serving_http));
+            let router = http::router(readiness.clone(), render.clone());
+            tasks.spawn(serve_http(socket, router, serving_http.clone()));
         }
-        let rng = StdRng::seed_from_u64(rng_seed);
+        let mut rng = StdRng::seed_from_u64(rng_seed);
+        if let Some(socket) = sockets.admin {
+            let shared = admin::Shared::new(admin::SharedParts {
+                about: admin::About {
+                    cluster: data.marker().cluster.clone(),
+                    node: name,
+                    engine: config.store.engine.name(),
+                    clients: listening.clients.clone(),
+                },
+                token: admin_token,
+                store: store.clone(),
+                actors: actors.clone(),
+                clock,
+                readiness: readiness.clone(),
+                bans,
+                issuer: TokenIssuer::new(&data.marker().cluster, &keys),
+                log,
+                metrics: render,
+                rng_seed: rng.next_u64(),
+                stopping: accepting,
+            });
+            let tls = admin_certificate.as_ref().map(|it| it.server_config(&["http/1.1"]));
+            tasks.spawn(admin::serve(socket, tls, shared, serving_http));
+        }
         Ok(Self {
             actors,
             store,
             readiness,
             certificate,
+            admin_certificate: admin_certificate.filter(|_| !is_shared),
             listening,
             stop_accepting,
             stop_http,
@@ -220,21 +265,28 @@ impl Node {
         &self.listening
     }
 
+    /// Its store, for tests that are another node.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Its actors, for tests that make them fail.
     pub fn actors(&self) -> &Actors {
         &self.actors
     }
 
-    /// Reads the certificate again. Whether there is one.
+    /// Reads the certificates again. Whether there is one.
     ///
     /// # Errors
     /// When it cannot be used; the old one stays.
     pub fn reload_certificate(&self) -> Result<bool, CertificateError> {
-        self.certificate
-            .as_ref()
-            .map(|certificate| certificate.reload())
-            .transpose()
-            .map(|read| read.is_some())
+        let all = [&self.certificate, &self.admin_certificate];
+        let mut read = false;
+        for certificate in all.into_iter().flatten() {
+            certificate.reload()?;
+            read = true;
+        }
+        Ok(read)
     }
 
     /// Stops: accepts nothing more, sends clients away and waits for them, commits what is queued. Takes 30 s at most;
@@ -299,6 +351,13 @@ fn certificate_files(config: &Config) -> Option<CertificateFiles> {
     Some(CertificateFiles { certificate: path(&config.tls.certificate)?, key: path(&config.tls.key)? })
 }
 
+/// The admin API's certificate; none where it is in the clear.
+fn admin_certificate_files(config: &Config) -> Option<CertificateFiles> {
+    config.admin.listen.get_ref().address()?;
+    let (certificate, key) = config.admin.certificate_files(&config.tls)?;
+    Some(CertificateFiles { certificate: certificate.clone(), key: key.clone() })
+}
+
 fn actors_config(config: &Config) -> ActorsConfig {
     ActorsConfig {
         handshake: config.limits.handshake.get(),
@@ -314,6 +373,7 @@ fn actors_config(config: &Config) -> ActorsConfig {
 struct Sockets {
     clients: Vec<(Wire, TcpListener)>,
     http: Option<TcpListener>,
+    admin: Option<TcpListener>,
 }
 
 impl Sockets {
@@ -337,10 +397,12 @@ impl Sockets {
             }
         }
         let http = config.listen.http.address().map(|address| bind("listen", "http", address)).transpose()?;
-        Ok(Self { clients, http })
+        let admin = config.admin.listen.get_ref().address();
+        let admin = admin.map(|address| bind("admin", "listen", address)).transpose()?;
+        Ok(Self { clients, http, admin })
     }
 
-    fn listening(&self, ca: Option<PathBuf>) -> Listening {
+    fn listening(&self, ca: Option<PathBuf>, is_admin_secure: bool) -> Listening {
         let url = |(wire, socket): &(Wire, TcpListener)| {
             let address = reachable(socket);
             match wire {
@@ -353,6 +415,10 @@ impl Sockets {
         Listening {
             clients: self.clients.iter().map(url).collect(),
             http: self.http.as_ref().map(|socket| format!("http://{}", reachable(socket))),
+            admin: self.admin.as_ref().map(|socket| {
+                let scheme = if is_admin_secure { "https" } else { "http" };
+                format!("{scheme}://{}", reachable(socket))
+            }),
             ca,
             ..Listening::default()
         }

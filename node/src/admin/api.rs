@@ -250,6 +250,12 @@ api! {
         pub since_ms: u64,
         /// A round trip, in microseconds, if one has been measured.
         pub rtt_us: Option<u64>,
+        /// Messages for that node that wait for the link.
+        pub waiting: u64,
+        /// Messages for that node that wait to go through the store.
+        pub waiting_mail: u64,
+        /// Bytes sent that the other side has not said it has taken.
+        pub unconfirmed_bytes: u64,
         /// Batches sent.
         pub batches_out: u64,
         /// Batches received.

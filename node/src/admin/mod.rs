@@ -1,3 +1,56 @@
 //! What operators do to a node while it runs: HTTP and JSON on a listener of its own.
+//!
+//! - [`api`]: what requests say and answers have; `openapi.json` is the same for other languages.
+//! - `routes`: which there are. A route is a row of one table, from which the router and the document are made.
+//! - `listener`, `authorize`, `limits`: who gets in, and how much of the node they can use.
+//! - the rest: what the routes do, a file for each thing they are about.
+//!
+//! Nothing here is on the way of a message, and what operators ask is bounded: places, time, lengths, pages. Streams are
+//! the exception, which have bounds of their own.
 
 pub mod api;
+mod authorize;
+mod backup;
+mod bans;
+mod cluster;
+mod drain;
+mod failure;
+mod input;
+mod limits;
+mod lines;
+mod listener;
+#[cfg(test)]
+mod openapi;
+mod routes;
+mod shared;
+mod this_node;
+mod trace;
+mod users;
+mod who;
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use listener::AdminListener;
+pub(crate) use shared::{About, Shared, SharedParts};
+
+/// Answers operators until `stop` becomes true; in the clear without `tls`.
+pub(crate) async fn serve(
+    socket: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    shared: Arc<Shared>,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Ends without waiting for connections that are kept open: nobody depends on them.
+    tokio::select! {
+        ended = axum::serve(AdminListener::new(socket, tls), routes::router(shared)) => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the admin listener has failed");
+            }
+        }
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}

@@ -84,6 +84,7 @@ impl Running {
             clock: std::sync::Arc::new(SystemClock),
             rng_seed: rand::rng().next_u64(),
             metrics: Some(recorder()?),
+            log: Some(log.clone()),
             config,
         };
         let node = Box::pin(Node::start(parts)).await?;

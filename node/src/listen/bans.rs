@@ -118,7 +118,7 @@ impl Bans {
                 match self.refresh(&store, &actors).await {
                     Ok(0) => {}
                     Ok(closed) => {
-                        tracing::info!(connections = closed, "connections of banned addresses are closed")
+                        tracing::info!(connections = closed, "connections of banned addresses are closed");
                     }
                     Err(error) => {
                         tracing::warn!(

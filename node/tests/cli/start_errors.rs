@@ -173,6 +173,7 @@ async fn a_clock_that_has_not_been_set_is_an_error() {
         clock: Arc::new(Unset),
         rng_seed: 1,
         metrics: None,
+        log: None,
     };
     let error = Node::start(parts).await.unwrap_err();
     assert_eq!(

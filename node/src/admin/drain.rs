@@ -1,0 +1,134 @@
+//! Draining this node: slots go to others in steps, then clients, spread over time. The node lives on, empty, until it is
+//! stopped.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rookery_store::StoreError;
+use rookery_store::ops::{MoveSlots, SetDraining};
+use tokio::time::Instant;
+
+use super::api::{Drain, DrainRequest, DrainState};
+use super::cluster::VIEW;
+use super::failure::{Answer, ApiError};
+use super::input::{Body, within};
+use super::shared::Shared;
+use super::this_node::millis;
+
+/// Slots moved at a time: a sixteenth of all there are, so that what their users cost when they move is spread too.
+const STEP_SLOTS: u16 = 256;
+
+/// Between two steps.
+const STEP_EVERY: Duration = Duration::from_millis(100);
+
+/// How far a drain has come.
+#[derive(Debug, Default)]
+pub(super) struct Draining {
+    state: Mutex<Option<Progress>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    state: DrainState,
+    since: Instant,
+    ended: Option<Instant>,
+    connections_before: usize,
+}
+
+impl Draining {
+    fn state(&self) -> MutexGuard<'_, Option<Progress>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins, unless it has begun.
+    fn begin(&self, connections_before: usize) -> bool {
+        let mut state = self.state();
+        if state.is_some() {
+            return false;
+        }
+        let (state_now, since) = (DrainState::Draining, Instant::now());
+        *state = Some(Progress { state: state_now, since, ended: None, connections_before });
+        true
+    }
+
+    fn end(&self, how: DrainState) {
+        if let Some(progress) = &mut *self.state() {
+            progress.state = how;
+            progress.ended = Some(Instant::now());
+        }
+    }
+}
+
+pub(super) async fn progress(State(shared): State<Arc<Shared>>) -> Answer<Drain> {
+    answer(&shared).await.map(Json)
+}
+
+pub(super) async fn begin(
+    State(shared): State<Arc<Shared>>,
+    Body(request): Body<DrainRequest>,
+) -> Answer<Drain> {
+    within("spread_seconds", request.spread_seconds.into(), (0, 600))?;
+    within("within_seconds", request.within_seconds.into(), (1, 3_600))?;
+    let before = shared.actors.counts().await.connections;
+    if shared.draining.begin(before) {
+        tracing::info!(connections = before, "an operator drains this node");
+        shared.readiness.drain();
+        tokio::spawn(run(shared.clone(), request));
+    }
+    answer(&shared).await.map(Json)
+}
+
+async fn answer(shared: &Shared) -> Result<Drain, ApiError> {
+    let view = shared.view().await?;
+    let progress = *shared.draining.state();
+    let running = progress.map(|it| it.ended.unwrap_or_else(Instant::now).duration_since(it.since));
+    Ok(Drain {
+        node: shared.about.node.to_string(),
+        state: progress.map_or(DrainState::None, |progress| progress.state),
+        running_ms: running.map_or(0, millis),
+        connections_before: progress.map_or(0, |progress| progress.connections_before as u64),
+        connections_left: shared.actors.counts().await.connections as u64,
+        slots_left: view.slots_of(&shared.about.node) as u32,
+    })
+}
+
+async fn run(shared: Arc<Shared>, request: DrainRequest) {
+    let until = Instant::now() + Duration::from_secs(request.within_seconds.into());
+    // Clients are sent away whether or not the slots could be moved: that concerns them no less.
+    let moved = match tokio::time::timeout_at(until, move_slots(&shared)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a drain could not move slots");
+            false
+        }
+        Err(_) => false,
+    };
+    let spread = Duration::from_secs(request.spread_seconds.into());
+    let left_time = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+    let mut rng = StdRng::seed_from_u64(shared.random());
+    let left = shared.actors.drain(spread, left_time, &mut rng).await;
+    let how = if left == 0 && moved { DrainState::Drained } else { DrainState::Late };
+    tracing::info!(connections = left, slots_moved = moved, "the drain has ended");
+    shared.draining.end(how);
+}
+
+/// Gives this node's slots to the others. A node that is no member, or the only one, has nobody to give them to.
+async fn move_slots(shared: &Shared) -> Result<(), StoreError> {
+    let name = shared.about.node.clone();
+    let draining = SetDraining { name, draining: true };
+    let Some(view) = shared.store.submit(&VIEW, draining).await?.answer? else { return Ok(()) };
+    if view.members.iter().all(|member| member.draining) {
+        return Ok(());
+    }
+    loop {
+        let moved = shared.store.submit(&VIEW, MoveSlots { at_most: STEP_SLOTS }).await?.answer?;
+        if moved.left == 0 || moved.moved == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(STEP_EVERY).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! A node in this process, with an admin API.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use rookery_actors::SystemClock;
+use rookery_node::config::{Config, EngineKind, LogConfig};
+use rookery_node::data_dir::{AdminToken, DataDir};
+use rookery_node::logging::{self, LogControl};
+use rookery_node::{Node, NodeParts};
+use serde_json::{Value, json};
+
+use crate::http::{self, Answer, Stream};
+
+/// Nothing takes longer.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// See the module.
+pub(crate) struct Admin {
+    pub(crate) node: Node,
+    pub(crate) data: DataDir,
+    pub(crate) token: AdminToken,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+impl Admin {
+    /// With the embedded engine.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(EngineKind::Lmdb, "").await
+    }
+
+    /// With the process's subscriber, which logs nothing.
+    pub(crate) async fn start_logging() -> Self {
+        let config = LogConfig { level: "off".parse().unwrap(), ..LogConfig::default() };
+        let log = logging::install(&config, false).unwrap();
+        Self::start_as(EngineKind::Memory, "", Some(log)).await
+    }
+
+    /// With `more` configuration for `[admin]`.
+    pub(crate) async fn start_with(engine: EngineKind, more: &str) -> Self {
+        Self::start_as(engine, more, None).await
+    }
+
+    async fn start_as(engine: EngineKind, more: &str, log: Option<LogControl>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let text = format!(
+            "[node]\ndata = \"data\"\n[store]\nengine = \"{}\"\n[cluster]\nlink = \"127.0.0.1:0\"\n[listen]\n\
+             websocket = \"127.0.0.1:0\"\ntcp = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[admin]\n\
+             listen = \"127.0.0.1:0\"\n{more}",
+            engine.name()
+        );
+        let config = Config::parse(&text, &directory.path().join("cluster.toml")).unwrap();
+        let (data, _) = DataDir::open_or_create(&config.node.data, engine).unwrap();
+        let token = data.admin_token().unwrap();
+        let parts = NodeParts {
+            config,
+            data: data.clone(),
+            engine: None,
+            clock: Arc::new(SystemClock),
+            rng_seed: 1,
+            metrics: Some(PrometheusBuilder::new().build_recorder().handle()),
+            log,
+        };
+        let node = Node::start(parts).await.unwrap();
+        Self { node, data, token, directory }
+    }
+
+    /// Where the admin API is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        address_in(self.node.listening().admin.as_ref().unwrap())
+    }
+
+    /// Where clients connect by TCP.
+    pub(crate) fn tcp(&self) -> SocketAddr {
+        let clients = &self.node.listening().clients;
+        address_in(clients.iter().find(|url| url.starts_with("tcp:")).unwrap())
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str, body: &Value) -> String {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        http::request(method, path, Some(self.token.as_str()), &body)
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = self.request(method, path, &body);
+        let asking = http::ask(self.address(), &request);
+        tokio::time::timeout(DEADLINE, asking).await.expect("it is answered in time")
+    }
+
+    /// What a request that is done answers.
+    pub(crate) async fn done(&self, method: &str, path: &str, body: Value) -> Value {
+        let answer = self.ask(method, path, body).await;
+        assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
+        answer.json()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.done("GET", path, Value::Null).await
+    }
+
+    pub(crate) async fn stream(&self, method: &str, path: &str, body: Value) -> Stream {
+        Stream::open(self.address(), &self.request(method, path, &body)).await
+    }
+
+    /// Makes a user with a device, and returns the device's token.
+    pub(crate) async fn user(&self, handle: &str) -> String {
+        self.done("POST", "/v1/users", json!({ "handle": handle })).await;
+        self.device(handle, "phone").await
+    }
+
+    /// A token for a device.
+    pub(crate) async fn device(&self, handle: &str, device: &str) -> String {
+        let made =
+            self.done("POST", &format!("/v1/users/{handle}/tokens"), json!({ "device": device })).await;
+        made["token"].as_str().unwrap().to_owned()
+    }
+}
+
+fn address_in(url: &str) -> SocketAddr {
+    url.split_once("://").unwrap().1.parse().unwrap()
+}

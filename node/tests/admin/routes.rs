@@ -1,0 +1,196 @@
+//! Every route, asked once with what it is for, and its answer held to the document.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::document::Document;
+use crate::node::Admin;
+
+/// Asks and notes what has been asked.
+struct Tour {
+    admin: Admin,
+    document: Document,
+    asked: BTreeSet<(String, String)>,
+}
+
+impl Tour {
+    /// `path` is as the document has it; `names` are put in.
+    async fn ask(&mut self, method: &str, path: &str, names: &[&str], query: &str, body: Value) -> Value {
+        let mut actual = path.to_owned();
+        for name in names {
+            let (before, rest) = actual.split_once('{').unwrap();
+            let (_, after) = rest.split_once('}').unwrap();
+            actual = format!("{before}{name}{after}");
+        }
+        let answer = self.admin.done(method, &format!("{actual}{query}"), body).await;
+        self.document.check(method, path, &answer);
+        self.asked.insert((method.into(), path.into()));
+        answer
+    }
+
+    async fn get(&mut self, path: &str, names: &[&str], query: &str) -> Value {
+        self.ask("GET", path, names, query, Value::Null).await
+    }
+
+    async fn stream(&mut self, method: &str, path: &str, actual: &str, body: Value) -> Vec<Value> {
+        let mut stream = self.admin.stream(method, actual, body).await;
+        let mut lines = Vec::new();
+        while let Some(line) = stream.next().await {
+            self.document.check(method, path, &line);
+            lines.push(line);
+        }
+        self.asked.insert((method.into(), path.into()));
+        lines
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_answers_as_documented() {
+    let admin = Admin::start().await;
+    let document = Document::new(admin.get("/v1/openapi.json").await);
+    let asked = BTreeSet::from([("GET".to_owned(), "/v1/openapi.json".to_owned())]);
+    let mut tour = Tour { admin, document, asked };
+
+    let status = tour.get("/v1/status", &[], "").await;
+    assert_eq!((status["engine"].as_str(), status["ready"].as_bool()), (Some("lmdb"), Some(true)));
+    let metrics = tour.admin.ask("GET", "/v1/metrics", Value::Null).await;
+    assert!(metrics.status == 200 && metrics.head.contains("text/plain"), "{metrics:?}");
+    tour.asked.insert(("GET".into(), "/v1/metrics".into()));
+
+    let (user, named) = ("/v1/users/{user}", ["anna"]);
+    let made = tour.ask("POST", "/v1/users", &[], "", json!({ "handle": "anna" })).await;
+    let number = made["user"]["user"].as_u64().unwrap();
+    tour.admin.user("bert").await;
+    let token = tour.ask("POST", "/v1/users/{user}/tokens", &named, "", json!({ "device": "phone" })).await;
+    let (mut anna, id) = Client::join(tour.admin.tcp(), token["token"].as_str().unwrap()).await;
+    assert_eq!(id.get(), number);
+    let conversation = rookery_protocol::ConversationId::direct(id, id);
+    anna.send(conversation, 1, "a note").await;
+    anna.message().await;
+
+    let by_number = format!("id:{number}");
+    let shown = tour.get(user, &[&by_number], "").await;
+    assert_eq!(
+        (shown["user"]["handle"].as_str(), &shown["devices"][0]["name"]),
+        (Some("anna"), &json!("phone"))
+    );
+    let first = tour.get("/v1/users", &[], "?limit=1").await;
+    let next = first["next"].as_u64().unwrap();
+    let second = tour.get("/v1/users", &[], &format!("?limit=1&after={next}")).await;
+    assert_eq!((second["users"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
+    tour.get("/v1/users/{user}/devices", &named, "").await;
+    let whereabouts = tour.get("/v1/users/{user}/where", &named, "").await;
+    assert_eq!(
+        (&whereabouts["session"], &whereabouts["connections"][0]["user"]),
+        (&json!("alive"), &json!(number))
+    );
+    let sessions = tour.get("/v1/sessions", &[], "").await;
+    assert_eq!(sessions["sessions"][0]["devices"], json!([1]));
+    for query in ["?user=anna", "?peer=127.0.0.0/8", "?limit=5"] {
+        let connections = tour.get("/v1/connections", &[], query).await;
+        assert_eq!(connections["connections"].as_array().unwrap().len(), 1, "{query}");
+    }
+    for query in ["?user=bert", "?peer=10.0.0.0/8", "?after=1"] {
+        let connections = tour.get("/v1/connections", &[], query).await;
+        assert_eq!(connections["connections"], json!([]), "{query}");
+    }
+    let inbox = tour.get("/v1/users/{user}/inbox", &named, "?peek=5").await;
+    let counted = (&inbox["depth"], &inbox["devices"][0]["waiting"], &inbox["events"][0]["body_bytes"]);
+    assert_eq!(counted, (&json!(1), &json!(1), &json!(6)));
+    let lines =
+        tour.stream("GET", "/v1/users/{user}/trace", "/v1/users/anna/trace?seconds=1", Value::Null).await;
+    assert_eq!(lines.last().unwrap(), &json!({ "line": "ended", "reason": "time" }));
+
+    let kicked = tour.ask("POST", "/v1/kick", &[], "", json!({ "user": "anna", "device": "phone" })).await;
+    assert_eq!(kicked["connections"].as_array().unwrap().len(), 1);
+    let suspension = "/v1/users/{user}/suspension";
+    for changed in [true, false] {
+        let body = if changed { json!({ "reason": "spam" }) } else { Value::Null };
+        let method = if changed { "PUT" } else { "DELETE" };
+        assert_eq!(tour.ask(method, suspension, &named, "", body).await["changed"], true);
+    }
+    tour.ask("POST", "/v1/users/{user}/devices/{device}/revoke", &["anna", "phone"], "", Value::Null).await;
+    tour.ask("DELETE", user, &["bert"], "", Value::Null).await;
+
+    let ban = json!({ "network": "192.0.2.0/24", "reason": "spam", "seconds": 60 });
+    tour.ask("POST", "/v1/bans", &[], "", ban).await;
+    assert_eq!(tour.get("/v1/bans", &[], "").await["bans"][0]["network"], "192.0.2.0/24");
+    tour.ask("DELETE", "/v1/bans/{network}", &["192.0.2.0%2F24"], "", Value::Null).await;
+    assert_eq!(tour.get("/v1/bans", &[], "").await["bans"], json!([]));
+
+    let copy = tour.admin.directory.path().join("copy");
+    let lines = tour.stream("POST", "/v1/backup", "/v1/backup", json!({ "directory": copy })).await;
+    assert_eq!(lines.last().unwrap()["line"], "done");
+    assert!(copy.join("data.mdb").exists());
+
+    cluster(&mut tour).await;
+
+    let drain = tour.ask("POST", "/v1/drain", &[], "", json!({ "spread_seconds": 0 })).await;
+    assert!(["draining", "drained"].contains(&drain["state"].as_str().unwrap()), "{drain}");
+    while tour.get("/v1/drain", &[], "").await["state"] != "drained" {
+        tokio::task::yield_now().await;
+    }
+    let status = tour.get("/v1/status", &[], "").await;
+    assert_eq!((&status["draining"], &status["ready"]), (&json!(true), &json!(false)));
+
+    // Asked in a test of its own, which may install the process's subscriber.
+    for method in ["GET", "PUT"] {
+        tour.asked.insert((method.into(), "/v1/log-level".into()));
+    }
+    let documented: BTreeSet<_> = tour.document.operations().into_iter().collect();
+    assert_eq!(tour.asked, documented);
+}
+
+/// The cluster's routes, with another member beside this node.
+async fn cluster(tour: &mut Tour) {
+    use rookery_store::ops::Join;
+    let node: &str = &tour.admin.data.marker().node.to_string();
+    // Another process on the same store, as far as the store can tell.
+    let store = tour.admin.node.store().clone();
+    for (number, name) in ["other", node].into_iter().enumerate() {
+        let join = Join {
+            name: name.parse().unwrap(),
+            link: "127.0.0.1:1".into(),
+            admin: String::new(),
+            clients: Vec::new(),
+            weight: 100,
+            version: "0".into(),
+            pid: 1,
+            nonce: number as u64,
+        };
+        store.submit(&"view", join).await.unwrap().answer.unwrap();
+    }
+    let nodes = tour.get("/v1/nodes", &[], "").await;
+    assert_eq!((nodes["nodes"].as_array().unwrap().len(), &nodes["nodes"][0]["name"]), (2, &json!("other")));
+    let slots = tour.get("/v1/slots", &[], "").await;
+    let count = |slots: &Value, at: usize| slots["nodes"][at]["slots"].as_u64().unwrap();
+    assert_eq!(count(&slots, 0) + count(&slots, 1), 4096);
+    tour.ask("PUT", "/v1/nodes/{node}/weight", &["other"], "", json!({ "weight": 300 })).await;
+    let moved = tour.ask("POST", "/v1/rebalance", &[], "", json!({ "at_most": 10 })).await;
+    assert_eq!(moved["moved"], 10);
+    assert!(moved["left"].as_u64().unwrap() > 0);
+    tour.ask("PUT", "/v1/nodes/{node}/draining", &["other"], "", json!({ "draining": true })).await;
+    let moved = tour.ask("POST", "/v1/rebalance", &[], "", json!({ "at_most": 4096 })).await;
+    assert_eq!(moved["left"], 0);
+    let slots = tour.get("/v1/slots", &[], "").await;
+    assert_eq!((count(&slots, 0), &slots["nodes"][1]["ranges"]), (0, &json!([{ "first": 0, "last": 4095 }])));
+    tour.ask("DELETE", "/v1/nodes/{node}", &["other"], "", Value::Null).await;
+    assert_eq!(tour.get("/v1/nodes", &[], "").await["nodes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_log_level_is_changed_and_told() {
+    let admin = Admin::start_logging().await;
+    let document = Document::new(admin.get("/v1/openapi.json").await);
+    let level = admin.get("/v1/log-level").await;
+    document.check("GET", "/v1/log-level", &level);
+    assert_eq!(level["level"], "off");
+    let level = admin.done("PUT", "/v1/log-level", json!({ "level": "off,rookery_store=error" })).await;
+    document.check("PUT", "/v1/log-level", &level);
+    assert_eq!(admin.get("/v1/log-level").await["level"], "off,rookery_store=error");
+    let refused = admin.ask("PUT", "/v1/log-level", json!({ "level": "loud" })).await;
+    assert_eq!(refused.status, 400);
+    document.check_failure(&refused.json());
+}

@@ -1,0 +1,89 @@
+//! Streams: what they say, and that they end.
+
+use rookery_node::config::EngineKind;
+use rookery_protocol::ConversationId;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::document::Document;
+use crate::node::Admin;
+
+#[tokio::test]
+async fn a_trace_follows_a_message_from_arrival_to_acknowledgement() {
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    let document = Document::new(admin.get("/v1/openapi.json").await);
+    let (anna, bert) = (admin.user("anna").await, admin.user("bert").await);
+    let (mut anna, a) = Client::join(admin.tcp(), &anna).await;
+    let (mut bert, b) = Client::join(admin.tcp(), &bert).await;
+    let mut trace = admin.stream("GET", "/v1/users/anna/trace", Value::Null).await;
+    assert_eq!(trace.next().await.unwrap()["line"], "started");
+    anna.send(ConversationId::direct(a, b), 7, "hello").await;
+    let event = bert.message().await;
+    bert.ack(event.stamp).await;
+
+    let message = json!(event.message.id.to_string());
+    let mut lines = Vec::new();
+    loop {
+        let line = trace.next().await.unwrap();
+        document.check("GET", "/v1/users/{user}/trace", &line);
+        let is_last = line["line"] == "delivered";
+        lines.push(line);
+        if is_last {
+            break;
+        }
+    }
+    let of = |kind: &str, user: Option<u64>| -> &Value {
+        let found =
+            lines.iter().find(|it| it["line"] == kind && user.is_none_or(|user| it["user"] == json!(user)));
+        found.unwrap_or_else(|| panic!("no {kind} in {lines:#?}"))
+    };
+    let (arrived, committed) = (of("arrived", Some(a.get())), of("committed", None));
+    assert_eq!((&arrived["message"], &arrived["body_bytes"]), (&message, &json!(5)));
+    assert_eq!((&committed["message"], &committed["stamp"]), (&message, &json!(event.stamp.to_string())));
+    let (rung, pushed) = (of("rung", Some(b.get())), of("pushed", Some(b.get())));
+    assert_eq!((&rung["message"], &pushed["message"], &pushed["device"]), (&message, &message, &json!(1)));
+    let delivered = of("delivered", Some(b.get()));
+    assert_eq!(delivered["seq"], committed["seq"]);
+}
+
+#[tokio::test]
+async fn a_trace_ends_when_the_node_stops_and_when_nobody_reads() {
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    admin.user("anna").await;
+    let mut traces = Vec::new();
+    let path = "/v1/users/anna/trace?seconds=3600";
+    for _ in 0..rookery_actors::TRACES_MAX {
+        let mut trace = admin.stream("GET", path, Value::Null).await;
+        trace.next().await.unwrap();
+        traces.push(trace);
+    }
+    let refused = admin.ask("GET", path, Value::Null).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("busy")));
+    let mut last = traces.pop().unwrap();
+    drop(traces);
+    let mut again = loop {
+        if admin.ask("GET", "/v1/users/anna/trace?seconds=1", Value::Null).await.status == 200 {
+            break admin.stream("GET", path, Value::Null).await;
+        }
+    };
+    assert!(admin.node.stop().await);
+    for trace in [&mut last, &mut again] {
+        let mut ended = Value::Null;
+        while let Some(line) = trace.next().await {
+            ended = line;
+        }
+        assert_eq!(ended, json!({ "line": "ended", "reason": "stopping" }));
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_cannot_be_written_says_so() {
+    let admin = Admin::start().await;
+    let mut stream = admin.stream("POST", "/v1/backup", json!({ "directory": admin.directory.path() })).await;
+    let mut last = Value::Null;
+    while let Some(line) = stream.next().await {
+        last = line;
+    }
+    assert_eq!(last["line"], "failed");
+    assert!(last["message"].as_str().unwrap().ends_with("is not empty"), "{last}");
+}
