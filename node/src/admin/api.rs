@@ -16,6 +16,8 @@
 //!
 //! Fields are only ever added. A reader skips those it does not know.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 macro_rules! api {
@@ -762,18 +764,16 @@ api! {
     #[derive(Eq)]
     #[serde(tag = "line", rename_all = "snake_case")]
     pub enum CheckLine {
-        /// So far.
+        /// So far; a line every second.
         Progress {
-            /// What is being looked at.
-            part: String,
             /// Entries looked at, in all.
             entries: u64,
             /// Findings, in all.
             findings: u64,
         },
-        /// Something does not fit together.
+        /// Something does not fit together. There are 10,000 such lines at the most; what is found beyond that is counted.
         Finding {
-            /// Which rule it breaks.
+            /// Which kind of finding, such as `UserWithoutHandle`.
             rule: String,
             /// What it is about: a user, a conversation, a key.
             subject: String,
@@ -786,6 +786,8 @@ api! {
             entries: u64,
             /// Findings.
             findings: u64,
+            /// How much there is of what, such as `messages`.
+            counts: BTreeMap<String, u64>,
         },
         /// It ended before its time.
         Failed {
@@ -953,7 +955,7 @@ mod tests {
     fn lines_of_a_stream_say_what_they_are() {
         let lost = serde_json::to_string(&TraceLine::Lost { lines: 3 }).unwrap();
         assert_eq!(lost, r#"{"line":"lost","lines":3}"#);
-        let done = serde_json::to_string(&CheckLine::Done { entries: 1, findings: 0 }).unwrap();
-        assert_eq!(done, r#"{"line":"done","entries":1,"findings":0}"#);
+        let progress = serde_json::to_string(&CheckLine::Progress { entries: 1, findings: 0 }).unwrap();
+        assert_eq!(progress, r#"{"line":"progress","entries":1,"findings":0}"#);
     }
 }

@@ -12,6 +12,7 @@ pub mod api;
 mod authorize;
 mod backup;
 mod bans;
+mod check;
 mod cluster;
 mod drain;
 mod failure;

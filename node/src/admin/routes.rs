@@ -12,7 +12,7 @@ use super::authorize::authorize;
 use super::failure::ApiError;
 use super::limits::limit;
 use super::shared::Shared;
-use super::{backup, bans, cluster, drain, this_node, trace, users, who};
+use super::{backup, bans, check, cluster, drain, this_node, trace, users, who};
 
 /// The OpenAPI document. A test makes it from this table and the types of [`api`](super::api), and fails when the file
 /// says something else.
@@ -213,6 +213,12 @@ pub(super) fn routes() -> Vec<Route> {
             Json("Done"),
             delete(bans::remove),
             "end a ban; the slash of a network is written %2F",
+        ),
+        Route::new(
+            at_get("/v1/check"),
+            Lines("CheckLine"),
+            get(check::check),
+            "look whether the store holds what it promises",
         ),
         Route::new(
             at_post("/v1/backup"),

@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub(super) places: Semaphore,
     /// Backups at a time: one.
     pub(super) backups: Arc<Semaphore>,
+    /// Checks at a time: one.
+    pub(super) checks: Arc<Semaphore>,
     pub(super) draining: Draining,
     rng: Mutex<StdRng>,
 }
@@ -91,6 +93,7 @@ impl Shared {
             started: Instant::now(),
             places: Semaphore::new(REQUESTS_MAX),
             backups: Arc::new(Semaphore::new(1)),
+            checks: Arc::new(Semaphore::new(1)),
             draining: Draining::default(),
             rng: Mutex::new(StdRng::seed_from_u64(parts.rng_seed)),
         })

@@ -125,6 +125,13 @@ async fn every_route_answers_as_documented() {
     assert_eq!(lines.last().unwrap()["line"], "done");
     assert!(copy.join("data.mdb").exists());
 
+    let lines = tour.stream("GET", "/v1/check", "/v1/check", Value::Null).await;
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["line"], &last["findings"], &last["counts"]["users"]),
+        (&json!("done"), &json!(0), &json!(1))
+    );
+
     cluster(&mut tour).await;
 
     let drain = tour.ask("POST", "/v1/drain", &[], "", json!({ "spread_seconds": 0 })).await;

@@ -2,6 +2,7 @@
 
 use rookery_node::config::EngineKind;
 use rookery_protocol::ConversationId;
+use rookery_store::{Op, Reads, View, Writes};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -86,4 +87,35 @@ async fn a_backup_that_cannot_be_written_says_so() {
     }
     assert_eq!(last["line"], "failed");
     assert!(last["message"].as_str().unwrap().ends_with("is not empty"), "{last}");
+}
+
+/// Breaks a store: anna's handle leads nowhere.
+struct LoseHandle;
+
+impl Op for LoseHandle {
+    type Answer = ();
+
+    fn reads(&self, _: &mut Reads) {}
+
+    fn apply(&self, _: &View<'_>, writes: &mut Writes<'_>) {
+        writes.delete(rookery_store::keys::handle::key(&"anna".parse().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_check_tells_what_does_not_fit_together() {
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    let document = Document::new(admin.get("/v1/openapi.json").await);
+    admin.user("anna").await;
+    admin.node.store().submit(&0, LoseHandle).await.unwrap();
+    let mut stream = admin.stream("GET", "/v1/check", Value::Null).await;
+    let mut lines = Vec::new();
+    while let Some(line) = stream.next().await {
+        document.check("GET", "/v1/check", &line);
+        lines.push(line);
+    }
+    let [finding, done] = &lines[..] else { panic!("{lines:#?}") };
+    assert_eq!((&finding["line"], &finding["rule"]), (&json!("finding"), &json!("UserWithoutHandle")));
+    assert!(finding["subject"].as_str().unwrap().starts_with("user "), "{finding}");
+    assert_eq!((&done["line"], &done["findings"]), (&json!("done"), &json!(1)));
 }
