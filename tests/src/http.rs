@@ -15,8 +15,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The headers, as they came.
-    pub head: String,
     /// The body.
     pub body: String,
 }
@@ -38,5 +36,5 @@ async fn exchange(address: SocketAddr, path: &str) -> Result<Answer> {
     let answer = String::from_utf8(answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("a status")?;
-    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    Ok(Answer { status, body: body.to_owned() })
 }

@@ -213,27 +213,26 @@ impl Member {
         self.clock.as_ref().context("its clock is the machine's")?.shift(seconds)
     }
 
-    /// How many seconds its time of day is ahead of the machine's, by what it writes into its answers: at most half a
-    /// day, either way.
+    /// How many seconds its time of day is ahead of the machine's, at most half a day either way: by what it writes when
+    /// it is told to read its configuration again.
     ///
     /// # Errors
-    /// When it does not say.
+    /// When it writes nothing.
     pub async fn clock_ahead(&self) -> Result<i64> {
         const DAY: i64 = 24 * 60 * 60;
-        let answer = self.get("/healthz").await?;
-        let date = answer
-            .head
-            .lines()
-            .find_map(|line| line.strip_prefix("date: "))
-            .context("an answer has a date")?;
-        // "Sun, 22 Nov 2026 05:31:00 GMT"
-        let time = date.split(' ').nth(4).context("a date has a time")?;
-        let mut seconds = 0;
-        for part in time.split(':') {
-            seconds = seconds * 60 + part.parse::<i64>()?;
+        const WITHIN: Duration = Duration::from_secs(5);
+        let before = self.log().len();
+        self.signal(Signal::HUP);
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let log = self.log();
+            if let Some(seconds) = log.get(before..).and_then(|new| new.lines().find_map(time_of_day)) {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+                return Ok((seconds - i64::try_from(now)? % DAY + DAY / 2).rem_euclid(DAY) - DAY / 2);
+            }
+            ensure!(Instant::now() < deadline, "{} writes nothing", self.name);
+            sleep(LOOK_EVERY).await;
         }
-        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())? % DAY;
-        Ok((seconds - now + DAY / 2).rem_euclid(DAY) - DAY / 2)
     }
 
     /// Where a listener is.
@@ -291,5 +290,27 @@ impl Member {
     /// How commands are run with its configuration.
     pub fn operator(&self) -> Operator {
         self.operator.clone()
+    }
+}
+
+/// The seconds of the day in which a log's line was written, if it says when.
+fn time_of_day(line: &str) -> Option<i64> {
+    let (_, time) = line.split_once(' ')?.0.split_once('T')?;
+    let mut seconds = 0;
+    for part in time.split('.').next()?.split(':') {
+        seconds = seconds * 60 + part.parse::<i64>().ok()?;
+    }
+    Some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::time_of_day;
+
+    #[test]
+    fn a_lines_time_is_read_and_other_lines_have_none() {
+        assert_eq!(time_of_day("2026-11-22T05:20:27.206792Z  INFO stopped"), Some((5 * 60 + 20) * 60 + 27));
+        assert_eq!(time_of_day("ready clients=ws://127.0.0.1:1/v1"), None);
+        assert_eq!(time_of_day(""), None);
     }
 }

@@ -39,7 +39,7 @@ pub struct Measured {
     /// How long after its beginning 99 % of the messages that were sent in any 200 ms arrived within 1 s, from then on
     /// for as long as it lasted. None when that was never so.
     pub recovered: Option<Duration>,
-    /// Deliveries of messages sent from the beginning until all was well.
+    /// Deliveries of messages that were under way at any time from the beginning until all was well.
     pub messages: usize,
     /// How long half of them took at most.
     pub p50: Option<Duration>,
@@ -47,13 +47,13 @@ pub struct Measured {
     pub p99: Option<Duration>,
     /// The longest.
     pub worst: Option<Duration>,
-    /// 99 % in the second before the fault.
+    /// 99 % of those sent in three of the seconds before the fault.
     pub p99_before: Option<Duration>,
     /// Clients that lost their connection.
     pub disconnected: usize,
     /// Messages that were refused for good.
     pub refused: usize,
-    /// Messages whose outbox had no room are not given at all; those that were, in this time.
+    /// Messages that were given to clients.
     pub given: usize,
 }
 
@@ -62,8 +62,10 @@ impl Measured {
         let Mark { began, healed, whole, .. } = mark;
         let until = whole.max(healed);
         let during = |at: Duration| (began..until).contains(&at);
-        let spread = deliveries.spread(|it| during(it.sent));
-        let before = deliveries.spread(|it| (began.saturating_sub(IN_TIME)..began).contains(&it.sent));
+        let spread = deliveries.spread(|it| it.meets((began, until)));
+        // What was on its way when it happened is no measure of what was before.
+        let calm = began.saturating_sub(4 * IN_TIME)..began.saturating_sub(IN_TIME);
+        let before = deliveries.spread(|it| calm.contains(&it.sent));
         let count = |like: fn(&What) -> bool| {
             history.entries.iter().filter(|entry| during(entry.at) && like(&entry.what)).count()
         };
