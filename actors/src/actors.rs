@@ -9,7 +9,7 @@ use ractor::{Actor, ActorRef};
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rookery_protocol::UserId;
-use rookery_store::Store;
+use rookery_store::{Store, StoreError};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::auth::Authenticator;
@@ -181,6 +181,17 @@ impl Actors {
         match &self.context.cluster {
             Some(cluster) => cluster.superseded().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Takes the node out of its cluster for good: lease, mail and place in the view. Nothing for a node alone.
+    ///
+    /// # Errors
+    /// When the store does not take it. The others will remove the node then.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        match &self.context.cluster {
+            Some(cluster) => cluster.leave().await,
+            None => Ok(()),
         }
     }
 

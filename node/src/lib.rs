@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod cli;
+mod cluster;
 pub mod config;
 pub mod data_dir;
 pub mod http;
@@ -20,4 +21,5 @@ pub mod store;
 pub mod tls;
 pub mod token;
 
+pub use cluster::JoinClusterError;
 pub use node::{Node, NodeParts, StartError};

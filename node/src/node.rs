@@ -10,15 +10,19 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, Parts, Transport};
 use rookery_store::engine::Engine;
+use rookery_store::keys::node::NodeName;
+use rookery_store::ops::Join;
 use rookery_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin;
+use crate::cluster::{self, JoinClusterError, Joining, Member};
 use crate::config::{Config, Listen};
 use crate::data_dir::{AdminToken, DataDir, DataDirError, Listening, NodeLock};
 use crate::http::{self, BoundedListener, Readiness};
+use crate::link::{ClusterLinks, LinkTls, LinkTlsError};
 use crate::listen::{
     Accepted, Admission, Bans, Limits, ListenError, Listener, ListenerConfig, Serve, WEBSOCKET_PATH, Wire,
     bind,
@@ -106,6 +110,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    /// The certificate for links cannot be used.
+    #[error(transparent)]
+    LinkTls(#[from] LinkTlsError),
+    /// It is not let into its cluster.
+    #[error(transparent)]
+    Join(#[from] JoinClusterError),
     /// The actors do not start.
     #[error(transparent)]
     Actors(#[from] rookery_actors::StartError),
@@ -113,7 +123,9 @@ pub enum StartError {
 
 /// A running node.
 pub struct Node {
+    name: NodeName,
     actors: Actors,
+    links: Option<Arc<ClusterLinks>>,
     store: Store,
     readiness: Arc<Readiness>,
     certificate: Option<Arc<Certificate>>,
@@ -163,8 +175,12 @@ impl Node {
             Some(file) => AdminToken::read(file)?,
             None => data.admin_token()?,
         };
+        let link_tls = match config.cluster.link.get_ref().address() {
+            Some(_) => Some(LinkTls::load(&data.link_files(&config.cluster, &name)?, &name)?),
+            None => None,
+        };
         // Sockets first: an occupied port is found before anything is opened.
-        let sockets = Sockets::bind(&config, certificate.as_ref())?;
+        let mut sockets = Sockets::bind(&config, certificate.as_ref())?;
         let listening = sockets
             .listening(ca.and_then(|path| std::path::absolute(path).ok()), admin_certificate.is_some());
         lock.announce(&listening)?;
@@ -176,13 +192,19 @@ impl Node {
         let engine = Arc::new(ObservedEngine::new(engine, health.clone()));
         let store = Store::start_observed(engine, StoreConfig::default(), metrics::committed);
         let authenticator = Arc::new(TokenVerifier::new(&data.marker().cluster, keys.public()));
+        let mut rng = StdRng::seed_from_u64(rng_seed);
+        let joining = Joining {
+            op: join(&config, &name, &listening, sockets.link.as_ref(), rng.next_u64()),
+            link: sockets.link.take().zip(link_tls),
+        };
+        let Member { parts: cluster, links } = joining.join(&store).await?;
         let actors = Actors::start(
             actors_config(&config),
-            Parts { store: store.clone(), authenticator, clock: clock.clone(), cluster: None },
+            Parts { store: store.clone(), authenticator, clock: clock.clone(), cluster: Some(cluster) },
         )
         .await?;
 
-        let readiness = Arc::new(Readiness::new(store.clone(), health));
+        let readiness = Arc::new(Readiness::new(store.clone(), health, actors.clone()));
         let limits = Limits {
             connections_max,
             unauthenticated_per_ip_max: config.limits.unauthenticated_per_ip_max.get() as usize,
@@ -221,12 +243,11 @@ impl Node {
             let router = http::router(readiness.clone(), render.clone());
             tasks.spawn(serve_http(socket, router, serving_http.clone()));
         }
-        let mut rng = StdRng::seed_from_u64(rng_seed);
         if let Some(socket) = sockets.admin {
             let shared = admin::Shared::new(admin::SharedParts {
                 about: admin::About {
                     cluster: data.marker().cluster.clone(),
-                    node: name,
+                    node: name.clone(),
                     engine: config.store.engine.name(),
                     clients: listening.clients.clone(),
                 },
@@ -246,7 +267,9 @@ impl Node {
             tasks.spawn(admin::serve(socket, tls, shared, serving_http));
         }
         Ok(Self {
+            name,
             actors,
+            links,
             store,
             readiness,
             certificate,
@@ -298,14 +321,51 @@ impl Node {
     async fn stop_in_order(mut self) {
         self.readiness.drain();
         self.stop_accepting.send_replace(true);
+        // Clients are told of the others only once these have the slots: so they go to where they are owned.
+        if let Err(error) = cluster::hand_over(&self.store, &self.name).await {
+            tracing::warn!(%error, "slots could not be handed over: the others take them");
+        }
         let left = self.actors.drain(DRAIN_SPREAD, DRAIN, &mut self.rng).await;
         if left > 0 {
             tracing::warn!(connections = left, "these did not go in time and are closed");
         }
+        if let Err(error) = self.actors.leave().await {
+            tracing::warn!(%error, "the node could not leave its cluster: the others will remove it");
+        }
         self.actors.stop().await;
+        if let Some(links) = &self.links {
+            links.stop().await;
+        }
         self.store.close().await;
         self.stop_http.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Completes when another process has joined the cluster under this node's name: there must be one.
+    pub async fn superseded(&self) {
+        self.actors.superseded().await;
+    }
+}
+
+/// What a node says of itself when it joins its cluster.
+fn join(
+    config: &Config,
+    name: &NodeName,
+    listening: &Listening,
+    link: Option<&TcpListener>,
+    nonce: u64,
+) -> Join {
+    let advertised = config.cluster.clients_advertise.iter().map(|url| url.address().to_string());
+    let clients: Vec<String> = advertised.collect();
+    Join {
+        name: name.clone(),
+        link: link.map(|socket| config.cluster.link_advertised(reachable(socket))).unwrap_or_default(),
+        admin: listening.admin.clone().unwrap_or_default(),
+        clients: if clients.is_empty() { listening.clients.clone() } else { clients },
+        weight: config.cluster.weight.get(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        nonce,
     }
 }
 
@@ -374,6 +434,7 @@ struct Sockets {
     clients: Vec<(Wire, TcpListener)>,
     http: Option<TcpListener>,
     admin: Option<TcpListener>,
+    link: Option<TcpListener>,
 }
 
 impl Sockets {
@@ -399,7 +460,9 @@ impl Sockets {
         let http = config.listen.http.address().map(|address| bind("listen", "http", address)).transpose()?;
         let admin = config.admin.listen.get_ref().address();
         let admin = admin.map(|address| bind("admin", "listen", address)).transpose()?;
-        Ok(Self { clients, http, admin })
+        let link = config.cluster.link.get_ref().address();
+        let link = link.map(|address| bind("cluster", "link", address)).transpose()?;
+        Ok(Self { clients, http, admin, link })
     }
 
     fn listening(&self, ca: Option<PathBuf>, is_admin_secure: bool) -> Listening {
@@ -419,8 +482,8 @@ impl Sockets {
                 let scheme = if is_admin_secure { "https" } else { "http" };
                 format!("{scheme}://{}", reachable(socket))
             }),
+            link: self.link.as_ref().map(|socket| reachable(socket).to_string()),
             ca,
-            ..Listening::default()
         }
     }
 }

@@ -285,6 +285,7 @@ impl State {
                 });
             }
             Effect::Adopt(adoption) => self.adopt(myself, &adoption).await?,
+            Effect::Removed if self.cluster.is_leaving() => {}
             Effect::Removed => {
                 tracing::warn!(%me, "the cluster has taken this node for dead: it joins again");
                 self.cluster.set_isolated(true);
@@ -407,6 +408,9 @@ async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>, to: ActorRef<Membe
             }
             Ok(Err(error)) => tracing::error!(%error, "this node cannot join its cluster again"),
             Err(error) => tracing::warn!(%error, "this node cannot join its cluster again yet"),
+        }
+        if cluster.is_leaving() {
+            return;
         }
         if clients_stay && begun.elapsed() >= CLIENTS_WAIT {
             clients_stay = false;

@@ -27,11 +27,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ractor::ActorRef;
 use rookery_protocol::UserId;
-use rookery_store::Store;
 use rookery_store::keys::node::{NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
-use rookery_store::ops::{Join, Joined};
+use rookery_store::ops::{Join, Joined, RemoveNode};
 use rookery_store::placement::Slot;
+use rookery_store::{Store, StoreError};
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -103,6 +103,8 @@ pub(crate) struct Cluster {
     isolated: AtomicBool,
     numbers: AtomicU64,
     superseded: watch::Sender<bool>,
+    /// The node is stopping: it is not to join again.
+    leaving: AtomicBool,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -135,6 +137,7 @@ impl Cluster {
             isolated: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
             superseded: watch::Sender::new(false),
+            leaving: AtomicBool::new(false),
         })
     }
 
@@ -240,6 +243,17 @@ impl Cluster {
         let mut peers: Vec<PeerStatus> = self.peers.all().iter().map(peer).collect();
         peers.sort_by(|one, other| one.id.cmp(&other.id));
         ClusterStatus { me: self.me(), view: self.view(), is_isolated: self.is_isolated(), peers }
+    }
+
+    /// Takes this node out of the cluster for good.
+    pub(crate) async fn leave(&self) -> Result<(), StoreError> {
+        self.leaving.store(true, Ordering::Release);
+        let op = RemoveNode { id: self.me(), seen_renewed: None };
+        self.store.submit(&self.name, op).await?.answer.map(|_| ())
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
     }
 
     /// Another process has this node's name.

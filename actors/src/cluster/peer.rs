@@ -21,8 +21,8 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// After a post that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Letters in a post.
-const LETTERS_MAX: usize = 8;
+/// Letters in a post: together well below what one transaction of any engine takes.
+const LETTERS_MAX: usize = 4;
 
 /// The actor.
 #[derive(Debug)]

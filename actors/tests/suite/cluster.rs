@@ -326,3 +326,16 @@ async fn clients_are_told_the_owner_of_their_user_first_and_of_changes() {
     world.join("c").await;
     assert_eq!(client.nodes().await.len(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_leaves_does_not_come_back() {
+    let world = World::start(3, 2).await;
+    let mut alice = world.members[1].node.join(who(1, 1)).await;
+    let mut bob = world.members[2].node.join(who(2, 1)).await;
+    world.settled().await;
+    world.members[0].node.actors.leave().await.unwrap();
+    tokio::time::sleep(PROMPT).await;
+    assert_eq!(world.view().await.members.len(), 2);
+    let took = delivered(&mut alice, &mut bob, "hello").await;
+    assert!(took < Duration::from_millis(100), "{took:?}");
+}

@@ -20,12 +20,10 @@ use super::failure::{Answer, ApiError};
 use super::input::{Body, node_name, within};
 use super::shared::Shared;
 use super::this_node::millis;
+use crate::cluster::VIEW;
 
 /// The greatest weight.
 const WEIGHT_MAX: u64 = 10_000;
-
-/// What operations on the view are ordered by.
-pub(super) const VIEW: &str = "view";
 
 pub(super) async fn nodes(State(shared): State<Arc<Shared>>) -> Answer<Nodes> {
     let snapshot = shared.store.snapshot().await?;

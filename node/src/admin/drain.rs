@@ -8,22 +8,14 @@ use axum::Json;
 use axum::extract::State;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rookery_store::StoreError;
-use rookery_store::ops::{MoveSlots, SetDraining};
 use tokio::time::Instant;
 
 use super::api::{Drain, DrainRequest, DrainState};
-use super::cluster::VIEW;
 use super::failure::{Answer, ApiError};
 use super::input::{Body, within};
 use super::shared::Shared;
 use super::this_node::millis;
-
-/// Slots moved at a time: a sixteenth of all there are, so that what their users cost when they move is spread too.
-const STEP_SLOTS: u16 = 256;
-
-/// Between two steps.
-const STEP_EVERY: Duration = Duration::from_millis(100);
+use crate::cluster::hand_over;
 
 /// How far a drain has come.
 #[derive(Debug, Default)]
@@ -99,8 +91,8 @@ async fn answer(shared: &Shared) -> Result<Drain, ApiError> {
 async fn run(shared: Arc<Shared>, request: DrainRequest) {
     let until = Instant::now() + Duration::from_secs(request.within_seconds.into());
     // Clients are sent away whether or not the slots could be moved: that concerns them no less.
-    let moved = match tokio::time::timeout_at(until, move_slots(&shared)).await {
-        Ok(Ok(())) => true,
+    let moved = match tokio::time::timeout_at(until, hand_over(&shared.store, &shared.about.node)).await {
+        Ok(Ok(_)) => true,
         Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a drain could not move slots");
             false
@@ -114,21 +106,4 @@ async fn run(shared: Arc<Shared>, request: DrainRequest) {
     let how = if left == 0 && moved { DrainState::Drained } else { DrainState::Late };
     tracing::info!(connections = left, slots_moved = moved, "the drain has ended");
     shared.draining.end(how);
-}
-
-/// Gives this node's slots to the others. A node that is no member, or the only one, has nobody to give them to.
-async fn move_slots(shared: &Shared) -> Result<(), StoreError> {
-    let name = shared.about.node.clone();
-    let draining = SetDraining { name, draining: true };
-    let Some(view) = shared.store.submit(&VIEW, draining).await?.answer? else { return Ok(()) };
-    if view.members.iter().all(|member| member.draining) {
-        return Ok(());
-    }
-    loop {
-        let moved = shared.store.submit(&VIEW, MoveSlots { at_most: STEP_SLOTS }).await?.answer?;
-        if moved.left == 0 || moved.moved == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(STEP_EVERY).await;
-    }
 }

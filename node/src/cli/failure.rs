@@ -66,9 +66,9 @@ fn start_code(error: &StartError) -> u8 {
     match error {
         StartError::Clock { .. } | StartError::OpenFiles { .. } => MACHINE,
         StartError::DataDir(_) => DATA_DIR,
-        StartError::Certificate(_) => CONFIG,
+        StartError::Certificate(_) | StartError::LinkTls(_) => CONFIG,
         StartError::Listen(_) => LISTEN,
-        StartError::Store(_) => STORE,
+        StartError::Store(_) | StartError::Join(_) => STORE,
         StartError::Actors(_) => OTHER,
     }
 }

@@ -93,7 +93,16 @@ impl Running {
 
     pub(super) async fn until_stopped(self, place: &Place) -> Result<()> {
         let Self { node, mut signals, log } = self;
-        while signals.next().await == Asked::Reload {
+        loop {
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                () = node.superseded() => {
+                    bail!("another process has joined the cluster under this node's name: give each its own `node.id`");
+                }
+            };
+            if asked != Asked::Reload {
+                break;
+            }
             reload(&node, &log, place);
         }
         tracing::info!("stopping; a second signal stops at once");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rookery_actors::Actors;
 use rookery_store::Store;
 
 use crate::store::StoreHealth;
@@ -12,13 +13,14 @@ use crate::store::StoreHealth;
 pub struct Readiness {
     store: Store,
     health: Arc<StoreHealth>,
+    actors: Actors,
     draining: AtomicBool,
 }
 
 impl Readiness {
     /// Of a node whose listeners are up.
-    pub fn new(store: Store, health: Arc<StoreHealth>) -> Self {
-        Self { store, health, draining: AtomicBool::new(false) }
+    pub fn new(store: Store, health: Arc<StoreHealth>, actors: Actors) -> Self {
+        Self { store, health, actors, draining: AtomicBool::new(false) }
     }
 
     /// From now on the node is not ready: it is stopping.
@@ -38,6 +40,9 @@ impl Readiness {
     pub async fn check(&self) -> Result<(), String> {
         if self.draining.load(Ordering::Relaxed) {
             return Err("the node is stopping".into());
+        }
+        if self.actors.is_isolated() {
+            return Err("the node has lost its cluster: it cannot renew its lease".into());
         }
         self.health.check(&self.store).await
     }
