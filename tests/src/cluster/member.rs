@@ -28,7 +28,7 @@ const START: Duration = Duration::from_secs(60);
 /// How long a stop may take: what the program promises, and some.
 const STOP: Duration = Duration::from_secs(40);
 
-/// How long a drain may take, the stop at its end included.
+/// How long a drain may take.
 const DRAIN: Duration = Duration::from_secs(90);
 
 /// What is around a node.
@@ -193,16 +193,16 @@ impl Member {
         Ok(())
     }
 
-    /// `rookery admin drain`, and waits for the end, which must be an orderly one.
+    /// `rookery admin drain`, which waits until its users and clients are elsewhere, and then a stop in order.
     ///
     /// # Errors
-    /// When the command fails, or the node does not end.
+    /// When the command fails, or the node does not end as it should.
     pub async fn drain(&self) -> Result<()> {
         let arguments = ["admin", "drain", &self.name, "--yes"];
         tokio::time::timeout(DRAIN, self.operator.command(&arguments))
             .await
             .context("the drain takes too long")??;
-        self.wait_end(STOP).await
+        self.terminate().await
     }
 
     /// Sets its time of day so many seconds forward, or back. 0 makes it right again.

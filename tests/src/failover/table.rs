@@ -131,8 +131,11 @@ impl fmt::Display for FailoverReport {
             ("worst", self.spread(&|run| run.worst)),
         ] {
             let (median, worst) = (shown(spread.quantile(0.5)), shown(spread.worst()));
-            let of = format!("{} of {} runs", spread.count(), self.runs.len());
-            writeln!(f, "  {name:<12} median {median:>10}   worst {worst:>10}   ({of})")?;
+            let never = match self.runs.len() - spread.count() {
+                0 => String::new(),
+                never => format!("   and never in {never} of {} runs", self.runs.len()),
+            };
+            writeln!(f, "  {name:<12} median {median:>10}   worst {worst:>10}{never}")?;
         }
         writeln!(f, "  {} messages confirmed to their senders", self.accepted)?;
         for violation in &self.violations {
