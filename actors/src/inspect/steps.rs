@@ -1,5 +1,6 @@
 //! The steps of a message on this node, for those who follow its users and for the logs, where the field `message` is the
-//! sender's id of it: one id leads through the logs of all nodes.
+//! sender's id of it: one id leads through the logs of all nodes. Such a line has no text, which would be a field of that
+//! name too; what happened is in the field `step`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Steps {
     /// A message has come in.
     pub(crate) fn arrived(&self, user: UserId, device: DeviceId, send: &Send, connection: &Connection) {
         let (message, conversation, body_bytes) = (send.id, send.conversation, send.body.len());
-        tracing::debug!(%message, %conversation, %user, %device, body_bytes, "message arrived");
+        tracing::debug!(step = "message arrived", %message, %conversation, %user, %device, body_bytes);
         self.tracer.tell(both(conversation, user), || TraceEvent::Arrived {
             message,
             conversation,
@@ -60,7 +61,7 @@ impl Steps {
         let Message { id: message, conversation, sender, .. } = *elided;
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let again = stamp.is_none();
-        tracing::debug!(%message, %conversation, %seq, again, took_us, "message committed");
+        tracing::debug!(step = "message committed", %message, %conversation, %seq, again, took_us);
         self.tracer.tell(both(conversation, sender), || TraceEvent::Committed {
             message,
             conversation,
@@ -78,7 +79,7 @@ impl Steps {
         sender: UserId,
         code: ErrorCode,
     ) {
-        tracing::debug!(%message, %conversation, ?code, "message refused");
+        tracing::debug!(step = "message refused", %message, %conversation, ?code);
         self.tracer.tell([Some(sender), None], || TraceEvent::Refused { message, conversation, code });
     }
 
@@ -91,7 +92,7 @@ impl Steps {
         let message = event.as_ref().and_then(|event| event.message);
         if let Some(message) = message {
             let node = node.map(NodeName::as_str);
-            tracing::debug!(%message, %user, node, "bell rung");
+            tracing::debug!(step = "bell rung", %message, %user, node);
         }
         self.tracer.tell([Some(user), other(event.as_ref(), user)], || TraceEvent::Rung {
             user,
@@ -109,7 +110,7 @@ impl Steps {
         let Some(event) = Event::of_frame(frame) else { return };
         let message = event.message;
         if let Some(message) = message {
-            tracing::debug!(%message, %user, %device, connection = connection.0, "message pushed");
+            tracing::debug!(step = "message pushed", %message, %user, %device, connection = connection.0);
         }
         self.tracer.tell([Some(user), other(Some(&event), user)], || TraceEvent::Pushed {
             user,

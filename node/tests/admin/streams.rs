@@ -119,3 +119,48 @@ async fn a_check_tells_what_does_not_fit_together() {
     assert!(finding["subject"].as_str().unwrap().starts_with("user "), "{finding}");
     assert_eq!((&done["line"], &done["findings"]), (&json!("done"), &json!(1)));
 }
+
+/// Where a test's log goes.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_id_leads_through_the_log_from_arrival_to_push() {
+    let log = Log::default();
+    let lines = {
+        let log = log.clone();
+        let layer =
+            tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::DEBUG);
+        layer.with_writer(move || log.clone()).finish()
+    };
+    // Everything of this node's runs on this thread, for which alone the subscriber is.
+    let _logging = tracing::subscriber::set_default(lines);
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    let (anna, bert) = (admin.user("anna").await, admin.user("bert").await);
+    let (mut anna, a) = Client::join(admin.tcp(), &anna).await;
+    let (mut bert, b) = Client::join(admin.tcp(), &bert).await;
+    anna.send(ConversationId::direct(a, b), 7, "secret").await;
+    let id = bert.message().await.message.id.to_string();
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let of_message = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let steps: Vec<(Value, Value)> = of_message
+        .filter(|line| line["target"].as_str().is_some_and(|target| target.contains("inspect")))
+        .map(|line| (line["step"].clone(), line["message"].clone()))
+        .collect();
+    for step in ["message arrived", "message committed", "bell rung", "message pushed"] {
+        assert!(steps.contains(&(json!(step), json!(id))), "no {step} of {id} in {steps:?}");
+    }
+    assert!(!log.contains("secret"));
+}
