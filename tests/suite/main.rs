@@ -6,6 +6,7 @@ mod bystanders;
 mod chaos;
 mod chat;
 mod chat_json;
+mod cluster;
 mod disk_full;
 mod graceful_stop;
 mod idle;
