@@ -20,7 +20,6 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// See the module.
 pub(crate) struct Admin {
     pub(crate) node: Node,
-    pub(crate) data: DataDir,
     pub(crate) token: AdminToken,
     pub(crate) directory: tempfile::TempDir,
 }
@@ -56,7 +55,7 @@ impl Admin {
         let token = data.admin_token().unwrap();
         let parts = NodeParts {
             config,
-            data: data.clone(),
+            data,
             engine: None,
             clock: Arc::new(SystemClock),
             rng_seed: 1,
@@ -64,7 +63,7 @@ impl Admin {
             log,
         };
         let node = Node::start(parts).await.unwrap();
-        Self { node, data, token, directory }
+        Self { node, token, directory }
     }
 
     /// Where the admin API is.

@@ -90,8 +90,12 @@ async fn a_drained_node_has_sent_everybody_away_and_takes_nobody() {
     let (mut client, _) = Client::join(admin.tcp(), &token).await;
     let drain = admin.done("POST", "/v1/drain", json!({ "spread_seconds": 0, "within_seconds": 30 })).await;
     assert_eq!(drain["connections_before"], 1);
-    assert!(matches!(client.next().await, Some(ServerFrame::Goaway(_))));
-    while client.next().await.is_some() {}
+    // A node that is its cluster's only one first tells that there is none to go to.
+    let mut was_sent_away = false;
+    while let Some(frame) = client.next().await {
+        was_sent_away |= matches!(frame, ServerFrame::Goaway(_));
+    }
+    assert!(was_sent_away);
     drop(client);
     while admin.get("/v1/drain").await["state"] == "draining" {
         tokio::task::yield_now().await;
