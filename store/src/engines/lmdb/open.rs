@@ -1,5 +1,6 @@
 //! Opening a directory: is it a store, is it one of ours, do we know its format?
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -130,17 +131,21 @@ pub(super) fn open(config: &LmdbConfig) -> Result<Opened, OpenError> {
 fn refuse_other_files(config: &LmdbConfig) -> Result<(), OpenError> {
     let path = &config.path;
     let failed = |error| failed(path, config.map_bytes, heed::Error::Io(error));
-    if path.join(DATA_FILE).exists() {
+    let entries = std::fs::read_dir(path).map_err(failed)?;
+    let names =
+        entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    // Looked for in the same list: another process may be making the store at this moment.
+    if names.iter().any(|name| name == DATA_FILE) {
         return Ok(());
     }
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        if name != LOCK_FILE && name != WRITER_FILE && name != "lost+found" {
+    let ours = |name: &OsString| [LOCK_FILE, WRITER_FILE, "lost+found"].iter().any(|ours| name == ours);
+    match names.into_iter().find(|name| !ours(name)) {
+        None => Ok(()),
+        Some(name) => {
             let found = format!("it holds {} and no {DATA_FILE}", Path::new(&name).display());
-            return Err(OpenError::ForeignData { path: path.clone(), found });
+            Err(OpenError::ForeignData { path: path.clone(), found })
         }
     }
-    Ok(())
 }
 
 pub(super) fn unnamed_database(env: &Env<WithoutTls>) -> Result<Db, heed::Error> {
