@@ -58,14 +58,19 @@ impl Program {
 
     /// Starts a command that runs a node and waits until it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> RunningNode {
-        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let log = self.path().join("stderr");
+        let stderr = std::fs::File::create(&log).unwrap();
+        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut clients = Vec::new();
         let mut http = String::new();
         let mut said = String::new();
         while !(said.contains("ready ") || said.contains("Ctrl-C")) {
             let mut line = String::new();
-            assert!(stdout.read_line(&mut line).unwrap() > 0, "ended before it was ready: {said}");
+            if stdout.read_line(&mut line).unwrap() == 0 {
+                let stderr = std::fs::read_to_string(&log).unwrap();
+                panic!("it ended before it was ready: {:?}\n{said}{stderr}", child.wait());
+            }
             for word in line.split([' ', ',', '=', '\n']) {
                 match word.split_once("://") {
                     Some(("http", address)) => http = address.to_owned(),

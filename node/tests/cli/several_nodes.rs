@@ -35,8 +35,8 @@ fn pids(nodes: &[RunningNode]) -> Vec<u32> {
     nodes.iter().map(|node| node.pid.unwrap()).collect()
 }
 
-fn kill(pid: u32) {
-    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
 /// The `host:port` of a URL.
@@ -80,7 +80,7 @@ fn chat_finds_a_node_when_another_is_away() {
     for name in ["alice", "bob"] {
         program.stdout_of(&["user", "add", name]);
     }
-    kill(pids(&running(&program))[0]);
+    signal(pids(&running(&program))[0], Signal::KILL);
     let mut chat = program.command(&["chat", "alice", "--json"]);
     let mut chat =
         chat.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -100,7 +100,7 @@ fn a_node_that_is_killed_is_started_again_and_the_others_go_on() {
     // The second time it is not at once.
     let mut killed = before[1];
     for _ in 0..2 {
-        kill(killed);
+        signal(killed, Signal::KILL);
         let again = eventually("three nodes run again", || {
             let nodes = running(&program);
             let all = nodes.len() == 3 && nodes.iter().all(|node| node.listening.is_some());
@@ -146,6 +146,18 @@ fn a_signal_stops_all_nodes_gracefully_with_success() {
         assert!(told.elapsed() < Duration::from_secs(35), "{:?}", told.elapsed());
         assert_eq!(running(&program), []);
     }
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_a_node_that_hangs() {
+    let program = Program::with_config(FREE_PORTS);
+    let up = program.start(&UP);
+    signal(pids(&running(&program))[1], Signal::STOP);
+    up.signal(Signal::TERM);
+    eventually("the others have stopped", || (running(&program).len() == 1).then_some(()));
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait(), Some(1));
+    assert_eq!(running(&program), []);
 }
 
 #[test]
