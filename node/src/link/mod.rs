@@ -5,9 +5,9 @@
 //! dial ───┴─ TLS, first words ── pump
 //! ```
 //!
-//! ractor_cluster carries messages between actors. What it leaves out is here: mutual TLS ([`tls`], [`ca`]), a handshake
-//! with deadlines and a rule for who dials ([`connect`], [`peer`]), heartbeats, deadlines and bounds ([`pump`], [`flow`]),
-//! and dialling again. Only batches for the [`router`] cross a link.
+//! ractor_cluster carries messages between actors. What it leaves out is here: mutual TLS (`tls`, `ca`), a handshake
+//! with deadlines and a rule for who dials (`connect`, `peer`), heartbeats, deadlines and bounds (`pump`, `flow`),
+//! and dialling again. Only batches for the `router` cross a link.
 //!
 //! Invariants:
 //! - a connection becomes a link only if both sides have proved to be the nodes they say, and each means that run of the
