@@ -417,6 +417,43 @@ pub fn encode_into<P: Payload>(out: &mut Vec<u8>, payload: &P) {
     finish_frame(out, start);
 }
 
+positional! {
+    /// A message but for its body, and what may be appended to it.
+    pub struct MessageHead {
+        /// Where.
+        pub conversation: ConversationId,
+        /// Its place there.
+        pub seq: Seq,
+        /// Who sent it.
+        pub sender: UserId,
+        /// From which of the sender's devices.
+        pub device: DeviceId,
+        /// The sender's id of it.
+        pub id: MessageId,
+        /// When it was accepted, milliseconds since 1970 by the server's clock.
+        pub time_ms: u64,
+    }
+}
+
+positional! {
+    /// What [`MessageHead::of_event`] reads.
+    struct MessageHeadEvent {
+        pub stamp: Stamp,
+        pub message: MessageHead,
+    }
+}
+
+impl MessageHead {
+    /// The head of the message that an event's frame carries; `None` for every other frame. Its body is not copied.
+    pub fn of_event(frame: &[u8]) -> Option<Self> {
+        if *frame.get(2)? != Opcode::MessageEvent as u8 {
+            return None;
+        }
+        let payload = frame.get(crate::HEADER_BYTES..)?;
+        crate::decode_value::<MessageHeadEvent>(payload).ok().map(|event| event.message)
+    }
+}
+
 /// The frame of an event whose content is already encoded: `[stamp, content]`.
 pub fn encode_event(opcode: Opcode, stamp: Stamp, content: &[u8]) -> Bytes {
     debug_assert!(Opcode::is_event(opcode as u8));

@@ -54,6 +54,23 @@ proptest! {
         prop_assert_eq!(event_stamp(&only_frame(built.clone())).unwrap(), stamp);
         prop_assert_eq!(built, frame.encode());
     }
+
+    #[test]
+    fn the_head_of_a_message_is_that_of_its_event_and_other_frames_have_none(frame in server_frame()) {
+        let head = MessageHead::of_event(&frame.encode());
+        let expected = match frame {
+            ServerFrame::MessageEvent(MessageEvent { message, .. }) => Some(MessageHead {
+                conversation: message.conversation,
+                seq: message.seq,
+                sender: message.sender,
+                device: message.device,
+                id: message.id,
+                time_ms: message.time_ms,
+            }),
+            _ => None,
+        };
+        prop_assert_eq!(head, expected);
+    }
 }
 
 #[test]
