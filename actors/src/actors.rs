@@ -19,6 +19,7 @@ use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
 use crate::inspect::{Steps, Tracer};
+use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::root::{Child, Root};
 use crate::router::Router;
@@ -114,6 +115,7 @@ impl Actors {
             store: parts.store,
             authenticator: parts.authenticator,
             steps: steps.clone(),
+            meters: Meters::new(),
             clock: parts.clock,
             router: Router::new(cluster.clone(), steps),
             cluster: cluster.clone(),

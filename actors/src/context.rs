@@ -17,6 +17,7 @@ use crate::cluster::Cluster;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, SupervisorMessage};
 use crate::inspect::Steps;
+use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::router::Router;
 use crate::shard::ShardMessage;
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) router: Router,
     /// Tells of the steps of messages those who want to know.
     pub(crate) steps: Steps,
+    pub(crate) meters: Meters,
     /// What this node is part of, unless it is alone.
     pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) connections: Connections,

@@ -9,7 +9,7 @@ use super::Cluster;
 use super::actor::MembershipMessage;
 use super::message::{LinkMessage, decode_batch};
 use crate::context::Context;
-use crate::metrics::{LINK_MESSAGES_IN, LINK_MESSAGES_UNKNOWN};
+use crate::metrics::LINK_MESSAGES_UNKNOWN;
 use crate::shard::ShardMessage;
 
 /// A batch from a link.
@@ -25,7 +25,7 @@ pub(super) fn batch(context: &Arc<Context>, cluster: &Arc<Cluster>, from: &NodeI
     if unknown > 0 {
         counter!(LINK_MESSAGES_UNKNOWN).increment(unknown as u64);
     }
-    counter!(LINK_MESSAGES_IN).increment(messages.len() as u64);
+    context.meters.link_messages_in.increment(messages.len() as u64);
     let peer = cluster.peers.get(from);
     let mine = cluster.epoch();
     if header.epoch > mine || peer.is_none() {

@@ -95,6 +95,8 @@ pub struct Depth {
     pub in_flight: usize,
     /// Bytes in these.
     pub in_flight_bytes: usize,
+    /// Batches that the peer may be sent before it acknowledges one: its credit. 0 while there is no link.
+    pub credit: usize,
     /// Messages waiting to be mailed.
     pub mail: usize,
 }
@@ -261,6 +263,7 @@ impl Outgoing {
             queued: self.queue.len(),
             in_flight: self.in_flight.len(),
             in_flight_bytes: self.in_flight_bytes,
+            credit: if self.is_up { IN_FLIGHT_BATCHES_MAX.saturating_sub(self.in_flight.len()) } else { 0 },
             mail: self.mail.len(),
         }
     }

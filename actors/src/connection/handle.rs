@@ -171,7 +171,7 @@ impl Connection {
 
     /// Ends the connection with an error.
     pub(crate) fn close_with(&self, code: ErrorCode, text: impl Into<String>) {
-        counter!(crate::metrics::CONNECTIONS_REFUSED, "code" => format!("{code:?}")).increment(1);
+        counter!(crate::metrics::CONNECTIONS_CLOSED, "code" => format!("{code:?}")).increment(1);
         self.push(encode(&Error::new(RequestId::default(), code, text)));
         self.end(End::Now);
     }

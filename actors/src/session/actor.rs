@@ -7,11 +7,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use metrics::{counter, histogram};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rookery_protocol::{
-    ConversationId, Done, Error, ErrorCode, Message, MessageEvent, Opcode, Read, RequestId, Send, Sent,
-    Stamp, UserId, encode, encode_event, limits,
+    ConversationId, Done, Error, ErrorCode, Message, MessageEvent, MessageHead, Opcode, Read, RequestId,
+    Send, Sent, Stamp, UserId, encode, encode_event, limits,
 };
 use rookery_store::ops::{AckEvents, Acked, MarkRead, MarkedRead, SendDirect, SendOutcome};
 use rookery_store::{Committed, StoreError};
@@ -23,8 +22,11 @@ use super::sweep::{Swept, sweep};
 use crate::connection::{ConnectionId, Permit, Reply};
 use crate::context::Context;
 use crate::failure::suspended;
-use crate::metrics::{Counted, EVENTS_ACKED, EVENTS_PUSHED, MESSAGES_ACCEPTED, SEND_SECONDS, SESSION_ACTORS};
+use crate::metrics::{Counted, SESSION_ACTORS};
 use crate::shard::{Attachment, Passivation, ShardMessage};
+
+/// Older messages waited for their recipient, not for this server.
+const MEASURED_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// The actor.
 #[derive(Debug)]
@@ -134,7 +136,7 @@ impl Actor for Session {
                 return Ok(());
             }
             SessionMessage::Ack { stamp, permit } => {
-                counter!(EVENTS_ACKED).increment(1);
+                state.context.meters.acked.increment(1);
                 if let Some(identity) = permit.connection().identity() {
                     let connection = permit.connection().id;
                     state.context.steps.acknowledged(state.user, identity.device, connection, stamp);
@@ -151,6 +153,7 @@ impl Actor for Session {
                 effects
             }
             SessionMessage::Swept(Ok(swept)) => {
+                state.context.meters.sweep_events.record(swept.events.len() as f64);
                 let effects = state.machine.swept(&swept.events, swept.exhausted);
                 state.hints.pushed(state.machine.pushed_to_all());
                 effects
@@ -165,7 +168,7 @@ impl Actor for Session {
         };
         let pushed = effects.iter().filter(|effect| matches!(effect, Effect::Push(..))).count();
         if pushed > 0 {
-            counter!(EVENTS_PUSHED).increment(pushed as u64);
+            state.context.meters.pushed.increment(pushed as u64);
         }
         for effect in effects {
             state.perform(&myself, effect);
@@ -206,6 +209,7 @@ impl State {
             Effect::Push(connection, frame) => {
                 if let Some(attachment) = self.attachment(connection) {
                     self.context.steps.pushed(self.user, attachment.device, connection, &frame);
+                    self.measure(&frame);
                     attachment.connection.push(frame);
                 }
             }
@@ -222,6 +226,16 @@ impl State {
                     attachment.connection.push(encode(&error));
                 }
             }
+        }
+    }
+
+    /// Records how long another user's message took to get here. What waited for a device to connect says nothing of that.
+    fn measure(&self, frame: &[u8]) {
+        let Some(message) = MessageHead::of_event(frame).filter(|it| it.sender != self.user) else { return };
+        // Clocks of two nodes may differ: what seems to come from the future took no time.
+        let took = Duration::from_millis(self.context.clock.now_ms().saturating_sub(message.time_ms));
+        if took < MEASURED_AGE_MAX {
+            self.context.meters.push_seconds.record(took);
         }
     }
 
@@ -316,7 +330,7 @@ impl State {
         let done = move |outcome: Result<Committed<SendOutcome>, StoreError>| match outcome {
             Ok(committed) => {
                 let took = arrived.elapsed();
-                histogram!(SEND_SECONDS).record(took);
+                context.meters.send_seconds.record(took);
                 again.trace(&context, &committed, took);
                 again.tell(&context, reply, committed);
             }
@@ -429,7 +443,7 @@ impl Accepted {
         let request = reply.request();
         match &committed.answer {
             SendOutcome::Accepted { seq, slot, logged } => {
-                counter!(MESSAGES_ACCEPTED).increment(1);
+                context.meters.accepted.increment(1);
                 let stamp = committed.stamp(*slot);
                 let connection = reply.connection().id;
                 reply.answer(&Sent { request, seq: *seq, time_ms: self.elided.time_ms });

@@ -19,7 +19,7 @@ use crate::connection::{ConnectionId, LookingAfter};
 use crate::context::Context;
 use crate::failure::suspended;
 use crate::inspect::{Found, SessionSeen, SessionState, page_of};
-use crate::metrics::RESTARTS;
+use crate::metrics::{RESTARTS, SESSIONS_HIBERNATED};
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
 /// How often sessions are asked to commit what they put off, and to hibernate.
@@ -364,6 +364,7 @@ impl State {
         if let Some(alive) = entry.session.take() {
             self.awake.remove(&alive.actor.get_id());
             alive.actor.stop(None);
+            counter!(SESSIONS_HIBERNATED).increment(1);
         }
         self.forget_if_empty(passivation.user);
     }
