@@ -16,6 +16,7 @@ pub mod metrics;
 mod node;
 mod open_files;
 mod retention;
+mod sampled;
 pub mod shutdown;
 pub mod store;
 pub mod tls;

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::cluster::{self, JoinClusterError, Joining, Member};
-use crate::config::{Config, Listen};
+use crate::config::{Config, EngineKind, Listen};
 use crate::data_dir::{AdminToken, DataDir, DataDirError, Listening, NodeLock};
 use crate::http::{self, BoundedListener, Readiness};
 use crate::link::{ClusterLinks, LinkTls, LinkTlsError};
@@ -31,6 +31,7 @@ use crate::logging::LogControl;
 use crate::metrics;
 use crate::open_files::{self, Room};
 use crate::retention::Retention;
+use crate::sampled::Sampled;
 use crate::store::{self, ObservedEngine, StoreHealth};
 use crate::tls::{Certificate, CertificateError, CertificateFiles, self_signed_files};
 use crate::token::{TokenIssuer, TokenVerifier};
@@ -237,7 +238,9 @@ impl Node {
             tasks.spawn(keep_up(handle.clone(), accepting.clone()));
         }
         let render = metrics.map(|handle| {
-            http::render_with(handle, move || metrics::connections_open(admission.connections()))
+            metrics::started(&name, clock.now_ms(), connections_max);
+            let sampled = Sampled::new(actors.clone(), store.clone(), admission, store_file(&config, &data));
+            http::render_with(handle, move || sampled.sample())
         });
         if let Some(socket) = sockets.http {
             let router = http::router(readiness.clone(), render.clone());
@@ -404,6 +407,12 @@ fn raise_open_files(connections_max: usize) -> Result<usize, StartError> {
         }
         Room::None { files, needed } => Err(StartError::OpenFiles { files, needed }),
     }
+}
+
+/// The embedded store's file, and how long it may get.
+fn store_file(config: &Config, data: &DataDir) -> Option<(PathBuf, u64)> {
+    let is_embedded = config.store.engine == EngineKind::Lmdb;
+    is_embedded.then(|| (data.lmdb().join("data.mdb"), config.store.lmdb.map_gib.bytes()))
 }
 
 fn certificate_files(config: &Config) -> Option<CertificateFiles> {

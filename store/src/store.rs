@@ -161,6 +161,11 @@ impl Store {
         }
     }
 
+    /// Operations that wait in the lanes for a batch to go with, for operators.
+    pub fn queued(&self) -> usize {
+        self.lanes.queues.iter().map(|queue| queue.max_capacity() - queue.capacity()).sum()
+    }
+
     fn lane(&self, order_by: &impl Hash) -> &Queue {
         let queues = &self.lanes.queues;
         if queues.len() == 1 {

@@ -348,7 +348,6 @@ impl Keeper {
 
         self.down_since = Instant::now();
         if was_up {
-            metrics::link_up(&peer.name, false);
             // A link that flaps is not dialled at once, but a process that was killed is to be noticed at once all the same.
             self.look = !self.backoff.was_up_for(began.elapsed());
         }
@@ -386,7 +385,6 @@ impl Keeper {
         *was_up = true;
         (self.failing, self.refused_told) = (None, None);
         self.shared.tell(RouterMessage::Up { token });
-        metrics::link_up(&self.link.peer.name, true);
         tracing::info!(peer = %self.link.peer, "the link is up");
         loop {
             let mut offer = tokio::select! {
