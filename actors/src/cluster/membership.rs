@@ -187,6 +187,10 @@ impl Membership {
     /// The lease has been renewed, or cannot be.
     pub(crate) fn renewed(&mut self, now: Instant, renewal: Renewal) -> Vec<Effect> {
         let Some(began) = self.renewing.take() else { return Vec::new() };
+        if self.is_over {
+            // The view has told it already: to join again twice would be to supersede oneself.
+            return Vec::new();
+        }
         match renewal {
             Renewal::Renewed { epoch } => {
                 if now.duration_since(self.renewed) > BLIND_TIME {

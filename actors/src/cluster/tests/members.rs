@@ -243,6 +243,21 @@ fn a_view_without_this_node_ends_it_and_a_view_that_is_older_says_nothing() {
 }
 
 #[test]
+fn a_node_learns_only_once_that_it_was_removed_whichever_of_view_and_renewal_tells_it_first() {
+    let mut scene = Scene::new();
+    scene.now += Duration::from_secs(10);
+    assert!(scene.membership.tick(scene.now).contains(&Effect::Renew));
+    assert_eq!(scene.membership.adopt(scene.now, view(2, &["b", "c"])), [Effect::Removed]);
+    assert_eq!(scene.membership.renewed(scene.now, Renewal::Removed), []);
+
+    let mut scene = Scene::new();
+    scene.now += Duration::from_secs(10);
+    scene.membership.tick(scene.now);
+    assert_eq!(scene.membership.renewed(scene.now, Renewal::Removed), [Effect::Removed]);
+    assert_eq!(scene.membership.adopt(scene.now, view(2, &["b", "c"])), []);
+}
+
+#[test]
 fn nobody_else_means_nobody_to_be_isolated_from() {
     let now = Instant::now();
     let membership = Membership::new(id("a"), Arc::new(view(1, &["a"])), now);
