@@ -48,7 +48,7 @@ async fn run(shared: Arc<Shared>, _place: OwnedSemaphorePermit, lines: Lines) ->
                 for finding in &found {
                     findings += 1;
                     if findings <= TOLD_MAX {
-                        lines.write(&line(finding)).await?;
+                        lines.write(&finding_line(finding)).await?;
                     }
                 }
             }
@@ -66,7 +66,7 @@ async fn run(shared: Arc<Shared>, _place: OwnedSemaphorePermit, lines: Lines) ->
     }
     let counts = check.counts();
     tracing::info!(entries = counts.keys, findings, "the store has been checked");
-    lines.write(&CheckLine::Done { entries: counts.keys, findings, counts: by_name(counts) }).await
+    lines.write(&done_line(counts, findings)).await
 }
 
 fn failed(error: &StoreError) -> CheckLine {
@@ -75,11 +75,16 @@ fn failed(error: &StoreError) -> CheckLine {
 }
 
 /// A finding's words begin with what it is about.
-fn line(finding: &Finding) -> CheckLine {
+pub(crate) fn finding_line(finding: &Finding) -> CheckLine {
     let (said, debug) = (finding.to_string(), format!("{finding:?}"));
     let rule = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let (subject, text) = said.split_once(": ").unwrap_or(("the store", &said));
     CheckLine::Finding { rule: rule.into(), subject: subject.into(), text: text.into() }
+}
+
+/// The line at the end.
+pub(crate) fn done_line(counts: Counts, findings: u64) -> CheckLine {
+    CheckLine::Done { entries: counts.keys, findings, counts: by_name(counts) }
 }
 
 fn by_name(counts: Counts) -> std::collections::BTreeMap<String, u64> {

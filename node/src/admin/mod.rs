@@ -35,6 +35,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub(crate) use check::{done_line as check_done, finding_line as check_finding};
 use listener::AdminListener;
 pub(crate) use shared::{About, Shared, SharedParts};
 

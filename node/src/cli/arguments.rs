@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use rookery_client::NodeAddress;
 use rookery_protocol::Handle;
 use rookery_store::keys::node::NodeName;
 
+use super::admin::Admin;
 use crate::config::NodeCount;
 
 /// A chat node: messages are durable before they are acknowledged, and come to every device once and in order.
@@ -37,6 +39,9 @@ pub(super) enum Command {
     User(User),
     Token(Token),
     Chat(Chat),
+    Admin(Box<Admin>),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Where a node's things are.
@@ -228,6 +233,26 @@ pub(super) struct Chat {
     pub(super) place: Place,
 }
 
+/// Print a shell's completions.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    rookery completions bash > /etc/bash_completion.d/rookery\n  \
+    rookery completions zsh > \"${fpath[1]}/_rookery\"\n  \
+    rookery completions fish > ~/.config/fish/completions/rookery.fish")]
+pub(super) struct Completions {
+    /// Whose
+    pub(super) shell: Shell,
+}
+
+/// Write the man pages.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  rookery man /usr/local/share/man/man1")]
+pub(super) struct Man {
+    /// Where to; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+}
+
 /// A text that shows in no log.
 #[derive(Clone)]
 pub(super) struct SecretText(pub(super) String);
@@ -245,7 +270,7 @@ impl From<String> for SecretText {
 }
 
 /// A device's name: what fits a list on a screen.
-fn device_name(text: &str) -> Result<String, String> {
+pub(super) fn device_name(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if (1..=64).contains(&length) && !text.chars().any(char::is_control) {
         Ok(text.to_owned())
@@ -254,7 +279,7 @@ fn device_name(text: &str) -> Result<String, String> {
     }
 }
 
-fn lifetime(text: &str) -> Result<Duration, String> {
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(lifetime) if lifetime >= Duration::from_secs(1) => Ok(lifetime),
         Ok(_) => Err("a token lasts one second at least".into()),

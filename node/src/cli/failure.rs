@@ -3,6 +3,7 @@
 use anyhow::Error;
 use rookery_store::keys::node::NodeName;
 
+use super::admin::AdminError;
 use crate::config::ConfigError;
 use crate::data_dir::DataDirError;
 use crate::node::StartError;
@@ -22,6 +23,14 @@ pub(super) const LISTEN: u8 = 5;
 pub(super) const STORE: u8 = 6;
 /// The machine is not fit: clock or limits.
 pub(super) const MACHINE: u8 = 7;
+/// There is no such user, device, node, ban or connection.
+pub(super) const NOT_FOUND: u8 = 8;
+/// A node that was asked did not answer.
+pub(super) const NO_ANSWER: u8 = 9;
+/// A check found something.
+pub(super) const FINDINGS: u8 = 10;
+/// What was to be done by a time was not.
+pub(super) const LATE: u8 = 11;
 
 /// One of the nodes of `rookery up` does not start. The process that was to be the node has said why.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +64,8 @@ pub(super) fn exit_code(error: &Error) -> u8 {
         DATA_DIR
     } else if error.is::<OpenError>() {
         STORE
+    } else if let Some(error) = error.downcast_ref::<AdminError>() {
+        error.exit_code()
     } else if let Some(failed) = error.downcast_ref::<NodeFailed>() {
         failed.code.filter(|code| *code != 0).unwrap_or(OTHER)
     } else {

@@ -1,11 +1,13 @@
 //! The `rookery` program's commands.
 
+mod admin;
 mod arguments;
 mod chat;
 mod confirm;
 mod failure;
 mod local;
 mod serve;
+mod shell;
 mod token;
 mod up;
 mod user;
@@ -37,6 +39,9 @@ pub async fn run(arguments: impl Iterator<Item = OsString>, recorder: InstallRec
         Command::User(command) => Box::pin(user::run(command)).await,
         Command::Token(arguments) => Box::pin(token::run(arguments)).await,
         Command::Chat(arguments) => Box::pin(chat::run(arguments)).await,
+        Command::Admin(arguments) => Box::pin(admin::run(*arguments)).await,
+        Command::Completions(arguments) => shell::completions(arguments.shell),
+        Command::Man(arguments) => shell::man(&arguments.directory),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

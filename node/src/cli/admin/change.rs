@@ -1,0 +1,163 @@
+//! `rookery admin drain`, `remove`, `rebalance`, `weight` and `log-level`.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use rookery_store::keys::node::NodeName;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::arguments::{Drain, Sure};
+use super::cluster::Cluster;
+use super::error::AdminError;
+use super::show::{Progress, length, say, say_json, say_table, table, write_json};
+use super::url::segment;
+use crate::admin::api;
+use crate::cli::confirm::confirm;
+use crate::config::Directives;
+
+/// How often a drain is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long a node that is being drained may answer nothing: it has a lot to do.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// More rebalances than there are slots say that somebody else moves them back.
+const STEPS_MAX: u32 = 4_096;
+
+pub(super) async fn drain(cluster: &Cluster, drain: Drain, json: bool) -> Result<()> {
+    let Drain { node, spread, within, sure } = drain;
+    ensure!(spread <= Duration::from_secs(600), "--spread is {} at the most", length(600_000));
+    ensure!(within <= Duration::from_secs(3_600), "--within is {} at the most", length(3_600_000));
+    let api = cluster.node(&node)?;
+    let question = format!(
+        "Drain {node}? Its slots and clients go to other nodes, and it takes nobody until it is started again."
+    );
+    if !sure.yes && !confirm(&question)? {
+        bail!("nothing was drained");
+    }
+    let request = api::DrainRequest {
+        spread_seconds: spread.as_secs() as u32,
+        within_seconds: within.as_secs() as u32,
+    };
+    let mut drain: api::Drain = api.post("/v1/drain", &request).await?;
+    let (mut progress, mut heard) = (Progress::new(), Instant::now());
+    loop {
+        let api::Drain { node, state, running_ms, connections_left, slots_left, .. } = &drain;
+        if json {
+            let _ = write_json(&drain);
+        } else {
+            progress.show(&format!("{node}: {connections_left} connections and {slots_left} slots left"));
+        }
+        match state {
+            api::DrainState::None | api::DrainState::Draining => {}
+            api::DrainState::Drained => {
+                progress.end();
+                if !json {
+                    say(format_args!("{node} is drained after {}: it may be stopped", length(*running_ms)));
+                }
+                return Ok(());
+            }
+            api::DrainState::Late => {
+                progress.end();
+                let (node, connections, slots) = (node.clone(), *connections_left, *slots_left);
+                return Err(AdminError::Late { node, connections, slots }.into());
+            }
+        }
+        loop {
+            sleep(LOOK_EVERY).await;
+            match api.get("/v1/drain").await {
+                Ok(now) => {
+                    (drain, heard) = (now, Instant::now());
+                    break;
+                }
+                Err(error @ AdminError::NoAnswer { .. }) if heard.elapsed() < SILENCE_MAX => {
+                    progress.show(&error.to_string());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+pub(super) async fn remove(cluster: &Cluster, node: &NodeName, sure: Sure, json: bool) -> Result<()> {
+    if !cluster.nodes.nodes.iter().any(|member| member.name == node.as_str()) {
+        let names: Vec<&str> = cluster.nodes.nodes.iter().map(|member| member.name.as_str()).collect();
+        let text = format!("there is no node {node} in the cluster: there are {}", names.join(", "));
+        return Err(AdminError::NotFound(text).into());
+    }
+    let question = format!(
+        "Remove {node} from the cluster? Its slots go to other nodes. If it still runs, it joins again."
+    );
+    if !sure.yes && !confirm(&question)? {
+        bail!("nothing was removed");
+    }
+    let path = format!("/v1/nodes/{}", segment(node.as_str()));
+    let changed: api::ViewChanged = cluster.another_than(node).delete(&path).await?;
+    if json {
+        say_json(&changed);
+    } else {
+        say(format_args!("removed {node}: the cluster's view has epoch {} now", changed.epoch));
+    }
+    Ok(())
+}
+
+pub(super) async fn rebalance(cluster: &Cluster, step: u16, pause: Duration, json: bool) -> Result<()> {
+    let (mut moved, mut progress) = (0, Progress::new());
+    for _ in 0..STEPS_MAX {
+        let done: api::Rebalanced =
+            cluster.entry.post("/v1/rebalance", &api::RebalanceRequest { at_most: step }).await?;
+        moved += done.moved;
+        if json {
+            let _ = write_json(&done);
+        }
+        if done.left == 0 {
+            progress.end();
+            if !json {
+                say(format_args!("moved {moved} slots: all are where they should be (epoch {})", done.epoch));
+            }
+            return Ok(());
+        }
+        if !json {
+            progress.show(&format!("moved {moved} slots, {} left", done.left));
+        }
+        sleep(pause).await;
+    }
+    bail!("{moved} slots were moved, and they are still not where they should be: do others rebalance, too?")
+}
+
+pub(super) async fn weight(cluster: &Cluster, node: &NodeName, weight: u32, json: bool) -> Result<()> {
+    let path = format!("/v1/nodes/{}/weight", segment(node.as_str()));
+    let changed: api::ViewChanged = cluster.entry.put(&path, &api::Weight { weight }).await?;
+    if json {
+        say_json(&changed);
+    } else {
+        say(format_args!(
+            "{node} has the weight {weight} now; `rookery admin rebalance` moves slots accordingly"
+        ));
+    }
+    Ok(())
+}
+
+pub(super) async fn log_level(cluster: &Cluster, level: Option<Directives>, json: bool) -> Result<()> {
+    let wanted = level.map(|level| api::LogLevel { level: level.as_str().to_owned() });
+    let ask = async |api: super::client::Api| match &wanted {
+        Some(wanted) => api.put::<api::LogLevel>("/v1/log-level", wanted).await,
+        None => api.get::<api::LogLevel>("/v1/log-level").await,
+    };
+    let answers = cluster.each(ask).await?;
+    if json {
+        let nodes = answers.answered.iter().map(|(node, it)| json!({ "node": node, "level": it.level }));
+        say_json(&json!({ "nodes": nodes.collect::<Vec<_>>(), "unanswered": answers.unanswered }));
+        return answers.all();
+    }
+    let mut shown = table(["node", "level"]);
+    for (node, it) in &answers.answered {
+        shown.add_row([node, &it.level]);
+    }
+    for node in &answers.unanswered {
+        shown.add_row([node.node.as_str(), "does not answer"]);
+    }
+    say_table(&shown, "no nodes");
+    answers.all()
+}
