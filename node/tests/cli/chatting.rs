@@ -56,7 +56,8 @@ impl Drop for Chat {
     }
 }
 
-fn exchange(program: &Program) {
+/// Two people say something to one another.
+pub(crate) fn exchange(program: &Program) {
     program.stdout_of(&["user", "add", "alice"]);
     program.stdout_of(&["user", "add", "bob"]);
     let mut alice = Chat::start(program, &["alice"]);

@@ -11,3 +11,4 @@ mod running_node;
 mod several_nodes;
 mod start_errors;
 mod users_and_tokens;
+mod watched;

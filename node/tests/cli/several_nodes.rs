@@ -15,7 +15,7 @@ const UP: [&str; 3] = ["up", "--nodes", "3"];
 /// For what takes a moment, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
-fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + SOON;
     loop {
         if let Some(found) = look() {
@@ -27,7 +27,7 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The nodes that run on the program's data directory.
-fn running(program: &Program) -> Vec<RunningNode> {
+pub(crate) fn running(program: &Program) -> Vec<RunningNode> {
     DataDir::open(&program.path().join("rookery-data"), EngineKind::Lmdb).unwrap().running()
 }
 
@@ -40,7 +40,7 @@ fn signal(pid: u32, signal: Signal) {
 }
 
 /// The `host:port` of a URL.
-fn authority(url: &str) -> &str {
+pub(crate) fn authority(url: &str) -> &str {
     url.split_once("://").unwrap().1.trim_end_matches("/v1")
 }
 
