@@ -195,7 +195,7 @@ impl Node {
         let authenticator = Arc::new(TokenVerifier::new(&data.marker().cluster, keys.public()));
         let mut rng = StdRng::seed_from_u64(rng_seed);
         let joining = Joining {
-            op: join(&config, &name, &listening, sockets.link.as_ref(), rng.next_u64()),
+            op: join(&config, &name, &sockets, &listening, rng.next_u64()),
             link: sockets.link.take().zip(link_tls),
         };
         let Member { parts: cluster, links } = joining.join(&store).await?;
@@ -351,20 +351,15 @@ impl Node {
 }
 
 /// What a node says of itself when it joins its cluster.
-fn join(
-    config: &Config,
-    name: &NodeName,
-    listening: &Listening,
-    link: Option<&TcpListener>,
-    nonce: u64,
-) -> Join {
-    let advertised = config.cluster.clients_advertise.iter().map(|url| url.address().to_string());
-    let clients: Vec<String> = advertised.collect();
+fn join(config: &Config, name: &NodeName, sockets: &Sockets, listening: &Listening, nonce: u64) -> Join {
+    let link = sockets.link.as_ref();
+    let bound = sockets.clients.iter().map(|(_, socket)| bound_to(socket));
+    let bound: Vec<_> = bound.zip(listening.clients.iter().cloned()).collect();
     Join {
         name: name.clone(),
         link: link.map(|socket| config.cluster.link_advertised(reachable(socket))).unwrap_or_default(),
         admin: listening.admin.clone().unwrap_or_default(),
-        clients: if clients.is_empty() { listening.clients.clone() } else { clients },
+        clients: config.cluster.clients_advertised(&bound),
         weight: config.cluster.weight.get(),
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
@@ -497,9 +492,13 @@ impl Sockets {
     }
 }
 
+fn bound_to(socket: &TcpListener) -> SocketAddr {
+    socket.local_addr().expect("a bound socket has an address")
+}
+
 /// Where this machine's own programs reach a socket.
 fn reachable(socket: &TcpListener) -> SocketAddr {
-    let mut address = socket.local_addr().expect("a bound socket has an address");
+    let mut address = bound_to(socket);
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
