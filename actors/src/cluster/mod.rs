@@ -223,7 +223,7 @@ impl Cluster {
     }
 
     fn set_isolated(&self, isolated: bool) {
-        if self.isolated.swap(isolated, Ordering::AcqRel) != isolated {
+        if self.isolated.swap(isolated, Ordering::AcqRel) != isolated && !self.is_leaving() {
             if isolated {
                 tracing::warn!("this node cannot renew its lease: it takes no messages until it can");
             } else {
