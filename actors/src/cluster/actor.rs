@@ -131,7 +131,11 @@ impl Actor for MembershipActor {
                 membership.renewal_failed();
                 Vec::new()
             }
-            MembershipMessage::Looked(Ok((view, leases))) => membership.looked(now, view, &leases),
+            MembershipMessage::Looked(Ok((view, leases))) => {
+                let effects = membership.looked(now, view, &leases);
+                state.cluster.set_leases_seen(membership.leases_seen());
+                effects
+            }
             MembershipMessage::Looked(Err(error)) => {
                 tracing::warn!(%error, "the view and the leases could not be read");
                 membership.look_failed();
