@@ -358,7 +358,7 @@ fn join(config: &Config, name: &NodeName, sockets: &Sockets, listening: &Listeni
     Join {
         name: name.clone(),
         link: link.map(|socket| config.cluster.link_advertised(reachable(socket))).unwrap_or_default(),
-        admin: listening.admin.clone().unwrap_or_default(),
+        admin: listening.admin.as_ref().map(|url| config.admin.advertised(url)).unwrap_or_default(),
         clients: config.cluster.clients_advertised(&bound),
         weight: config.cluster.weight.get(),
         version: env!("CARGO_PKG_VERSION").into(),

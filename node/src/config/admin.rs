@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Listen, TlsConfig};
+use super::{HostPort, Listen, TlsConfig};
 
 /// The admin API.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -15,6 +15,8 @@ use super::{Listen, TlsConfig};
 pub struct AdminConfig {
     /// Where it listens.
     pub listen: Spanned<Listen>,
+    /// How others reach it, when not by the address it listens on.
+    pub advertise: Option<HostPort>,
     /// The file with the bearer token; the data directory's own if there is none.
     pub token_file: Option<PathBuf>,
     /// Its certificate, PEM; see [`certificate_files`](Self::certificate_files).
@@ -27,6 +29,7 @@ impl Default for AdminConfig {
     fn default() -> Self {
         Self {
             listen: Spanned::new(0..0, Listen::At(([127, 0, 0, 1], 7404).into())),
+            advertise: None,
             token_file: None,
             certificate: None,
             key: None,
@@ -43,6 +46,14 @@ impl AdminConfig {
         own.or_else(shared).map(|(certificate, key)| (certificate.get_ref(), key.get_ref()))
     }
 
+    /// The URL by which others reach what listens at `url`.
+    pub fn advertised(&self, url: &str) -> String {
+        match (&self.advertise, url.split_once("://")) {
+            (Some(advertise), Some((scheme, _))) => format!("{scheme}://{advertise}"),
+            _ => url.to_owned(),
+        }
+    }
+
     fn is_remote(&self) -> bool {
         let remote = |address: SocketAddr| !address.ip().is_loopback();
         self.listen.get_ref().address().is_some_and(remote)
@@ -57,5 +68,18 @@ impl AdminConfig {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_reach_it_where_it_listens_or_where_it_says() {
+        let url = "https://10.0.0.5:7404";
+        assert_eq!(AdminConfig::default().advertised(url), url);
+        let config: AdminConfig = toml::from_str("advertise = \"chat1.example.org:9000\"").unwrap();
+        assert_eq!(config.advertised(url), "https://chat1.example.org:9000");
     }
 }

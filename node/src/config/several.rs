@@ -34,6 +34,9 @@ impl Config {
         if let Some(advertised) = &mut config.cluster.link_advertise {
             add("link_advertise", advertised.port_mut())?;
         }
+        if let Some(advertised) = &mut config.admin.advertise {
+            add("[admin] advertise", advertised.port_mut())?;
+        }
         Ok(config)
     }
 
@@ -87,12 +90,15 @@ mod tests {
 
     #[test]
     fn each_node_has_ports_ten_above_the_last_ones() {
-        let configured = config("[cluster]\nlink_advertise = \"chat.example:9000\"\n");
+        let configured = config(
+            "[cluster]\nlink_advertise = \"chat.example:9000\"\n[admin]\nadvertise = \"chat.example:9004\"\n",
+        );
         let [mut first, _, mut third] = configured.for_nodes(3).unwrap().try_into().unwrap();
         assert_eq!(first, configured);
         assert_eq!(ports(&mut first), [7400, 7401, 7402, 7403, 7404]);
         assert_eq!(ports(&mut third), [7420, 7421, 7422, 7423, 7424]);
         assert_eq!(third.cluster.link_advertise.unwrap().to_string(), "chat.example:9020");
+        assert_eq!(third.admin.advertise.unwrap().to_string(), "chat.example:9024");
     }
 
     #[test]
