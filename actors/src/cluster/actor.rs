@@ -65,8 +65,8 @@ pub(crate) enum MembershipMessage {
     View(ClusterView),
     /// Somebody asks whether this node lives.
     Prove,
-    /// From a renewal of the lease of this run of the node.
-    Renewed(NodeId, Result<Renewal, StoreError>),
+    /// From a renewal.
+    Renewed(Result<Renewal, StoreError>),
     /// From a look at the store.
     Looked(Result<(ClusterView, Vec<(NodeName, Lease)>), StoreError>),
     /// From the post of a request to prove that it lives.
@@ -125,19 +125,13 @@ impl Actor for MembershipActor {
             MembershipMessage::StoreChanged => membership.changed(now),
             MembershipMessage::View(view) => membership.adopt(now, view),
             MembershipMessage::Prove => membership.prove(now),
-            // What becomes of an earlier run's lease says nothing about this one.
-            MembershipMessage::Renewed(run, _) if run != membership.me() => Vec::new(),
-            MembershipMessage::Renewed(_, Ok(renewal)) => membership.renewed(now, renewal),
-            MembershipMessage::Renewed(_, Err(error)) => {
+            MembershipMessage::Renewed(Ok(renewal)) => membership.renewed(now, renewal),
+            MembershipMessage::Renewed(Err(error)) => {
                 tracing::warn!(%error, "this node's lease could not be renewed");
                 membership.renewal_failed();
                 Vec::new()
             }
-            MembershipMessage::Looked(Ok((view, leases))) => {
-                let effects = membership.looked(now, view, &leases);
-                state.cluster.set_leases_seen(membership.leases_seen());
-                effects
-            }
+            MembershipMessage::Looked(Ok((view, leases))) => membership.looked(now, view, &leases),
             MembershipMessage::Looked(Err(error)) => {
                 tracing::warn!(%error, "the view and the leases could not be read");
                 membership.look_failed();
@@ -258,7 +252,7 @@ impl State {
         match effect {
             Effect::Renew => {
                 tokio::spawn(async move {
-                    let outcome = store.submit(&me.name, Renew { id: me.clone() }).await;
+                    let outcome = store.submit(&me.name.clone(), Renew { id: me }).await;
                     let outcome = outcome.and_then(|committed| committed.answer);
                     let renewal = outcome.map(|outcome| match outcome {
                         RenewOutcome::Renewed { epoch } => Renewal::Renewed { epoch: epoch.get() },
@@ -266,7 +260,7 @@ impl State {
                         RenewOutcome::Removed => Renewal::Removed,
                     });
                     // One that has failed has a successor, which renews by itself.
-                    let _ = to.cast(MembershipMessage::Renewed(me, renewal));
+                    let _ = to.cast(MembershipMessage::Renewed(renewal));
                 });
             }
             Effect::Look => {

@@ -129,13 +129,6 @@ impl Membership {
         self.me.clone()
     }
 
-    /// When each member's lease was last seen to have been renewed.
-    pub(crate) fn leases_seen(&self) -> BTreeMap<NodeName, Instant> {
-        let others = self.peers.iter().filter(|(_, peer)| peer.counter.is_some());
-        let others = others.map(|(name, peer)| (name.clone(), peer.changed));
-        others.chain([(self.me.name.clone(), self.renewed)]).collect()
-    }
-
     /// Whether this node has been removed, or could not renew its lease for so long that the others may be about to
     /// remove it.
     pub(crate) fn is_isolated(&self, now: Instant) -> bool {

@@ -22,10 +22,8 @@ mod placed;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use ractor::ActorRef;
 use rookery_protocol::UserId;
@@ -35,7 +33,6 @@ use rookery_store::ops::{Join, Joined, RemoveNode};
 use rookery_store::placement::Slot;
 use rookery_store::{Store, StoreError};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) use actor::{MembershipActor, MembershipMessage};
@@ -78,8 +75,6 @@ pub struct ClusterStatus {
     pub view: Arc<ClusterView>,
     /// Whether it cannot renew its lease, and so takes no messages.
     pub is_isolated: bool,
-    /// For how long each member's lease has not been seen to be renewed, by this node's clock.
-    pub lease_ages: BTreeMap<NodeName, Duration>,
     /// The other nodes.
     pub peers: Vec<PeerStatus>,
 }
@@ -107,7 +102,6 @@ pub(crate) struct Cluster {
     membership: RwLock<Option<ActorRef<MembershipMessage>>>,
     isolated: AtomicBool,
     numbers: AtomicU64,
-    leases_seen: RwLock<BTreeMap<NodeName, Instant>>,
     superseded: watch::Sender<bool>,
     /// The node is stopping: it is not to join again.
     leaving: AtomicBool,
@@ -142,7 +136,6 @@ impl Cluster {
             membership: RwLock::new(None),
             isolated: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
-            leases_seen: RwLock::default(),
             superseded: watch::Sender::new(false),
             leaving: AtomicBool::new(false),
         })
@@ -230,17 +223,13 @@ impl Cluster {
     }
 
     fn set_isolated(&self, isolated: bool) {
-        if self.isolated.swap(isolated, Ordering::AcqRel) != isolated && !self.is_leaving() {
+        if self.isolated.swap(isolated, Ordering::AcqRel) != isolated {
             if isolated {
                 tracing::warn!("this node cannot renew its lease: it takes no messages until it can");
             } else {
                 tracing::info!("this node's lease is renewed again");
             }
         }
-    }
-
-    fn set_leases_seen(&self, seen: BTreeMap<NodeName, Instant>) {
-        *self.leases_seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     /// For operators.
@@ -253,14 +242,7 @@ impl Cluster {
         };
         let mut peers: Vec<PeerStatus> = self.peers.all().iter().map(peer).collect();
         peers.sort_by(|one, other| one.id.cmp(&other.id));
-        let seen = self.leases_seen.read().unwrap_or_else(PoisonError::into_inner);
-        ClusterStatus {
-            me: self.me(),
-            view: self.view(),
-            is_isolated: self.is_isolated(),
-            lease_ages: seen.iter().map(|(name, seen)| (name.clone(), seen.elapsed())).collect(),
-            peers,
-        }
+        ClusterStatus { me: self.me(), view: self.view(), is_isolated: self.is_isolated(), peers }
     }
 
     /// Takes this node out of the cluster for good.

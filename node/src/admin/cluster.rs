@@ -1,7 +1,6 @@
 //! The cluster, from the store: members, their slots and weights.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -46,10 +45,7 @@ pub(super) async fn nodes(State(shared): State<Arc<Shared>>) -> Answer<Nodes> {
         weight: member.weight,
         draining: member.draining,
         slots: view.slots_of(&member.name) as u32,
-        lease: leases
-            .iter()
-            .find(|(name, _)| *name == member.name)
-            .map(|(name, lease)| of_lease(lease, cluster.as_ref().and_then(|it| it.lease_ages.get(name)))),
+        lease: leases.iter().find(|(name, _)| *name == member.name).map(|(_, lease)| of_lease(lease)),
         link: link_to(member),
     };
     Ok(Json(Nodes {
@@ -59,11 +55,11 @@ pub(super) async fn nodes(State(shared): State<Arc<Shared>>) -> Answer<Nodes> {
     }))
 }
 
-fn of_lease(lease: &StoredLease, age: Option<&Duration>) -> Lease {
+fn of_lease(lease: &StoredLease) -> Lease {
     Lease {
         incarnation: lease.incarnation.get(),
         renewed: lease.renewed,
-        age_ms: age.copied().map(millis),
+        age_ms: None,
         version: lease.version.clone(),
         pid: lease.pid,
     }

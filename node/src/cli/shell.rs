@@ -1,6 +1,6 @@
 //! `rookery completions` and `rookery man`, generated from the arguments.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,11 @@ use super::arguments::Arguments;
 pub(super) fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "rookery", &mut script);
-    std::io::stdout().write_all(&script).context("cannot write the completions")
+    match std::io::stdout().write_all(&script) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write the completions"),
+    }
 }
 
 pub(super) fn man(directory: &Path) -> Result<()> {

@@ -9,26 +9,26 @@ use serde_json::{Value, json};
 use crate::program::{FREE_PORTS, Program};
 
 /// A chat in JSON lines, ended when dropped.
-struct Chat {
+pub(crate) struct Chat {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Chat {
-    fn start(program: &Program, arguments: &[&str]) -> Self {
+    pub(crate) fn start(program: &Program, arguments: &[&str]) -> Self {
         let mut command = program.command(&[&["chat", "--json"], arguments].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Self { child, stdin, stdout }
     }
 
-    fn say(&mut self, command: &Value) {
+    pub(crate) fn say(&mut self, command: &Value) {
         writeln!(self.stdin, "{command}").unwrap();
     }
 
     /// The next event of that name.
-    fn wait_for(&mut self, event: &str) -> Value {
+    pub(crate) fn wait_for(&mut self, event: &str) -> Value {
         let mut before = String::new();
         loop {
             let mut line = String::new();

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::program::{FREE_PORTS, Program};
 use crate::running_node::{answer_to_heartbeat, get, over_tls, tls_client};
 
-const UP: [&str; 3] = ["up", "--nodes", "3"];
+pub(crate) const UP: [&str; 3] = ["up", "--nodes", "3"];
 
 /// For what takes a moment, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -31,11 +31,11 @@ pub(crate) fn running(program: &Program) -> Vec<RunningNode> {
     DataDir::open(&program.path().join("rookery-data"), EngineKind::Lmdb).unwrap().running()
 }
 
-fn pids(nodes: &[RunningNode]) -> Vec<u32> {
+pub(crate) fn pids(nodes: &[RunningNode]) -> Vec<u32> {
     nodes.iter().map(|node| node.pid.unwrap()).collect()
 }
 
-fn signal(pid: u32, signal: Signal) {
+pub(crate) fn signal(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(pid.try_into().unwrap()).unwrap(), signal).unwrap();
 }
 

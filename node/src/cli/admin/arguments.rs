@@ -28,7 +28,7 @@ use crate::config::Directives;
     rookery admin drain rook-2 && systemctl restart rookery   # on rook-2's machine\n  \
     rookery admin top\n  \
     rookery admin nodes --admin https://chat1.example.org:7404 --token-file admin.token\n\n\
-    Exit codes: 8 there is no such user, device, node, ban or connection; 9 a node did not answer; 10 a check found\n\
+    Exit codes: 8 there is no such user, device, node, ban or connection; 9 a node did not answer; 10 a check found \
     something; 11 a drain was not done in time. All others are as for the other commands."
 )]
 pub(in crate::cli) struct Admin {

@@ -17,10 +17,10 @@ pub(super) fn run(issued: Option<(NodeName, PathBuf)>, reach: &ReachArguments) -
     let config = reach.place().load()?;
     let (data, made_now) = DataDir::open_or_create(&config.node.data, config.store.engine)?;
     data.make_shared(&config.cluster)?;
-    let own = config.cluster.ca.is_none();
+    let (own, directory) = (config.cluster.ca.is_none(), std::path::absolute(data.path())?);
     let ca = match &config.cluster.ca {
         Some(file) => file.get_ref().clone(),
-        None => data.path().join("ca/ca.pem"),
+        None => directory.join("ca/ca.pem"),
     };
     if let Some((node, out)) = issued {
         ensure!(
@@ -36,21 +36,21 @@ pub(super) fn run(issued: Option<(NodeName, PathBuf)>, reach: &ReachArguments) -
     }
     if reach.json {
         say_json(&json!({
-            "data": data.path(), "cluster": data.marker().cluster, "ca": ca, "made_now": made_now, "copy": copied,
+            "data": directory, "cluster": data.marker().cluster, "ca": ca, "made_now": made_now, "copy": copied,
         }));
         return Ok(());
     }
     let made = if made_now { "   (made just now)" } else { "" };
     say(format_args!(
         "data     {}{made}\ncluster  {}\nCA       {}\n",
-        data.path().display(),
+        directory.display(),
         data.marker().cluster,
         ca.display()
     ));
     say(format_args!(
         "Each other machine of the cluster needs a data directory with the mode 0700 and a copy of these, over a channel\n\
          that keeps them secret:\n\n  cd {} && rsync -a {} OTHER:/var/lib/rookery/\n",
-        data.path().display(),
+        directory.display(),
         copied.join(" ")
     ));
     if own {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::arguments::{Drain, Sure};
 use super::cluster::Cluster;
 use super::error::AdminError;
+use super::nodes::rows_of;
 use super::show::{Progress, length, say, say_json, say_table, table, write_json};
 use super::url::segment;
 use crate::admin::api;
@@ -86,9 +87,13 @@ pub(super) async fn remove(cluster: &Cluster, node: &NodeName, sure: Sure, json:
         let text = format!("there is no node {node} in the cluster: there are {}", names.join(", "));
         return Err(AdminError::NotFound(text).into());
     }
-    let question = format!(
-        "Remove {node} from the cluster? Its slots go to other nodes. If it still runs, it joins again."
-    );
+    let answers = match cluster.node(node) {
+        Ok(api) => api.get::<api::Status>("/v1/status").await.is_ok(),
+        Err(_) => false,
+    };
+    let alive =
+        if answers { " It is alive, and joins again: drain and stop it to keep it away." } else { "" };
+    let question = format!("Remove {node} from the cluster? Its slots go to other nodes.{alive}");
     if !sure.yes && !confirm(&question)? {
         bail!("nothing was removed");
     }
@@ -97,7 +102,7 @@ pub(super) async fn remove(cluster: &Cluster, node: &NodeName, sure: Sure, json:
     if json {
         say_json(&changed);
     } else {
-        say(format_args!("removed {node}: the cluster's view has epoch {} now", changed.epoch));
+        say(format_args!("removed {node}: the cluster's view has epoch {} now.{alive}", changed.epoch));
     }
     Ok(())
 }
@@ -152,12 +157,10 @@ pub(super) async fn log_level(cluster: &Cluster, level: Option<Directives>, json
         return answers.all();
     }
     let mut shown = table(["node", "level"]);
-    for (node, it) in &answers.answered {
-        shown.add_row([node, &it.level]);
-    }
-    for node in &answers.unanswered {
-        shown.add_row([node.node.as_str(), "does not answer"]);
-    }
+    let mut rows = rows_of(&answers.unanswered);
+    rows.extend(answers.answered.iter().map(|(node, it)| [node.clone(), it.level.clone()]));
+    rows.sort();
+    shown.add_rows(rows);
     say_table(&shown, "no nodes");
     answers.all()
 }

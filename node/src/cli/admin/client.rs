@@ -139,7 +139,12 @@ impl Api {
         let response = if self.url.is_secure {
             let name = ServerName::try_from(self.url.host.clone());
             let name = name.map_err(|error| self.no_answer(error.to_string()))?;
-            exchange(self.access.tls.connect(name, socket).await.map_err(failed)?, request).await
+            let connected = self.access.tls.connect(name, socket).await.map_err(|error| {
+                let is_rustls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+                let hint = if is_rustls { " (--ca FILE names whom to trust)" } else { "" };
+                self.no_answer(format!("{error}{hint}"))
+            });
+            exchange(connected?, request).await
         } else {
             exchange(socket, request).await
         };
@@ -232,7 +237,10 @@ impl<T: DeserializeOwned> Lines<T> {
             let frame = timeout(SILENCE_MAX, self.body.frame()).await;
             match frame.map_err(|_| self.api.no_answer("it has fallen silent".into()))? {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(self.api.no_answer(with_source(&error))),
+                Some(Err(error)) => {
+                    let why = format!("it has gone in the middle ({})", with_source(&error));
+                    return Err(self.api.no_answer(why));
+                }
                 Some(Ok(frame)) => self.read.extend_from_slice(&frame.into_data().unwrap_or_default()),
             }
         }

@@ -209,7 +209,11 @@ fn way(
     }
     let url: AdminUrl = admin.parse().map_err(&unanswered)?;
     // Another machine's loopback: here somebody else may listen there, who is not to be shown the token.
-    if url.is_loopback() && (is_here || !entry.is_loopback()) {
+    if url.is_loopback() && is_here {
+        let why = "it does not run on this data directory, and this address means its own machine";
+        return Err(unanswered(why.into()));
+    }
+    if url.is_loopback() && !entry.is_loopback() {
         return Err(unanswered("its admin API listens on its own machine only: ask there".into()));
     }
     Ok(Api::new(name.to_owned(), url, access.clone()))
@@ -244,17 +248,18 @@ fn doors(reach: &ReachArguments) -> Result<Doors> {
     if doors.is_empty() {
         let place = reach.place();
         let directory = data.path().display();
-        match &running[..] {
-            [] => bail!(
+        let text = match &running[..] {
+            [] => format!(
                 "no node is running on {directory}: start one with `{}`, or name one elsewhere with --admin URL",
                 place.command("up")
             ),
-            [node, ..] => bail!(
-                "node {} runs on {directory}, but does not answer operators: it is still starting, or `listen` of [admin] \
-                 is empty",
+            [node, ..] => format!(
+                "node {} runs on {directory}, but does not answer operators: it is still starting, or `listen` of \
+                 [admin] is empty",
                 node.name
             ),
-        }
+        };
+        return Err(AdminError::NoNode(text).into());
     }
     Ok(Doors { access, doors, are_this_machines: true })
 }

@@ -14,6 +14,9 @@ pub(in crate::cli) enum AdminError {
     /// A node has not answered.
     #[error("{who} does not answer: {why}")]
     NoAnswer { who: String, why: String },
+    /// There is none to ask.
+    #[error("{0}")]
+    NoNode(String),
     /// Nobody has.
     #[error("no node answers: {}", listed(.0))]
     Nobody(Vec<Unanswered>),
@@ -47,7 +50,7 @@ impl AdminError {
                 failure::NOT_FOUND
             }
             Self::Refused(_) => failure::OTHER,
-            Self::NoAnswer { .. } | Self::Nobody(_) | Self::Partly(_) => failure::NO_ANSWER,
+            Self::NoAnswer { .. } | Self::NoNode(_) | Self::Nobody(_) | Self::Partly(_) => failure::NO_ANSWER,
             Self::Findings { .. } => failure::FINDINGS,
             Self::Late { .. } => failure::LATE,
         }

@@ -23,8 +23,9 @@ pub(super) async fn status(cluster: &Cluster, json: bool) -> Result<()> {
     }
     let mut shown =
         table(["node", "state", "version", "up", "slots#", "connections#", "sessions#", "clients"]);
-    for node in nodes {
-        shown.add_row([
+    let mut rows = rows_of(&answers.unanswered);
+    rows.extend(nodes.into_iter().map(|node| {
+        [
             node.node.clone(),
             state(node),
             node.version.clone(),
@@ -33,13 +34,24 @@ pub(super) async fn status(cluster: &Cluster, json: bool) -> Result<()> {
             node.counts.connections.to_string(),
             node.counts.sessions.to_string(),
             node.clients.first().cloned().unwrap_or_default(),
-        ]);
-    }
-    for node in &answers.unanswered {
-        shown.add_row([node.node.as_str(), "does not answer"]);
-    }
+        ]
+    }));
+    rows.sort();
+    shown.add_rows(rows);
     say_table(&shown, "no nodes");
     answers.all()
+}
+
+/// Rows for those that have not answered: the node's name, and that.
+pub(super) fn rows_of<const N: usize>(unanswered: &[Unanswered]) -> Vec<[String; N]> {
+    let row = |node: &Unanswered| {
+        std::array::from_fn(|column| match column {
+            0 => node.node.clone(),
+            1 => "does not answer".to_owned(),
+            _ => String::new(),
+        })
+    };
+    unanswered.iter().map(row).collect()
 }
 
 fn state(status: &api::Status) -> String {

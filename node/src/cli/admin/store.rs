@@ -59,13 +59,11 @@ impl CheckShown {
             }
             CheckLine::Done { entries, findings, counts } => {
                 self.progress.end();
-                let counts = counts.iter().filter(|(what, count)| **count > 0 && *what != "keys");
-                let counts = counts.map(|(what, count)| match what.as_str() {
-                    "bytes" => bytes(*count),
-                    _ => format!("{count} {what}"),
-                });
-                let counts = counts.collect::<Vec<_>>().join(", ");
-                say(format_args!("looked at {entries} entries ({counts}): {findings} findings"));
+                let size = bytes(counts.get("bytes").copied().unwrap_or_default());
+                let others = counts.iter().filter(|(what, _)| !["bytes", "keys"].contains(&what.as_str()));
+                let others = others.filter(|(_, count)| **count > 0);
+                let others = others.map(|(what, count)| format!(", {what} {count}")).collect::<String>();
+                say(format_args!("looked at {entries} entries, {size}{others}: {findings} findings"));
             }
             CheckLine::Failed { .. } => self.progress.end(),
         }

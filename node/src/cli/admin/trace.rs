@@ -85,7 +85,7 @@ async fn follow(api: &Api, path: &str, sender: &mpsc::Sender<Seen>) -> Result<()
     };
     let outcome = followed.await;
     // Told at once: the others may go on for long.
-    if let Err(error) = &outcome {
+    if let Err(error @ AdminError::NoAnswer { .. }) = &outcome {
         let Unanswered { node, error, .. } = unanswered(api, error);
         eprintln!("{node}: {error}");
     }

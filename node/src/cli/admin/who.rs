@@ -8,6 +8,7 @@ use super::arguments::{Kick, Limit};
 use super::client::Api;
 use super::cluster::Cluster;
 use super::error::AdminError;
+use super::nodes::rows_of;
 use super::show::{bytes, length, or_dash, say, say_json, say_table, table};
 use super::url::segment;
 use crate::admin::api;
@@ -42,16 +43,16 @@ pub(super) async fn locate(cluster: &Cluster, user: &str, json: bool) -> Result<
     }
     let mut nodes = table(["node", "session", "shard#", "connections#"]);
     let mut shown = connections_table();
+    let mut rows = rows_of(&answers.unanswered);
     for (node, seen) in &answers.answered {
         let connections = seen.connections.len().to_string();
-        nodes.add_row([node.clone(), session(seen.session).into(), seen.shard.to_string(), connections]);
+        rows.push([node.clone(), session(seen.session).into(), seen.shard.to_string(), connections]);
         seen.connections.iter().for_each(|connection| {
             shown.add_row(row(node, connection));
         });
     }
-    for node in &answers.unanswered {
-        nodes.add_row([node.node.as_str(), "does not answer"]);
-    }
+    rows.sort();
+    nodes.add_rows(rows);
     say(format_args!("\n{}", nodes.trim_fmt()));
     if !shown.is_empty() {
         say(format_args!("\n{}", shown.trim_fmt()));
