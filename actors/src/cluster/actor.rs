@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -195,30 +196,16 @@ impl State {
         match event {
             LinkEvent::Up(id) => {
                 if let Some(peer) = self.cluster.peers.get(&id) {
-                    peer.outgoing().link_up();
                     // It may not have the latest view, and a link is quicker than a watch.
                     peer.send(LinkMessage::View((*self.cluster.view()).clone()));
                 }
                 self.membership.link_up(&id);
                 Vec::new()
             }
-            LinkEvent::Down(id) => {
-                self.link_down(&id);
-                self.membership.in_doubt(now, &id, false)
-            }
-            LinkEvent::Refused(id) => {
-                self.link_down(&id);
-                self.membership.in_doubt(now, &id, true)
-            }
+            LinkEvent::Down(id) => self.membership.in_doubt(now, &id, false),
+            LinkEvent::Refused(id) => self.membership.in_doubt(now, &id, true),
             // Dealt with where they arrive.
             LinkEvent::Batch { .. } => Vec::new(),
-        }
-    }
-
-    fn link_down(&self, id: &NodeId) {
-        if let Some(peer) = self.cluster.peers.get(id) {
-            peer.outgoing().link_down();
-            peer.wake();
         }
     }
 
@@ -285,7 +272,10 @@ impl State {
                 });
             }
             Effect::Adopt(adoption) => self.adopt(myself, &adoption).await?,
-            Effect::Removed if self.cluster.is_leaving() => {}
+            // It was on its way out.
+            Effect::Removed if self.cluster.is_leaving() || self.context.draining.load(Ordering::Acquire) => {
+                tracing::info!(%me, "this node is no member of its cluster any more");
+            }
             Effect::Removed => {
                 tracing::warn!(%me, "the cluster has taken this node for dead: it joins again");
                 self.cluster.set_isolated(true);

@@ -150,10 +150,21 @@ impl Cluster {
         let (cluster, context) = (Arc::downgrade(self), Arc::downgrade(context));
         let links = start(Arc::new(move |event| {
             let (Some(cluster), Some(context)) = (cluster.upgrade(), context.upgrade()) else { return };
-            match event {
-                LinkEvent::Batch { from, batch } => inbound::batch(&context, &cluster, &from, &batch),
-                event => cluster.tell(MembershipMessage::Link(event)),
+            // In the order in which it comes: what a link has carried counts for that link alone.
+            match &event {
+                LinkEvent::Batch { from, batch } => return inbound::batch(&context, &cluster, from, batch),
+                LinkEvent::Up(id) => {
+                    if let Some(peer) = cluster.peers.get(id) {
+                        peer.link_up();
+                    }
+                }
+                LinkEvent::Down(id) | LinkEvent::Refused(id) => {
+                    if let Some(peer) = cluster.peers.get(id) {
+                        peer.link_down();
+                    }
+                }
             }
+            cluster.tell(MembershipMessage::Link(event));
         }));
         assert!(self.links.set(links).is_ok(), "links are started once");
     }

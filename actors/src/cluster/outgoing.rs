@@ -181,9 +181,12 @@ impl Outgoing {
         }
     }
 
-    /// The link takes batches from now on.
+    /// The link takes batches from now on. What the peer has said over an earlier one is not acknowledged over this: it has
+    /// mailed it, and may be counting anew.
     pub(crate) fn link_up(&mut self) {
         self.is_up = true;
+        self.heard = 0;
+        self.ack_due = false;
     }
 
     /// The link takes nothing any more: what it may not have carried goes by mail.

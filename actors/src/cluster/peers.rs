@@ -48,6 +48,18 @@ impl Peer {
         self.wake();
     }
 
+    /// Its link takes batches from now on.
+    pub(super) fn link_up(&self) {
+        self.outgoing().link_up();
+        self.wake();
+    }
+
+    /// Its link takes none.
+    pub(super) fn link_down(&self) {
+        self.outgoing().link_down();
+        self.wake();
+    }
+
     /// What there is to say to it. What is done with it is quick, and does not panic.
     pub(super) fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,8 +1,9 @@
 //! A view as this node uses it: whose each slot is, with the way there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rookery_store::keys::node::NodeId;
+use rookery_store::keys::node::{NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
 use rookery_store::placement::Slot;
 
@@ -46,11 +47,11 @@ pub(crate) struct Placed {
 impl Placed {
     /// `peers` has every other member of the view.
     pub(super) fn new(me: NodeId, view: Arc<ClusterView>, peers: &Peers) -> Self {
-        let of = |slot| {
-            let owner = view.owner(slot).map(|member| member.id()).filter(|id| *id != me)?;
-            peers.get(&owner)
-        };
-        let owners = Slot::all().map(of).collect();
+        let others = view.members.iter().map(|member| member.id()).filter(|id| *id != me);
+        let ways: BTreeMap<NodeName, Option<Arc<Peer>>> =
+            others.map(|id| (id.name.clone(), peers.get(&id))).collect();
+        let way = |slot| view.owner(slot).and_then(|owner| ways.get(&owner.name).cloned().flatten());
+        let owners = Slot::all().map(way).collect();
         Self { me, view, owners }
     }
 

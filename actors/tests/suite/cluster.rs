@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use rookery_protocol::ErrorCode;
 use tokio::time::Instant;
 
@@ -338,4 +340,15 @@ async fn a_node_that_leaves_does_not_come_back() {
     assert_eq!(world.view().await.members.len(), 2);
     let took = delivered(&mut alice, &mut bob, "hello").await;
     assert!(took < Duration::from_millis(100), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drained_node_that_is_removed_stays_out() {
+    let world = World::start(3, 2).await;
+    let moment = Duration::from_secs(1);
+    let left = world.members[0].node.actors.drain(moment, moment, &mut StdRng::seed_from_u64(1)).await;
+    assert_eq!(left, 0);
+    world.members[1].remove(&world.members[0].id).await;
+    tokio::time::sleep(PROMPT).await;
+    assert_eq!(world.view().await.members.len(), 2);
 }

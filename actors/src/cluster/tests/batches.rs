@@ -225,3 +225,18 @@ fn a_batch_is_acknowledged_with_the_next_or_by_itself() {
     let with = batches(&mut outgoing, now);
     assert_eq!((with.len(), with[0].0.seq, with[0].0.ack), (1, 1, 8));
 }
+
+#[test]
+fn what_came_over_an_earlier_link_is_not_acknowledged_over_a_new_one() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.heard(&Header { seq: 900, ack: 0, ..header(2) });
+    outgoing.link_down();
+    outgoing.link_up();
+    // The peer counts anew, as it does for another run of this node: its first batches have not come yet.
+    outgoing.push(ring(1, 0));
+    assert_eq!(batches(&mut outgoing, now)[0].0.ack, 0);
+    outgoing.heard(&Header { seq: 1, ack: 0, ..header(2) });
+    assert_eq!(batches(&mut outgoing, now)[0].0.ack, 1);
+}
