@@ -7,6 +7,7 @@ mod link_cut;
 mod mixed;
 mod one_killed;
 mod one_stopped;
+mod rolling_restart;
 mod store_stalled;
 
 use std::fs::File;
