@@ -43,6 +43,8 @@ enum Workload {
     Direct(workload::direct::Args),
     /// Connections that do nothing: what each costs in memory.
     Idle(workload::idle::Args),
+    /// A node joins others that have many idle users: how long until all is in its place again, and at what cost.
+    Join(workload::join::Args),
     /// What the disk does by itself.
     Disk,
 }
@@ -70,6 +72,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let report = match cli.workload {
         Workload::Direct(args) => workload::direct::run(&rookery, data.path(), args).await?,
         Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,
+        Workload::Join(args) => workload::join::run(&rookery, data.path(), args).await?,
         Workload::Disk => {
             let mut report = report::Report::new("disk");
             report.disk(&probe::fdatasync(data.path(), Duration::ZERO)?);

@@ -1,4 +1,4 @@
-//! The node under test: the real program, on a data directory and ports of its own.
+//! The nodes under test: the real program, one process each, on one data directory and ports of their own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::process;
 
 /// For a start on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -18,12 +20,75 @@ pub(crate) struct Node {
     http: String,
 }
 
+/// Nodes that make one cluster.
+pub(crate) struct Nodes(Vec<Node>);
+
+impl Nodes {
+    /// Starts `count` nodes on `data`, where [`prepare`](crate::users::prepare) has put users.
+    pub(crate) async fn start(rookery: &Path, data: &Path, count: usize) -> anyhow::Result<Self> {
+        let mut nodes = Self(Vec::new());
+        for _ in 0..count {
+            nodes.join(rookery, data).await?;
+        }
+        Ok(nodes)
+    }
+
+    /// Starts one more, and waits until all know it.
+    pub(crate) async fn join(&mut self, rookery: &Path, data: &Path) -> anyhow::Result<()> {
+        let name = format!("n{}", self.0.len() + 1);
+        self.0.push(Node::start_as(rookery, data, &name).await?);
+        let (begun, members) = (Instant::now(), self.0.len() as f64);
+        for node in &self.0 {
+            while node.metric("rookery_view_members").await? < members
+                || node.metric("rookery_link_up").await? < members - 1.0
+            {
+                anyhow::ensure!(begun.elapsed() < START_TIME_MAX, "the nodes did not find each other");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The node whose turn it is with `turn`, around.
+    pub(crate) fn of(&self, turn: usize) -> &Node {
+        &self.0[turn % self.0.len()]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The sum of a metric's samples that have `label`, over all nodes.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> anyhow::Result<f64> {
+        let mut sum = 0.0;
+        for node in &self.0 {
+            sum += node.labelled_metric(name, label).await?;
+        }
+        Ok(sum)
+    }
+
+    /// The processor time of all.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        self.0.iter().map(|node| process::cpu(node.pid())).sum()
+    }
+
+    /// The memory of all.
+    pub(crate) fn rss_bytes(&self) -> anyhow::Result<u64> {
+        self.0.iter().map(|node| process::rss_bytes(node.pid())).sum()
+    }
+}
+
 impl Node {
     /// Starts the program on `data`, where [`prepare`](crate::users::prepare) has put users.
     pub(crate) async fn start(rookery: &Path, data: &Path) -> anyhow::Result<Self> {
+        Self::start_as(rookery, data, "n1").await
+    }
+
+    async fn start_as(rookery: &Path, data: &Path, name: &str) -> anyhow::Result<Self> {
         let (tcp, http) = (free_address()?, free_address()?);
-        let config = config(data, &tcp, &http)?;
-        let log = std::fs::File::create(data.join("node.log"))?;
+        let config = config(data, name, &tcp, &http)?;
+        let log_path = data.join(format!("{name}.log"));
+        let log = std::fs::File::create(&log_path)?;
         let child = Command::new(rookery)
             .arg("node")
             .arg("--config")
@@ -37,7 +102,7 @@ impl Node {
         let begun = Instant::now();
         while node.get("/readyz").await.is_err() {
             if let Some(status) = node.child.try_wait()? {
-                let log = std::fs::read_to_string(data.join("node.log")).unwrap_or_default();
+                let log = std::fs::read_to_string(&log_path).unwrap_or_default();
                 bail!("the node ended with {status}:\n{log}");
             }
             anyhow::ensure!(
@@ -60,9 +125,14 @@ impl Node {
 
     /// The sum of a metric's samples, over all labels.
     pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        self.labelled_metric(name, "").await
+    }
+
+    async fn labelled_metric(&self, name: &str, label: &str) -> anyhow::Result<f64> {
         let metrics = self.get("/metrics").await?;
         let samples = metrics.lines().filter(|line| {
             line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
+                && line.contains(label)
         });
         Ok(samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
@@ -95,10 +165,10 @@ fn free_address() -> anyhow::Result<String> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-fn config(data: &Path, tcp: &str, http: &str) -> anyhow::Result<PathBuf> {
-    let path = data.join("cluster.toml");
+fn config(data: &Path, name: &str, tcp: &str, http: &str) -> anyhow::Result<PathBuf> {
+    let path = data.join(format!("{name}.toml"));
     let text = format!(
-        "[node]\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n\
+        "[node]\nid = \"{name}\"\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n\
          [cluster]\nlink = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&path, text)?;

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-use crate::node::Node;
+use crate::node::Nodes;
 use crate::report::Report;
 use crate::users::prepare;
 use crate::wire::{Wire, Writer};
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Pairs of users.
     #[arg(long, default_value_t = 200)]
     pairs: usize,
+    /// Nodes on one store. With more than one, each writer and its reader are at different nodes.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    nodes: u8,
     /// Messages each writer keeps unconfirmed.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
     window: u32,
@@ -74,18 +77,20 @@ struct Run {
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
     let loop_kind =
         args.rate.map_or_else(|| format!("window {}", args.window), |rate| format!("{rate} messages/s"));
+    let nodes = if args.nodes > 1 { format!(" across {} nodes", args.nodes) } else { String::new() };
     let mut report =
-        Report::new(format!("direct: {} pairs, {loop_kind}, {} B bodies", args.pairs, args.body));
+        Report::new(format!("direct: {} pairs{nodes}, {loop_kind}, {} B bodies", args.pairs, args.body));
     // The disk is asked as often as the load asks it.
     let every =
         args.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX));
     let disk_before = probe::fdatasync(data, every)?;
     let users = prepare(data, 2 * args.pairs).await?;
-    let node = Node::start(rookery, data).await?;
+    let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
 
     let mut wires = Vec::new();
-    for user in &users {
-        wires.push(Wire::connect(node.tcp(), user).await?.0);
+    for (number, user) in users.iter().enumerate() {
+        // Pair by pair: the reader at the node after its writer's.
+        wires.push(Wire::connect(nodes.of(number / 2 + number % 2).tcp(), user).await?.0);
     }
     let origin = Instant::now();
     let count_from = origin + Duration::from_secs(args.warmup);
@@ -129,7 +134,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         std::thread::spawn(move || pace(&run, rate, &pacing));
     }
     tokio::select! {
-        shown = show_progress(&run, &node, &mut report) => shown?,
+        shown = show_progress(&run, &nodes, &mut report) => shown?,
         failed = first_failure(&mut writers) => failed?,
     }
     let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
@@ -164,17 +169,17 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
 }
 
 /// Counts between the phases' ends, with a bar.
-async fn show_progress(run: &Run, node: &Node, report: &mut Report) -> anyhow::Result<()> {
+async fn show_progress(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Result<()> {
     let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
         .expect("the template is a valid one");
     let bar = ProgressBar::new((run.send_until - run.origin).as_millis() as u64).with_style(style);
     bar.set_message("warming up");
     advance(&bar, run.origin, run.count_from).await;
     bar.set_message("counting");
-    let before = Counters::read(run, node).await?;
+    let before = Counters::read(run, nodes).await?;
     let begun = Instant::now();
     advance(&bar, run.origin, run.send_until).await;
-    let after = Counters::read(run, node).await?;
+    let after = Counters::read(run, nodes).await?;
     let seconds = begun.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
@@ -187,10 +192,17 @@ async fn show_progress(run: &Run, node: &Node, report: &mut Report) -> anyhow::R
         (after.ops - before.ops) / (after.commits - before.commits).max(1.0),
         "",
     );
+    if nodes.len() > 1 {
+        let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
+        report.add("links: bytes per message", each(after.link_bytes, before.link_bytes), "B");
+        report.add("links: batches per message", each(after.link_batches, before.link_batches), "");
+        report.add("links: bells per message", each(after.link_messages, before.link_messages), "");
+        report.add("links: bells that went by mail", after.mailed - before.mailed, "");
+    }
     report.add("node: CPU", (after.node_cpu - before.node_cpu) / seconds, "cores");
     report.add("node: CPU per message", (after.node_cpu - before.node_cpu) * 1e6 / messages.max(1.0), "µs");
     report.add("load generator: CPU", (after.own_cpu - before.own_cpu) / seconds, "cores");
-    report.add("node: RSS at the end", process::rss_bytes(node.pid())? as f64 / 1e6, "MB");
+    report.add("node: RSS at the end", nodes.rss_bytes()? as f64 / 1e6, "MB");
     Ok(())
 }
 
@@ -218,16 +230,25 @@ struct Counters {
     ops: f64,
     node_cpu: f64,
     own_cpu: f64,
+    link_bytes: f64,
+    link_batches: f64,
+    link_messages: f64,
+    mailed: f64,
 }
 
 impl Counters {
-    async fn read(run: &Run, node: &Node) -> anyhow::Result<Self> {
+    async fn read(run: &Run, nodes: &Nodes) -> anyhow::Result<Self> {
+        let out = "direction=\"out\"";
         Ok(Self {
             confirmed: run.confirmed.load(Ordering::Relaxed) as f64,
-            commits: node.metric("rookery_store_commit_seconds_count").await?,
-            ops: node.metric("rookery_store_commit_operations_sum").await?,
-            node_cpu: process::cpu(node.pid())?.as_secs_f64(),
+            commits: nodes.metric("rookery_store_commit_seconds_count", "").await?,
+            ops: nodes.metric("rookery_store_commit_operations_sum", "").await?,
+            node_cpu: nodes.cpu()?.as_secs_f64(),
             own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
+            link_bytes: nodes.metric("rookery_link_bytes_total", out).await?,
+            link_batches: nodes.metric("rookery_link_batches_total", out).await?,
+            link_messages: nodes.metric("rookery_link_messages_in_total", "").await?,
+            mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
         })
     }
 }

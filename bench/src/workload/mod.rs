@@ -2,3 +2,4 @@
 
 pub(crate) mod direct;
 pub(crate) mod idle;
+pub(crate) mod join;
