@@ -69,7 +69,7 @@ impl Deliveries {
         Spread::of(self.0.iter().filter(|it| !it.excused && like(it)).map(|it| it.took).collect())
     }
 
-    /// The longest times in which nothing was handed up anywhere, as by [`gaps`].
+    /// The longest times in which nothing was handed up anywhere.
     pub fn gaps(&self, within: (Duration, Duration), at_most: usize) -> Vec<(Duration, Duration)> {
         gaps(self.0.iter().map(Delivery::arrived), within, at_most)
     }
