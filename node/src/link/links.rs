@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ractor::{ActorRef, ActorRuntime, pg, registry};
+use ractor::{ActorCell, ActorRef, ActorRuntime, pg, registry};
 use rookery_actors::{
     LINK_BATCH_BYTES_MAX, LinkDown, LinkEvents, LinkStatus, Links, Peer, remotable_messages,
 };
@@ -195,10 +195,12 @@ impl Shared {
 
 /// Whatever could leave this node and is no router: message types by name, living actors by id.
 fn remotable_strangers() -> Vec<String> {
-    let routers = pg::get_scoped_local_members(&SCOPE.to_owned(), &GROUP.to_owned());
-    let actors = registry::pid_registry::get_all_pids().into_iter().filter(|actor| {
-        actor.supports_remoting() && !routers.iter().any(|router| router.get_id() == actor.get_id())
-    });
+    // By what they take, since another node of this process may have a router that has not joined its group yet. What is
+    // not of this process is a peer's router, which the peer has looked at.
+    let is_router = |actor: &ActorCell| actor.is_message_type_of::<RouterMessage>().unwrap_or(true);
+    let actors = registry::pid_registry::get_all_pids()
+        .into_iter()
+        .filter(|actor| actor.supports_remoting() && !is_router(actor));
     let types = remotable_messages().into_iter().map(str::to_owned);
     types.chain(actors.map(|actor| format!("those of actor {}", actor.get_id()))).collect()
 }
