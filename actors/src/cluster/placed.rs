@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rookery_store::keys::node::{NodeId, NodeName};
-use rookery_store::keys::view::ClusterView;
+use rookery_store::keys::view::{ClusterView, Member};
 use rookery_store::placement::Slot;
 
 use super::peers::{Peer, Peers};
@@ -58,8 +58,10 @@ impl Placed {
     /// What clients are told of it.
     pub(crate) fn client_nodes(&self) -> ClientNodes {
         let members = &self.view.members;
-        // Nobody is sent to a node that is sending its own clients away.
-        let urls = members.iter().map(|it| if it.draining { Vec::new() } else { it.clients.clone() });
+        // Nobody is sent to a node that is sending its own clients away, unless there is no other.
+        let all_drain = members.iter().all(|member| member.draining);
+        let takes_clients = |member: &Member| all_drain || !member.draining;
+        let urls = members.iter().map(|it| if takes_clients(it) { it.clients.clone() } else { Vec::new() });
         let index = |slot| {
             let owner = self.view.owner(slot)?;
             members.iter().position(|member| member.name == owner.name)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_protocol::ErrorCode;
+use rookery_store::ops::SetDraining;
 use tokio::time::Instant;
 
 use crate::client::{Client, direct, id, user, who};
@@ -351,4 +352,15 @@ async fn a_drained_node_that_is_removed_stays_out() {
     world.members[1].remove(&world.members[0].id).await;
     tokio::time::sleep(PROMPT).await;
     assert_eq!(world.view().await.members.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_are_not_told_that_there_are_no_nodes_when_all_are_draining() {
+    let world = World::start(1, 2).await;
+    let mut alice = world.members[0].node.join(who(1, 1)).await;
+    let name = world.members[0].id.name.clone();
+    let op = SetDraining { name: name.clone(), draining: true };
+    world.members[0].node.store.submit(&name, op).await.unwrap().answer.unwrap();
+    alice.quiet_for(PROMPT).await;
+    world.settled().await;
 }
