@@ -48,6 +48,7 @@ mod machine;
 mod shared;
 mod tls;
 mod token;
+pub mod trust;
 
 pub use address::{AddressError, NodeAddress, Scheme};
 pub use client::{Client, Events, SendTicket, Started, Status};

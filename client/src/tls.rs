@@ -4,24 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::NodeAddress;
-
-/// Where systems keep the certificates they trust.
-const SYSTEM_ROOTS: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
+use crate::trust::{self, client_config, system_roots};
 
 /// Whom to trust on encrypted connections.
 #[derive(Debug, Clone, Default)]
@@ -62,20 +52,13 @@ pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
     pub(crate) fn new(options: &TlsOptions) -> Result<Self, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = match options {
             TlsOptions::System => {
                 let path = system_roots().ok_or(TlsError::NoSystemRoots)?;
-                builder.with_root_certificates(roots(&path)?).with_no_client_auth()
+                client_config(Some(roots(&path)?), None)?
             }
-            TlsOptions::Ca(path) => builder.with_root_certificates(roots(path)?).with_no_client_auth(),
-            TlsOptions::Pinned(path) => {
-                let pinned = certificates(path)?.swap_remove(0);
-                let verifier = Arc::new(Pin { pinned, provider });
-                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
-            }
+            TlsOptions::Ca(path) => client_config(Some(roots(path)?), None)?,
+            TlsOptions::Pinned(path) => client_config(None, Some(certificates(path)?.swap_remove(0)))?,
         };
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
@@ -90,11 +73,6 @@ impl Tls {
     }
 }
 
-fn system_roots() -> Option<PathBuf> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.is_file())
-}
-
 fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates(path)?);
@@ -104,63 +82,6 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
 /// At least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let fail = |source| TlsError::Certificates { path: path.to_path_buf(), source };
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| fail(Some(error)))?;
-    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| fail(Some(error)))?;
+    let found = trust::certificates(path).map_err(|error| fail(Some(error)))?;
     if found.is_empty() { Err(fail(None)) } else { Ok(found) }
-}
-
-/// Trusts one certificate, and the holder of its key.
-#[derive(Debug)]
-struct Pin {
-    pinned: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pin {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if *end_entity == self.pinned {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
