@@ -2,7 +2,8 @@
 //! that judges it.
 //!
 //! Nothing here looks into a node: it is the `rookery` program, driven by its command line, configuration, signals and
-//! sockets. What is right is judged from the clients' own records alone, in [`oracle`], one invariant a file.
+//! sockets. What is right is judged from the clients' own records alone, in [`oracle`], one invariant a file; [`Verdict`] adds
+//! what else should not have happened.
 
 mod accounts;
 pub mod chaos;
@@ -24,6 +25,7 @@ mod proxy;
 pub mod raw;
 pub mod seed;
 mod tokens;
+mod verdict;
 
 pub use accounts::{Account, Device, accounts};
 pub use http::{Answer, get};
@@ -35,3 +37,4 @@ pub use ports::free_port;
 pub use program::rookery;
 pub use proxy::{Cut, HowCut, Proxy, Weather};
 pub use tokens::TokenForge;
+pub use verdict::Verdict;

@@ -18,5 +18,5 @@ async fn forty_clients_on_bad_networks_and_a_node_killed_three_times_break_no_in
     let plan = Plan::new(seed(2026), Shape::new(40, 3));
     let report = Box::pin(run(&plan, &Quiet)).await.unwrap();
     println!("{report}");
-    assert!(report.is_good(), "{report}");
+    assert!(report.verdict.is_good(), "{report}");
 }

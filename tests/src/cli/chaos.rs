@@ -79,7 +79,7 @@ impl Chaos {
         let report = Box::pin(run(&Plan::new(seed, shape), &bar)).await?;
         bar.finish();
         print!("{report}");
-        Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if report.verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     async fn cluster(self, seed: u64) -> Result<ExitCode> {
@@ -112,7 +112,7 @@ impl Chaos {
         report.write(&directory)?;
         print!("{report}");
         println!("\nthe timeline and the plot are in {}", directory.display());
-        if report.is_good() {
+        if report.verdict.is_good() {
             return Ok(ExitCode::SUCCESS);
         }
         println!("NOT RIGHT; replay with: rookery-tests chaos {replay}");

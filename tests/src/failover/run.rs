@@ -15,7 +15,7 @@ use crate::chaos::{Load, Watch};
 use crate::cluster::{Cluster, ClusterConfig, Member, View, WHOLE, Way};
 use crate::fleet::{Fleet, Networks};
 use crate::history::Recorder;
-use crate::{Account, NodeConfig, accounts, oracle};
+use crate::{Account, NodeConfig, Verdict, accounts};
 
 /// Before the first fault, and after everything has come right again.
 const CALM: Duration = Duration::from_secs(4);
@@ -128,11 +128,11 @@ pub async fn measure(what: Failover, watch: &impl Watch) -> Result<FailoverRepor
     watch.phase("judging");
     fleet.close().await;
     let history = fleet.recorder().history();
-    let violations = oracle::judge(&history);
     if let Err(error) = cluster.stop().await {
         surprises.push(format!("at the end: {error:#}"));
     }
-    let report = FailoverReport::new(what, &history, &marks, violations, unsettled, surprises);
+    let verdict = Verdict::of(&history, unsettled, surprises);
+    let report = FailoverReport::new(what, &history, &marks, verdict);
     if !report.is_right() {
         cluster.keep();
     }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Failover, Mark, Measured};
+use crate::Verdict;
 use crate::chaos::{Deliveries, Spread, shown};
-use crate::fleet::Unsettled;
 use crate::history::{History, What};
-use crate::oracle::Violation;
 
 /// All runs of a fault.
 #[derive(Debug)]
@@ -17,41 +16,23 @@ pub struct FailoverReport {
     what: Failover,
     runs: Vec<Measured>,
     accepted: usize,
-    violations: Vec<Violation>,
-    unsettled: Option<Unsettled>,
-    surprises: Vec<String>,
+    verdict: Verdict,
 }
 
 impl FailoverReport {
-    pub(super) fn new(
-        what: Failover,
-        history: &History,
-        marks: &[Mark],
-        violations: Vec<Violation>,
-        unsettled: Option<Unsettled>,
-        mut surprises: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(what: Failover, history: &History, marks: &[Mark], verdict: Verdict) -> Self {
         let deliveries = Deliveries::of(history, &[]);
-        surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
-            What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-            _ => None,
-        }));
         Self {
             what,
             runs: marks.iter().map(|mark| Measured::of(*mark, history, &deliveries)).collect(),
             accepted: history.count(|what| matches!(what, What::Accepted { .. })),
-            violations,
-            unsettled,
-            surprises,
+            verdict,
         }
     }
 
     /// Whether nothing was lost, doubled or refused and all came to rest. How long things took is for people to judge.
     pub fn is_right(&self) -> bool {
-        self.violations.is_empty()
-            && self.unsettled.is_none()
-            && self.surprises.is_empty()
-            && self.runs.iter().all(|run| run.refused == 0)
+        self.verdict.is_good()
     }
 
     /// What was measured, each run and over all.
@@ -70,8 +51,8 @@ impl FailoverReport {
             "seed": seed,
             "right": self.is_right(),
             "messages_confirmed": self.accepted,
-            "violations": self.violations.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "surprises": self.surprises,
+            "violations": self.verdict.violations.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "surprises": self.verdict.surprises,
             "view_moved_ms": over_all(&|run| run.mark.moved),
             "recovered_ms": over_all(&|run| run.recovered),
             "p99_ms": over_all(&|run| run.p99),
@@ -138,15 +119,7 @@ impl fmt::Display for FailoverReport {
             writeln!(f, "  {name:<12} median {median:>10}   worst {worst:>10}{never}")?;
         }
         writeln!(f, "  {} messages confirmed to their senders", self.accepted)?;
-        for violation in &self.violations {
-            writeln!(f, "  ! {violation}")?;
-        }
-        for surprise in &self.surprises {
-            writeln!(f, "  ! {surprise}")?;
-        }
-        if let Some(unsettled) = &self.unsettled {
-            writeln!(f, "  ! {unsettled}")?;
-        }
+        write!(f, "{}", self.verdict)?;
         writeln!(
             f,
             "  {}",

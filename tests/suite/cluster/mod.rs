@@ -43,7 +43,7 @@ async fn all_right(plan: &ClusterPlan) -> ClusterReport {
     let _turn = turn().await;
     let report = Box::pin(run_cluster(plan, &Quiet)).await.unwrap();
     println!("{plan}{report}\n{}", report.timeline());
-    assert!(report.is_good(), "{report}");
+    assert!(report.verdict.is_good(), "{report}");
     report
 }
 

@@ -9,10 +9,6 @@ use rookery_tests::seed::seed;
 async fn a_store_that_stalls_for_longer_than_a_lease_lasts_costs_time_and_nothing_else() {
     let lasts = Duration::from_secs(5);
     let report = super::after(seed(6), [Fault::StoreStalled { lasts }]).await;
-    // Nothing can be accepted meanwhile: otherwise it was not stalled.
-    let unconfirmed = report.unconfirmed();
-    assert!(
-        unconfirmed > lasts - Duration::from_millis(500),
-        "something was accepted all the time: {unconfirmed:?}"
-    );
+    // That none of them was confirmed meanwhile is part of every report.
+    assert!(report.stalled.given > 0, "nobody wrote meanwhile: {:?}", report.stalled);
 }

@@ -8,6 +8,7 @@ mod plan;
 mod plot;
 mod report;
 mod run;
+mod stalled;
 mod timeline;
 
 pub(crate) use deliveries::shown;
@@ -17,4 +18,5 @@ pub use load::{Load, Sending};
 pub use plan::{ClientStrike, ClusterPlan, ClusterShape, Strike};
 pub use report::ClusterReport;
 pub use run::run as run_cluster;
+pub use stalled::Stalled;
 pub use timeline::{Note, Span, Timeline};

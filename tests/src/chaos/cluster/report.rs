@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::deliveries::{gaps, shown};
+use super::deliveries::shown;
 use super::run::write_files;
-use super::{ClusterPlan, Deliveries, Delivery, Kind, Note, Span, Timeline, plot};
+use super::{ClusterPlan, Deliveries, Delivery, Kind, Note, Span, Stalled, Timeline, plot};
+use crate::Verdict;
 use crate::fleet::Unsettled;
 use crate::history::{History, What};
-use crate::oracle::{INVARIANTS, Violation};
 
 /// Silences that are listed.
 const GAPS: usize = 8;
@@ -22,8 +22,7 @@ const GAPS: usize = 8;
 pub struct ClusterReport {
     plan: ClusterPlan,
     enqueued: usize,
-    /// When each was.
-    accepted: Vec<Duration>,
+    accepted: usize,
     handed: usize,
     receipts: usize,
     connected: usize,
@@ -33,17 +32,13 @@ pub struct ClusterReport {
     /// From the first message to the end of the storm.
     stormy: (Duration, Duration),
     rested: Duration,
-    /// What broke an invariant.
-    pub violations: Vec<Violation>,
-    /// What was missing at the end, if anything was.
-    pub unsettled: Option<Unsettled>,
-    /// What else should not have happened: nodes that ended by themselves, views that did not come right, clients that
-    /// were sent away for good, messages that were refused.
-    pub surprises: Vec<String>,
+    /// What came of messages given while the store stood still.
+    pub stalled: Stalled,
+    /// What is to be said against it.
+    pub verdict: Verdict,
 }
 
 impl ClusterReport {
-    #[expect(clippy::too_many_arguments, reason = "everything there is to say of a run")]
     pub(super) fn new(
         plan: &ClusterPlan,
         history: &History,
@@ -51,22 +46,21 @@ impl ClusterReport {
         timeline: &Timeline,
         over: Duration,
         rested: Duration,
-        violations: Vec<Violation>,
         unsettled: Option<Unsettled>,
     ) -> Self {
+        let stalled = Stalled::of(history, &timeline.stalls());
         let mut surprises = timeline.surprises();
-        surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
-            What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-            What::Refused { id, reason } => {
-                Some(format!("{}'s message {id} was refused: {reason}", entry.client))
-            }
-            _ => None,
-        }));
+        if stalled.confirmed > 0 {
+            let Stalled { given, confirmed } = stalled;
+            surprises.push(format!(
+                "{confirmed} of {given} messages given while the store stood still were confirmed meanwhile"
+            ));
+        }
         let began = deliveries.0.first().map_or(over, |first| first.sent);
         Self {
             plan: plan.clone(),
             enqueued: history.count(|what| matches!(what, What::Enqueued { .. })),
-            accepted: times(history, |what| matches!(what, What::Accepted { .. })),
+            accepted: history.count(|what| matches!(what, What::Accepted { .. })),
             handed: history.count(|what| matches!(what, What::Handed(_))),
             receipts: history.count(|what| matches!(what, What::Receipt { .. })),
             connected: history.count(|what| *what == What::Connected),
@@ -75,15 +69,9 @@ impl ClusterReport {
             notes: timeline.notes(),
             stormy: (began, over),
             rested,
-            violations,
-            unsettled,
-            surprises,
+            stalled,
+            verdict: Verdict::of(history, unsettled, surprises),
         }
-    }
-
-    /// Whether everything was as it should be.
-    pub fn is_good(&self) -> bool {
-        self.violations.is_empty() && self.unsettled.is_none() && self.surprises.is_empty()
     }
 
     /// What happened, in order.
@@ -94,11 +82,6 @@ impl ClusterReport {
     /// The longest time during the storm in which nothing was handed up to anybody.
     pub fn silence(&self) -> Duration {
         self.deliveries.gaps(self.stormy, 1).first().map(|gap| gap.1).unwrap_or_default()
-    }
-
-    /// The longest time during the storm in which no sender was told that a message was accepted.
-    pub fn unconfirmed(&self) -> Duration {
-        gaps(self.accepted.iter().copied(), self.stormy, 1).first().map(|gap| gap.1).unwrap_or_default()
     }
 
     /// How long the slowest message took between clients without troubles of their own.
@@ -212,10 +195,6 @@ impl ClusterReport {
     }
 }
 
-fn times(history: &History, like: fn(&What) -> bool) -> Vec<Duration> {
-    history.entries.iter().filter(|entry| like(&entry.what)).map(|entry| entry.at).collect()
-}
-
 impl fmt::Display for ClusterReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title())?;
@@ -226,28 +205,10 @@ impl fmt::Display for ClusterReport {
             self.plan.client_strikes.len()
         )?;
         writeln!(f, "  connected  {} times", self.connected)?;
-        writeln!(
-            f,
-            "  messages   {} given, {} confirmed to their sender",
-            self.enqueued,
-            self.accepted.len()
-        )?;
+        writeln!(f, "  messages   {} given, {} confirmed to their sender", self.enqueued, self.accepted)?;
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
         writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
-        for (name, _) in INVARIANTS {
-            let broken = self.violations.iter().filter(|violation| violation.invariant == name).count();
-            let verdict = if broken == 0 { "holds" } else { "BROKEN" };
-            writeln!(f, "  {name:<32} {verdict}")?;
-        }
-        for violation in &self.violations {
-            writeln!(f, "  ! {violation}")?;
-        }
-        for surprise in &self.surprises {
-            writeln!(f, "  ! {surprise}")?;
-        }
-        if let Some(unsettled) = &self.unsettled {
-            writeln!(f, "  ! {unsettled}")?;
-        }
+        write!(f, "{}", self.verdict)?;
         self.latencies(f)?;
         self.faults(f)?;
         writeln!(f, "\nthe longest times in which nothing was handed up to anybody")?;

@@ -16,7 +16,7 @@ use super::{
 use crate::chaos::{ClientFault, Watch};
 use crate::cluster::{Cluster, ClusterConfig, View};
 use crate::fleet::{Fleet, Networks};
-use crate::{Account, HowCut, NodeConfig, Weather, accounts, oracle};
+use crate::{Account, HowCut, NodeConfig, Weather, accounts};
 
 /// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ pub async fn run(plan: &ClusterPlan, watch: &impl Watch) -> Result<ClusterReport
     };
     let cluster = Arc::new(Cluster::start(config).await?);
     let report = storm(plan, &cluster, watch).await;
-    if !report.as_ref().is_ok_and(ClusterReport::is_good) {
+    if !report.as_ref().is_ok_and(|report| report.verdict.is_good()) {
         cluster.keep();
     }
     report
@@ -105,7 +105,6 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     fleet.close().await;
     views.abort();
     let history = fleet.recorder().history();
-    let violations = oracle::judge(&history);
     if let Err(error) = cluster.stop().await {
         timeline.surprise(format!("at the end: {error:#}"));
     }
@@ -116,7 +115,7 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
         }
     }
     let deliveries = Deliveries::of(&history, &timeline.troubles());
-    Ok(ClusterReport::new(plan, &history, deliveries, &timeline, over, rested, violations, unsettled))
+    Ok(ClusterReport::new(plan, &history, deliveries, &timeline, over, rested, unsettled))
 }
 
 /// When a storm began, and for how long it is to go on.

@@ -43,6 +43,8 @@ struct Noted {
     surprises: Vec<String>,
     /// Of each client: since when and until when it had troubles of its own.
     troubles: Vec<Vec<(Duration, Duration)>>,
+    /// Since when and until when the store could commit nothing.
+    stalls: Vec<(Duration, Duration)>,
 }
 
 /// Where a run notes what happens. Clones note in the same place.
@@ -91,6 +93,11 @@ impl Timeline {
         self.noted().troubles[client].push((since, until));
     }
 
+    /// Notes that the store could commit nothing.
+    pub fn stalled(&self, since: Duration, until: Duration) {
+        self.noted().stalls.push((since, until));
+    }
+
     /// All that happened, in order.
     pub fn notes(&self) -> Vec<Note> {
         self.noted().notes.clone()
@@ -104,6 +111,11 @@ impl Timeline {
     /// What should not have happened.
     pub fn surprises(&self) -> Vec<String> {
         self.noted().surprises.clone()
+    }
+
+    /// When the store could commit nothing, in order.
+    pub fn stalls(&self) -> Vec<(Duration, Duration)> {
+        self.noted().stalls.clone()
     }
 
     /// Clients' own troubles, by client.

@@ -5,10 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Action, Down, Plan};
+use crate::Verdict;
 use crate::chaos::ClientFault;
-use crate::fleet::Unsettled;
 use crate::history::{History, What};
-use crate::oracle::{INVARIANTS, Violation};
 
 /// The outcome of a run.
 #[derive(Debug)]
@@ -29,38 +28,13 @@ pub struct Report {
     closed: usize,
     crashed: usize,
     rested: Duration,
-    /// What broke an invariant.
-    pub violations: Vec<Violation>,
-    /// What was missing at the end, if anything was.
-    pub unsettled: Option<Unsettled>,
-    /// Clients that ended by themselves, and messages that were refused for good: there should be none.
-    pub surprises: Vec<String>,
+    /// What is to be said against it.
+    pub verdict: Verdict,
 }
 
 impl Report {
-    pub(super) fn new(
-        plan: &Plan,
-        history: &History,
-        violations: Vec<Violation>,
-        unsettled: Option<Unsettled>,
-        stopped_well: bool,
-        rested: Duration,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, history: &History, verdict: Verdict, rested: Duration) -> Self {
         let steps = |like: fn(&Action) -> bool| plan.steps.iter().filter(|step| like(&step.action)).count();
-        let mut surprises: Vec<String> = history
-            .entries
-            .iter()
-            .filter_map(|entry| match &entry.what {
-                What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-                What::Refused { id, reason } => {
-                    Some(format!("{}'s message {id} was refused: {reason}", entry.client))
-                }
-                _ => None,
-            })
-            .collect();
-        if !stopped_well {
-            surprises.push("the node did not stop in order at the end".to_owned());
-        }
         Self {
             seed: plan.seed,
             shape: plan.shape,
@@ -80,15 +54,8 @@ impl Report {
             closed: history.count(|what| *what == What::Closed).saturating_sub(plan.shape.clients),
             crashed: history.count(|what| *what == What::Crashed),
             rested,
-            violations,
-            unsettled,
-            surprises,
+            verdict,
         }
-    }
-
-    /// Whether everything was as it should be.
-    pub fn is_good(&self) -> bool {
-        self.violations.is_empty() && self.unsettled.is_none() && self.surprises.is_empty()
     }
 }
 
@@ -111,20 +78,6 @@ impl fmt::Display for Report {
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
         writeln!(f, "  again      {} messages that a client had in hand when it crashed", self.handed_again)?;
         writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
-        for (name, _) in INVARIANTS {
-            let broken = self.violations.iter().filter(|violation| violation.invariant == name).count();
-            let verdict = if broken == 0 { "holds" } else { "BROKEN" };
-            writeln!(f, "  {name:<32} {verdict}")?;
-        }
-        for violation in &self.violations {
-            writeln!(f, "  ! {violation}")?;
-        }
-        for surprise in &self.surprises {
-            writeln!(f, "  ! {surprise}")?;
-        }
-        if let Some(unsettled) = &self.unsettled {
-            writeln!(f, "  ! {unsettled}")?;
-        }
-        Ok(())
+        write!(f, "{}", self.verdict)
     }
 }

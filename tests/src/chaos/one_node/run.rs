@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{Action, Down, Plan, Report};
 use crate::chaos::Watch;
 use crate::fleet::{Fleet, FleetClient};
-use crate::{Account, Node, NodeConfig, Weather, accounts, oracle};
+use crate::{Account, Node, NodeConfig, Verdict, Weather, accounts};
 
 /// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -60,9 +60,12 @@ pub async fn run(plan: &Plan, watch: &impl Watch) -> Result<Report> {
     watch.phase("judging");
     fleet.close().await;
     let history = fleet.recorder().history();
-    let violations = oracle::judge(&history);
-    let stopped_well = node.lock().await.terminate().await.is_ok_and(|status| status.success());
-    Ok(Report::new(plan, &history, violations, unsettled, stopped_well, rested))
+    let mut surprises = Vec::new();
+    if !node.lock().await.terminate().await.is_ok_and(|status| status.success()) {
+        surprises.push("the node did not stop in order at the end".to_owned());
+    }
+    let verdict = Verdict::of(&history, unsettled, surprises);
+    Ok(Report::new(plan, &history, verdict, rested))
 }
 
 struct Storm {

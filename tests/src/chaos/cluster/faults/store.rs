@@ -9,6 +9,11 @@ use super::Scene;
 
 impl Scene {
     pub(super) async fn stall_store(&self, lasts: Duration) -> Result<()> {
-        self.cluster.stall_store(sleep(lasts)).await
+        let stalled = async {
+            let since = self.timeline.now();
+            sleep(lasts).await;
+            self.timeline.stalled(since, self.timeline.now());
+        };
+        self.cluster.stall_store(stalled).await
     }
 }
