@@ -19,6 +19,7 @@ mod retention;
 mod sampled;
 pub mod shutdown;
 pub mod store;
+mod tcp;
 pub mod tls;
 pub mod token;
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rookery_store::keys::node::NodeId;
 use rustls::{CertificateError, Error as TlsError};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::hello::{Answer, End, Hello, VERSION, Verdict, read_answer, read_hello, write_hello};
 use super::tls::{LinkTls, is_of, server_name};
+use crate::tcp::{Patience, prepare};
 
 /// From TCP's first word to its last.
 const CONNECT_MAX: Duration = Duration::from_secs(1);
@@ -20,10 +20,11 @@ const CONNECT_MAX: Duration = Duration::from_secs(1);
 const DIAL_MAX: Duration = Duration::from_millis(2500);
 
 /// Sent bytes that nobody acknowledges for so long end the connection, as does the silence that the pump notices.
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(3);
-const KEEPALIVE_TIME: Duration = Duration::from_secs(10);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+const PATIENCE: Patience = Patience {
+    unacknowledged: Duration::from_secs(3),
+    silent: Duration::from_secs(10),
+    again: Duration::from_secs(3),
+};
 
 /// A connection that has become a link.
 pub(super) struct Established {
@@ -123,7 +124,7 @@ pub(super) async fn dial(
     router: u64,
 ) -> Result<Established, ConnectError> {
     let stream = probe(address).await?;
-    prepare(&stream).map_err(ConnectError::Unreachable)?;
+    prepare(&stream, PATIENCE).map_err(ConnectError::Unreachable)?;
     let greet = async {
         let name = server_name(&to.name).map_err(|_| ConnectError::Verdict(Verdict::Name))?;
         let connector = TlsConnector::from(tls.client.clone());
@@ -142,7 +143,7 @@ pub(super) async fn dial(
 
 /// Listens to the first words of somebody who has connected. No deadline of its own.
 pub(super) async fn receive(tls: &LinkTls, stream: TcpStream) -> Result<Offer, ConnectError> {
-    prepare(&stream).map_err(|_| ConnectError::Closed)?;
+    prepare(&stream, PATIENCE).map_err(|_| ConnectError::Closed)?;
     if !matches!(stream.peek(&mut [0]).await, Ok(1..)) {
         return Err(ConnectError::Probe);
     }
@@ -167,17 +168,6 @@ impl Offer {
             None
         }
     }
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
-    )?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    Ok(())
 }
 
 fn tls_failed(error: io::Error) -> ConnectError {

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::refusal::Refusals;
-use super::{Accepted, Admission, Serve, socket, upgrade};
+use super::{Accepted, Admission, Serve, upgrade};
 use crate::metrics;
+use crate::tcp::{Patience, prepare};
 
 /// How long the loop rests when the system has no room for another connection: a fraction of what clients wait before
 /// they try again, yet long enough to spare the processor.
@@ -23,6 +24,14 @@ const BACKOFF: Duration = Duration::from_millis(100);
 
 /// How often such a lack is logged.
 const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// As long as three heartbeats may be missed. Those are sooner than the questions of TCP, which are for peers before
+/// HELLO.
+const PATIENCE: Patience = Patience {
+    unacknowledged: Duration::from_secs(90),
+    silent: Duration::from_secs(60),
+    again: Duration::from_secs(15),
+};
 
 /// Refused connections that are kept until they have read why.
 const LINGERING_MAX: usize = 64;
@@ -175,7 +184,7 @@ async fn hand_over<S: Serve>(
     handshake: Duration,
     serve: &S,
 ) -> Result<(), HandshakeError> {
-    socket::prepare(&stream)?;
+    prepare(&stream, PATIENCE)?;
     let deadline = accepted.at + handshake;
     match wire {
         Wire::Frames => Box::pin(serve.serve(StreamTransport::new(stream), accepted)).await,

@@ -6,10 +6,10 @@
 mod accept;
 mod admission;
 mod bans;
+mod bind;
 mod frame_boundary;
 mod polled;
 mod refusal;
-mod socket;
 mod upgrade;
 mod websocket;
 
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 pub use accept::{Listener, ListenerConfig, Wire};
 pub use admission::{Admission, AdmissionTicket, Limits, Refused};
 pub use bans::Bans;
-pub use socket::{ListenError, bind};
+pub use bind::{ListenError, bind};
 pub use websocket::WebSocketTransport;
 
 /// The path of the WebSocket.

@@ -1,21 +1,13 @@
-//! Sockets and their options.
+//! Where connections come in: sockets that listen.
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted: what a node that restarts finds at its door. The system may allow fewer.
 const BACKLOG: i32 = 4096;
-
-/// When a silent peer is asked whether it is there; heartbeats are sooner, this is for peers before HELLO.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// How long sent bytes may go unacknowledged: as long as three heartbeats may be missed.
-const USER_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Why the node does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -68,16 +60,4 @@ pub fn bind(
         io::ErrorKind::AddrInUse => ListenError::Occupied { address, section, setting },
         _ => ListenError::Refused { address, section, setting, source },
     })
-}
-
-/// Sets what every accepted connection needs.
-pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL),
-    )?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    Ok(())
 }
