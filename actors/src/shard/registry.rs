@@ -70,13 +70,7 @@ impl Registry {
                 replaced.push(Replaced { node: node.clone(), newer: *newer });
                 continue;
             }
-            for host in hosts.iter_mut() {
-                let before = host.devices.len();
-                host.devices.retain(|other| other.device != device.device);
-                if host.devices.len() < before {
-                    replaced.push(Replaced { node: host.node.clone(), newer: device });
-                }
-            }
+            replaced.extend(replace(hosts, device));
             kept.push(device);
         }
         hosts.retain(|host| !host.devices.is_empty());
@@ -104,14 +98,7 @@ impl Registry {
         {
             return Err(*newer);
         }
-        let mut replaced = Vec::new();
-        for host in hosts.iter_mut() {
-            let before = host.devices.len();
-            host.devices.retain(|other| other.device != device.device);
-            if host.devices.len() < before {
-                replaced.push(Replaced { node: host.node.clone(), newer: device });
-            }
-        }
+        let replaced = replace(hosts, device).collect();
         hosts.retain(|host| !host.devices.is_empty());
         if hosts.is_empty() {
             self.users.remove(&user);
@@ -136,4 +123,13 @@ impl Registry {
     pub(super) fn len(&self) -> usize {
         self.users.len()
     }
+}
+
+/// Takes a device from all of these hosts that have it, for its newer connection.
+fn replace(hosts: &mut [Host], newer: HostedDevice) -> impl Iterator<Item = Replaced> {
+    hosts.iter_mut().filter_map(move |host| {
+        let at = host.devices.iter().position(|other| other.device == newer.device)?;
+        host.devices.swap_remove(at);
+        Some(Replaced { node: host.node.clone(), newer })
+    })
 }

@@ -32,6 +32,38 @@ async fn take_what_waits(client: &mut Client) {
     }
 }
 
+/// Three nodes, each with a part of its own: one owns Bob's user and has no client, Alice is at another, Bob at the third.
+struct Apart {
+    world: World,
+    owner: usize,
+    alice_at: usize,
+    bob_at: usize,
+    alice: Client,
+    bob: Client,
+}
+
+impl Apart {
+    async fn start() -> Self {
+        let world = World::start(3, 2).await;
+        let (owner, alice_at, bob_at) = parts(&world).await;
+        let alice = world.members[alice_at].node.join(who(1, 1)).await;
+        let bob = world.members[bob_at].node.join(who(2, 1)).await;
+        world.settled().await;
+        Self { world, owner, alice_at, bob_at, alice, bob }
+    }
+
+    async fn delivered(&mut self, text: &str) -> Duration {
+        delivered(&mut self.alice, &mut self.bob, text).await
+    }
+}
+
+/// The owner of Bob's user, and the two others.
+async fn parts(world: &World) -> (usize, usize, usize) {
+    let owner = world.owner(2).await;
+    let one = world.other_than(&[owner]);
+    (owner, one, world.other_than(&[owner, one]))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_comes_to_whichever_node_has_its_reader() {
     let world = World::start(3, 2).await;
@@ -79,59 +111,42 @@ async fn a_device_that_connects_to_another_node_replaces_its_older_connection() 
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_node_is_removed_in_well_under_a_second_and_its_users_go_on_elsewhere() {
-    let world = World::start(3, 2).await;
-    let owner = world.owner(2).await;
-    let [one, other] = [world.other_than(&[owner]), world.other_than(&[owner, world.other_than(&[owner])])];
-    let mut alice = world.members[one].node.join(who(1, 1)).await;
-    let mut bob = world.members[other].node.join(who(2, 1)).await;
-    world.settled().await;
-    delivered(&mut alice, &mut bob, "before").await;
+    let mut scene = Apart::start().await;
+    scene.delivered("before").await;
     let before = Instant::now();
-    world.members[owner].kill();
-    while world.view().await.members.len() == 3 {
+    scene.world.members[scene.owner].kill();
+    while scene.world.view().await.members.len() == 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert!(before.elapsed() < PROMPT, "it is still a member");
     }
     assert!(before.elapsed() < Duration::from_millis(600), "{:?}", before.elapsed());
     // Without waiting for anything to settle.
-    let took = delivered(&mut alice, &mut bob, "after").await;
+    let took = scene.delivered("after").await;
     assert!(took < MOMENT, "{took:?}");
-    world.settled().await;
-    let took = delivered(&mut alice, &mut bob, "and again").await;
+    scene.world.settled().await;
+    let took = scene.delivered("and again").await;
     assert!(took < Duration::from_millis(100), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_sent_at_the_moment_its_readers_owner_dies_is_not_late_by_much() {
     for delay_ms in [0, 1, 50, 200, 299, 350, 500] {
-        let world = World::start(3, 2).await;
-        let owner = world.owner(2).await;
-        let one = world.other_than(&[owner]);
-        let other = world.other_than(&[owner, one]);
-        let mut alice = world.members[one].node.join(who(1, 1)).await;
-        let mut bob = world.members[other].node.join(who(2, 1)).await;
-        world.settled().await;
-        world.members[owner].kill();
+        let mut scene = Apart::start().await;
+        scene.world.members[scene.owner].kill();
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-        let took = delivered(&mut alice, &mut bob, "hello").await;
+        let took = scene.delivered("hello").await;
         assert!(took < MOMENT, "{delay_ms} ms after: {took:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bell_that_dies_with_its_node_is_made_up_for_when_the_node_is_removed() {
-    let world = World::start(3, 2).await;
-    let owner = world.owner(2).await;
-    let at = world.other_than(&[owner]);
-    let sender = world.other_than(&[owner, at]);
-    let mut alice = world.members[sender].node.join(who(1, 1)).await;
-    let mut bob = world.members[at].node.join(who(2, 1)).await;
-    world.settled().await;
+    let Apart { world, owner, alice_at, bob_at, mut alice, mut bob } = Apart::start().await;
     // What its node has to say is taken by the wires and gets lost, then it dies.
     world.network.stick(&world.members[owner].id.name);
-    world.network.stick(&world.members[at].id.name);
+    world.network.stick(&world.members[bob_at].id.name);
     alice.say(direct(1, 2), "hello").await;
-    world.members[sender].kill();
+    world.members[alice_at].kill();
     world.network.heal();
     let before = Instant::now();
     bob.take_message().await;
@@ -140,17 +155,11 @@ async fn a_bell_that_dies_with_its_node_is_made_up_for_when_the_node_is_removed(
 
 #[tokio::test(start_paused = true)]
 async fn a_cut_link_between_living_nodes_slows_delivery_and_removes_nobody() {
-    let world = World::start(3, 2).await;
-    let owner = world.owner(2).await;
-    let one = world.other_than(&[owner]);
-    let other = world.other_than(&[owner, one]);
-    let mut alice = world.members[one].node.join(who(1, 1)).await;
-    let mut bob = world.members[other].node.join(who(2, 1)).await;
-    world.settled().await;
+    let Apart { world, owner, alice_at, bob_at, mut alice, mut bob } = Apart::start().await;
     let name = |at: usize| world.members[at].id.name.clone();
-    world.network.cut(&name(one), &name(owner));
-    world.network.cut(&name(other), &name(owner));
-    world.network.cut(&name(one), &name(other));
+    world.network.cut(&name(alice_at), &name(owner));
+    world.network.cut(&name(bob_at), &name(owner));
+    world.network.cut(&name(alice_at), &name(bob_at));
     for number in 0..20 {
         let took = delivered(&mut alice, &mut bob, &number.to_string()).await;
         assert!(took < MOMENT, "{took:?}");
@@ -166,13 +175,11 @@ async fn a_cut_link_between_living_nodes_slows_delivery_and_removes_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_device_that_connects_while_its_owners_links_are_cut_is_registered_by_mail() {
     let world = World::start(3, 2).await;
-    let owner = world.owner(2).await;
-    let one = world.other_than(&[owner]);
-    let other = world.other_than(&[owner, one]);
+    let (owner, alice_at, bob_at) = parts(&world).await;
     let name = |at: usize| world.members[at].id.name.clone();
-    world.network.cut(&name(other), &name(owner));
-    let mut alice = world.members[one].node.join(who(1, 1)).await;
-    let mut bob = world.members[other].node.join(who(2, 1)).await;
+    world.network.cut(&name(bob_at), &name(owner));
+    let mut alice = world.members[alice_at].node.join(who(1, 1)).await;
+    let mut bob = world.members[bob_at].node.join(who(2, 1)).await;
     world.settled().await;
     let took = delivered(&mut alice, &mut bob, "hello").await;
     assert!(took < MOMENT, "{took:?}");
@@ -180,15 +187,9 @@ async fn a_device_that_connects_while_its_owners_links_are_cut_is_registered_by_
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_takes_batches_and_answers_nothing_is_gone_around() {
-    let world = World::start(3, 2).await;
-    let owner = world.owner(2).await;
-    let one = world.other_than(&[owner]);
-    let other = world.other_than(&[owner, one]);
-    let mut alice = world.members[one].node.join(who(1, 1)).await;
-    let mut bob = world.members[other].node.join(who(2, 1)).await;
-    world.settled().await;
-    world.network.stick(&world.members[owner].id.name);
-    let took = delivered(&mut alice, &mut bob, "hello").await;
+    let mut scene = Apart::start().await;
+    scene.world.network.stick(&scene.world.members[scene.owner].id.name);
+    let took = scene.delivered("hello").await;
     assert!(took < PROMPT, "{took:?}");
 }
 
