@@ -6,6 +6,7 @@ use rookery_protocol::{
     ClientFrame, ErrorCode, FrameDecoder, Goaway, HeartbeatAck, Nodes as NodesFrame, Send, Welcome,
 };
 
+use super::tests::{raw, user};
 use super::*;
 use crate::TokenProvider;
 
@@ -46,16 +47,6 @@ fn url(node: usize) -> String {
 
 fn urls(nodes: &[usize]) -> Vec<String> {
     nodes.iter().map(|node| url(*node)).collect()
-}
-
-fn raw(payload: &impl Payload) -> RawFrame {
-    let mut decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
-    decoder.extend(&rookery_protocol::encode(payload));
-    decoder.next_frame().unwrap().unwrap()
-}
-
-fn user(number: u64) -> UserId {
-    UserId::new(number).unwrap()
 }
 
 fn welcome(nodes: &[String]) -> Welcome {

@@ -13,7 +13,7 @@ struct Bench {
     decoder: FrameDecoder,
 }
 
-fn user(number: u64) -> UserId {
+pub(super) fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn stamp(number: u8) -> Stamp {
     Stamp::from_bytes([number; 12])
 }
 
-fn raw(payload: &impl Payload) -> RawFrame {
+pub(super) fn raw(payload: &impl Payload) -> RawFrame {
     let mut decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
     decoder.extend(&rookery_protocol::encode(payload));
     decoder.next_frame().unwrap().unwrap()
