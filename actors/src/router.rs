@@ -80,6 +80,8 @@ impl Router {
             self.bell_to_shard(bell, pass_on);
             return false;
         }
+        // The owner passes it on to everybody but this node, which it has it from.
+        self.bell_to_shard(bell.clone(), PassOn::No);
         self.route(bell, hops + 1);
         true
     }

@@ -285,6 +285,21 @@ async fn users_of_slots_that_move_to_a_node_that_joins_hear_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bell_for_a_former_owner_is_heard_there_too() {
+    let world = World::start(3, 2).await;
+    let owner = world.owner(2).await;
+    let alice_at = world.other_than(&[owner]);
+    let mut alice = world.members[alice_at].node.join(who(1, 1)).await;
+    let mut bob = world.members[owner].node.join(who(2, 1)).await;
+    world.settled().await;
+    world.members[alice_at].set_blind(true);
+    world.set_draining(owner, true).await;
+    world.settled().await;
+    let took = delivered(&mut alice, &mut bob, "hello").await;
+    assert!(took < Duration::from_millis(100), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shard_of_an_owner_that_fails_learns_its_hosts_anew() {
     let world = World::start(3, 2).await;
     let owner = world.owner(2).await;

@@ -13,7 +13,7 @@ use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
 use rookery_store::engines::MemoryEngine;
 use rookery_store::keys::node::{NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
-use rookery_store::ops::{Join, RemoveNode};
+use rookery_store::ops::{Join, MoveSlots, RemoveNode, SetDraining};
 use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError, queries};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -38,6 +38,8 @@ struct Wires {
     cut: BTreeSet<(NodeName, NodeName)>,
     /// Links take everything and bring nothing.
     stuck: BTreeSet<NodeName>,
+    /// What links to these nodes have taken and not brought yet.
+    held: BTreeMap<NodeName, Vec<(NodeId, LinkEvent)>>,
 }
 
 impl Network {
@@ -64,6 +66,21 @@ impl Network {
     /// What is sent to this node is taken and goes nowhere; its own batches arrive.
     pub(crate) fn stick(&self, node: &NodeName) {
         self.wires().stuck.insert(node.clone());
+    }
+
+    /// What is sent to this node is on its way until it is [released](Self::release).
+    pub(crate) fn hold(&self, node: &NodeName) {
+        self.wires().held.insert(node.clone(), Vec::new());
+    }
+
+    /// What was held back for this node arrives.
+    pub(crate) fn release(&self, node: &NodeName) {
+        let mut wires = self.wires();
+        for (to, event) in wires.held.remove(node).into_iter().flatten() {
+            if let Some(events) = wires.nodes.get(&to) {
+                let _ = events.send(event);
+            }
+        }
     }
 
     fn leave(&self, id: &NodeId) {
@@ -149,13 +166,16 @@ impl Links for NodeLinks {
     }
 
     fn send(&self, to: &NodeId, batch: Bytes) -> Result<(), LinkDown> {
-        let wires = self.network.wires();
+        let mut wires = self.network.wires();
         let me = self.me();
         if !wires.up.contains(&(me.clone(), to.clone())) {
             return Err(LinkDown);
         }
-        if !wires.stuck.contains(&to.name) {
-            let _ = wires.nodes[to].send(LinkEvent::Batch { from: me, batch });
+        let event = LinkEvent::Batch { from: me, batch };
+        if let Some(held) = wires.held.get_mut(&to.name) {
+            held.push((to.clone(), event));
+        } else if !wires.stuck.contains(&to.name) {
+            let _ = wires.nodes[to].send(event);
         }
         Ok(())
     }
@@ -171,9 +191,15 @@ impl Links for NodeLinks {
 struct Plug {
     engine: Arc<MemoryEngine>,
     off: AtomicBool,
+    /// Whether it can only write.
+    blind: AtomicBool,
 }
 
 impl Plug {
+    fn new(engine: Arc<MemoryEngine>) -> Arc<Self> {
+        Arc::new(Self { engine, off: AtomicBool::new(false), blind: AtomicBool::new(false) })
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         let off = || StoreError::unavailable(std::io::Error::other("switched off"));
         if self.off.load(Ordering::Acquire) { Err(off()) } else { Ok(()) }
@@ -183,6 +209,10 @@ impl Plug {
 impl Engine for Plug {
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>> {
         match self.check() {
+            Ok(()) if self.blind.load(Ordering::Acquire) => {
+                let error = StoreError::unavailable(std::io::Error::other("blind"));
+                Box::pin(std::future::ready(Err(error)))
+            }
             Ok(()) => self.engine.snapshot(),
             Err(error) => Box::pin(std::future::ready(Err(error))),
         }
@@ -235,6 +265,8 @@ impl World {
             world.join(&char::from(b'a' + at as u8).to_string()).await;
         }
         world.settled().await;
+        // Links come up, over which everybody tells the view.
+        sleep(10 * LATENCY).await;
         world
     }
 
@@ -244,7 +276,7 @@ impl World {
     }
 
     pub(crate) async fn join_with(&mut self, name: &str, config: ActorsConfig, speaks_max: Option<u8>) {
-        let plug = Arc::new(Plug { engine: self.engine.clone(), off: AtomicBool::new(false) });
+        let plug = Plug::new(self.engine.clone());
         let store = Store::start(plug.clone(), StoreConfig::default());
         let name: NodeName = name.parse().expect("a name");
         let op = Join {
@@ -303,18 +335,32 @@ impl World {
         (0..self.members.len()).find(|at| !these.contains(at)).expect("there are more")
     }
 
-    /// Waits until every member has the store's view and every user is registered.
+    /// Gives a member's slots to the others, or lets it have them again.
+    pub(crate) async fn set_draining(&self, at: usize, draining: bool) {
+        let Member { node, id, .. } = &self.members[at];
+        let op = SetDraining { name: id.name.clone(), draining };
+        node.store.submit(&id.name, op).await.expect("the store takes it").answer.expect("a view");
+        let moved = node.store.submit(&id.name, MoveSlots { at_most: u16::MAX }).await;
+        moved.expect("the store takes it").answer.expect("a view");
+    }
+
+    /// Waits until every member that can has the store's view and every user is registered.
     pub(crate) async fn settled(&self) {
         let epoch = self.view().await.epoch.get();
-        for member in self.members.iter().filter(|member| !member.is_off()) {
+        for member in self.members.iter().filter(|member| member.sees()) {
             member.node.holds(|counts| counts.epoch >= epoch && counts.unregistered == 0).await;
         }
     }
 }
 
 impl Member {
-    fn is_off(&self) -> bool {
-        self.plug.off.load(Ordering::Acquire)
+    fn sees(&self) -> bool {
+        !self.plug.off.load(Ordering::Acquire) && !self.plug.blind.load(Ordering::Acquire)
+    }
+
+    /// Writes to the store, and cannot read it: it learns of no change of the view.
+    pub(crate) fn set_blind(&self, blind: bool) {
+        self.plug.blind.store(blind, Ordering::Release);
     }
 
     /// Loses power: nothing it does from now on has any effect. Its clients' pipes are the test's to drop.
