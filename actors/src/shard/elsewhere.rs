@@ -151,7 +151,11 @@ impl State {
             let has_moved = before.as_ref().is_none_or(|before| !before.owner(slot).is_same(&owner));
             match owner {
                 Owner::Elsewhere(_) if has_moved => to_register.push(*user),
-                _ if has_moved || lost => to_sweep.push(*user),
+                Owner::Here if has_moved => {
+                    self.hosting.forget(*user);
+                    to_sweep.push(*user);
+                }
+                _ if lost => to_sweep.push(*user),
                 _ => {}
             }
         }
@@ -162,9 +166,6 @@ impl State {
             } else {
                 self.hosting.sent(user, 0, long_ago.unwrap_or_else(Instant::now));
             }
-        }
-        for user in &to_sweep {
-            self.hosting.forget(*user);
         }
         self.sweep(to_sweep);
     }

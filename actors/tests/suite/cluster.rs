@@ -300,6 +300,25 @@ async fn a_bell_for_a_former_owner_is_heard_there_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_registration_that_a_removal_overtakes_is_answered_with_a_sweep() {
+    let world = World::start(3, 2).await;
+    let (owner, bob_at, third) = parts(&world).await;
+    let mut alice = world.members[owner].node.join(who(1, 1)).await;
+    world.settled().await;
+    world.network.hold(&world.members[owner].id.name);
+    let mut bob = world.members[bob_at].node.join(who(2, 1)).await;
+    world.members[third].kill();
+    while world.members[bob_at].node.actors.counts().await.epoch < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    alice.say(direct(1, 2), "hello").await;
+    let before = Instant::now();
+    world.network.release(&world.members[owner].id.name);
+    bob.take_message().await;
+    assert!(before.elapsed() < Duration::from_millis(100), "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shard_of_an_owner_that_fails_learns_its_hosts_anew() {
     let world = World::start(3, 2).await;
     let owner = world.owner(2).await;
