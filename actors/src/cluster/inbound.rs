@@ -31,7 +31,7 @@ pub(super) fn batch(context: &Arc<Context>, cluster: &Arc<Cluster>, from: &NodeI
     if header.epoch > mine || peer.is_none() {
         cluster.tell(MembershipMessage::StoreChanged);
     }
-    let arrival = Arrival { from: Some(from), is_newer: header.epoch > mine };
+    let arrival = Arrival { from: Some(from), epoch: header.epoch, is_newer: header.epoch > mine };
     let mut astray = false;
     for message in messages {
         astray |= deal_with(context, cluster, arrival, message);
@@ -47,7 +47,8 @@ pub(super) fn batch(context: &Arc<Context>, cluster: &Arc<Cluster>, from: &NodeI
 pub(super) fn letter(context: &Arc<Context>, cluster: &Arc<Cluster>, bytes: &[u8]) {
     match decode_batch(bytes) {
         Ok((header, messages, _)) => {
-            let arrival = Arrival { from: None, is_newer: header.epoch > cluster.epoch() };
+            let is_newer = header.epoch > cluster.epoch();
+            let arrival = Arrival { from: None, epoch: header.epoch, is_newer };
             for message in messages {
                 deal_with(context, cluster, arrival, message);
             }
@@ -61,7 +62,9 @@ pub(super) fn letter(context: &Arc<Context>, cluster: &Arc<Cluster>, bytes: &[u8
 struct Arrival<'a> {
     /// Over whose link; by mail if none.
     from: Option<&'a NodeId>,
-    /// Whether its sender had a later view.
+    /// Its sender's view.
+    epoch: u64,
+    /// Whether that is later than this node's.
     is_newer: bool,
 }
 
@@ -83,7 +86,8 @@ fn deal_with(
                 return true;
             }
             if let Some(host) = cluster.peers.get(&host) {
-                router.to_shard(user, ShardMessage::Host { host, user, number, devices });
+                let epoch = arrival.epoch;
+                router.to_shard(user, ShardMessage::Host { host, user, number, epoch, devices });
             }
         }
         LinkMessage::Hosted { user, number } => router.to_shard(user, ShardMessage::Hosted { user, number }),

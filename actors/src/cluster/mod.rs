@@ -182,7 +182,7 @@ impl Cluster {
     }
 
     pub(crate) fn epoch(&self) -> u64 {
-        self.placed.read().unwrap_or_else(PoisonError::into_inner).view.epoch.get()
+        self.placed.read().unwrap_or_else(PoisonError::into_inner).epoch()
     }
 
     /// Whose a user's slot is.

@@ -55,6 +55,11 @@ impl Placed {
         Self { me, view, owners }
     }
 
+    /// Views grow by one at each change.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.view.epoch.get()
+    }
+
     /// What clients are told of it.
     pub(crate) fn client_nodes(&self) -> ClientNodes {
         let members = &self.view.members;

@@ -47,8 +47,8 @@ pub(crate) enum ShardMessage {
     Session { user: UserId, message: SessionMessage },
     /// The user's inbox has grown, by this message if it is one.
     Doorbell { user: UserId, id: Option<MessageId>, hint: Option<Hint>, pass_on: PassOn },
-    /// A node has these devices of a user whose owner this node is.
-    Host { host: Arc<Peer>, user: UserId, number: u64, devices: Vec<HostedDevice> },
+    /// A node has these devices of a user whose owner this node is, in the view of this epoch if not in its own.
+    Host { host: Arc<Peer>, user: UserId, number: u64, epoch: u64, devices: Vec<HostedDevice> },
     /// The owner of a user knows what this node has said.
     Hosted { user: UserId, number: u64 },
     /// A device has connected elsewhere.
@@ -166,7 +166,9 @@ impl Actor for Shard {
                 state.pass_bell_on(user, id, hint.as_ref(), &pass_on);
                 state.ring(&myself, user, hint).await?;
             }
-            ShardMessage::Host { host, user, number, devices } => state.host(&host, user, number, devices),
+            ShardMessage::Host { host, user, number, epoch, devices } => {
+                state.host(&host, user, number, epoch, devices);
+            }
             ShardMessage::Hosted { user, number } => {
                 if state.hosting.answered(user, number) {
                     state.sweep([user]);

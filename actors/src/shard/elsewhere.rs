@@ -66,6 +66,7 @@ impl State {
         host: &Arc<Peer>,
         user: UserId,
         number: u64,
+        epoch: u64,
         mut devices: Vec<HostedDevice>,
     ) {
         // Of a device that is here too, the one let in earlier goes. Here may be the later.
@@ -81,7 +82,7 @@ impl State {
             }
             !here_is_newer
         });
-        if let Some(replaced) = self.registry.put(user, host.clone(), number, devices) {
+        if let Some(replaced) = self.registry.put(user, host.clone(), number, epoch, devices) {
             tell_replaced(user, replaced);
             host.send(LinkMessage::Hosted { user, number });
         }
@@ -138,12 +139,16 @@ impl State {
     }
 
     /// Slots have new owners: users of those that moved are registered anew, and then swept; users whose owner is this
-    /// node now are swept at once. So are all when bells may have been lost with a node.
+    /// node now are swept at once. So are all when bells may have been lost with a node. Between views that do not follow
+    /// one another any slot may have moved away and back, and what its owner knew is lost.
     pub(super) fn view_changed(&mut self, placed: Arc<Placed>, lost: bool) {
         // To others, another run of this node is another node: nothing it had registered holds.
-        let before = self.placed.replace(placed.clone()).filter(|before| before.me == placed.me);
+        let follows = |before: &Arc<Placed>| {
+            before.me == placed.me && placed.epoch() <= before.epoch().saturating_add(1)
+        };
+        let before = self.placed.replace(placed.clone()).filter(follows);
         let is_mine = |user| placed.owner(Slot::of_user(user)).is_here();
-        self.registry.keep(is_mine, |host| placed.view.has(&host.id));
+        self.registry.keep(placed.epoch(), is_mine, |host| placed.view.has(&host.id));
         let (mut to_register, mut to_sweep) = (Vec::new(), Vec::new());
         for user in self.entries.keys() {
             let slot = Slot::of_user(*user);

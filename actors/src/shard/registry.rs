@@ -22,6 +22,8 @@ pub(super) struct Registry {
 pub(super) struct Host {
     pub(super) node: Arc<Peer>,
     number: u64,
+    /// The view in which it said so, or a later one.
+    epoch: u64,
     devices: Vec<HostedDevice>,
     _counted: Counted,
 }
@@ -46,6 +48,7 @@ impl Registry {
         user: UserId,
         node: Arc<Peer>,
         number: u64,
+        epoch: u64,
         devices: Vec<HostedDevice>,
     ) -> Option<Vec<Replaced>> {
         let hosts = self.users.entry(user).or_default();
@@ -76,7 +79,7 @@ impl Registry {
         hosts.retain(|host| !host.devices.is_empty());
         if !kept.is_empty() {
             let counted = Counted::new(USERS_HOSTED_ELSEWHERE);
-            hosts.push(Host { node, number, devices: kept, _counted: counted });
+            hosts.push(Host { node, number, epoch, devices: kept, _counted: counted });
         }
         if hosts.is_empty() {
             self.users.remove(&user);
@@ -111,11 +114,17 @@ impl Registry {
         self.users.get(&user).map_or(&[], Vec::as_slice)
     }
 
-    /// Forgets users whose owner this node is not any more, and hosts that are no more.
-    pub(super) fn keep(&mut self, is_mine: impl Fn(UserId) -> bool, is_member: impl Fn(&Peer) -> bool) {
+    /// Forgets users whose owner this node is not any more in the view of this epoch, and hosts that are no more. Who has
+    /// registered in a later view knows better, and has been told that this node knows.
+    pub(super) fn keep(
+        &mut self,
+        epoch: u64,
+        is_mine: impl Fn(UserId) -> bool,
+        is_member: impl Fn(&Peer) -> bool,
+    ) {
         self.users.retain(|user, hosts| {
-            hosts.retain(|host| is_member(&host.node));
-            !hosts.is_empty() && is_mine(*user)
+            hosts.retain(|host| host.epoch > epoch || is_mine(*user) && is_member(&host.node));
+            !hosts.is_empty()
         });
     }
 
@@ -132,4 +141,29 @@ fn replace(hosts: &mut [Host], newer: HostedDevice) -> impl Iterator<Item = Repl
         host.devices.swap_remove(at);
         Some(Replaced { node: host.node.clone(), newer })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_protocol::DeviceId;
+    use rookery_store::keys::node::{Incarnation, NodeId};
+
+    use super::*;
+
+    #[test]
+    fn a_registration_in_a_later_view_outlasts_the_views_before_it() {
+        let mut registry = Registry::default();
+        let user = UserId::new(1).expect("an id");
+        let host = NodeId { name: "host".parse().expect("a name"), incarnation: Incarnation::new(1) };
+        let devices = vec![HostedDevice { device: DeviceId::new(1), admitted: 1 }];
+        let put = registry.put(user, Peer::new(host, 1), 1, 7, devices);
+        assert!(put.is_some_and(|replaced| replaced.is_empty()));
+        // The slot is another's in the view before, in which the host may be no member yet.
+        registry.keep(6, |_| false, |_| false);
+        assert_eq!(registry.hosts(user).len(), 1);
+        registry.keep(7, |_| true, |_| true);
+        assert_eq!(registry.hosts(user).len(), 1);
+        registry.keep(8, |_| false, |_| true);
+        assert_eq!((registry.hosts(user).len(), registry.len()), (0, 0));
+    }
 }

@@ -319,6 +319,21 @@ async fn a_registration_that_a_removal_overtakes_is_answered_with_a_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn users_whose_slots_moved_away_and_back_unseen_are_registered_anew() {
+    let Apart { world, owner, bob_at, mut alice, mut bob, .. } = Apart::start().await;
+    world.members[bob_at].set_blind(true);
+    for draining in [true, false] {
+        world.set_draining(owner, draining).await;
+        world.settled().await;
+    }
+    assert_eq!(world.owner(2).await, owner);
+    world.members[bob_at].set_blind(false);
+    world.settled().await;
+    let took = delivered(&mut alice, &mut bob, "hello").await;
+    assert!(took < Duration::from_millis(100), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shard_of_an_owner_that_fails_learns_its_hosts_anew() {
     let world = World::start(3, 2).await;
     let owner = world.owner(2).await;
