@@ -1,11 +1,12 @@
 //! A copy of a store in use: LMDB writes it from one snapshot, without what is free in the file.
 //!
 //! Writers go on meanwhile, and the pages the snapshot sees are not used again until the copy is done, so the file may
-//! grow by what is written in that time. The copy has its name only when it is whole and on the disk.
+//! grow by what is written in that time. The copy has its name only when it is whole and on the disk, and it is its owner's
+//! alone, whoever may look into the directory.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use heed::CompactionOption;
@@ -28,21 +29,21 @@ pub(super) fn backup(opened: &Opened, directory: &Path) -> Result<u64, BackupErr
         Err(error) => return Err(BackupError::Failed(error)),
     }
     let unfinished = directory.join(UNFINISHED);
-    copy(opened, &unfinished, directory).map_err(|error| {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
+    copy(opened, file.map_err(BackupError::Failed)?, directory).map_err(|error| {
         // Half a copy is of no use, and takes the room that is missing.
         let _ = fs::remove_file(&unfinished);
         BackupError::Failed(error)
     })
 }
 
-fn copy(opened: &Opened, unfinished: &Path, directory: &Path) -> io::Result<u64> {
-    let copied = opened.env.copy_to_path(unfinished, CompactionOption::Enabled);
-    let file = copied.map_err(|error| match error {
+fn copy(opened: &Opened, mut file: File, directory: &Path) -> io::Result<u64> {
+    opened.env.copy_to_file(&mut file, CompactionOption::Enabled).map_err(|error| match error {
         heed::Error::Io(error) => error,
         other => io::Error::other(other),
     })?;
     file.sync_all()?;
-    fs::rename(unfinished, directory.join(DATA_FILE))?;
+    fs::rename(directory.join(UNFINISHED), directory.join(DATA_FILE))?;
     File::open(directory)?.sync_all()?;
     Ok(file.metadata()?.len())
 }

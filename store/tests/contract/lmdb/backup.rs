@@ -1,5 +1,7 @@
 //! Copies of a store in use.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use rookery_protocol::UserId;
@@ -56,4 +58,16 @@ async fn a_directory_that_holds_something_is_left_alone() {
     let refused = store.backup(directory.path().join("a/b")).await;
     assert!(matches!(refused, Err(BackupError::Failed(_))), "{refused:?}");
     assert!(!directory.path().join("data.mdb").exists());
+}
+
+#[tokio::test]
+async fn a_copy_is_its_owners_alone_in_a_directory_that_others_may_read() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let store = open(&directory.path().join("store"));
+    let copy = directory.path().join("copy");
+    fs::create_dir(&copy).expect("a directory can be made");
+    fs::set_permissions(&copy, Permissions::from_mode(0o755)).expect("it is ours");
+    store.backup(copy.clone()).await.expect("it is written");
+    let mode = copy.join("data.mdb").metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
