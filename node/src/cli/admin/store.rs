@@ -1,6 +1,7 @@
 //! `rookery admin check`, `backup` and `restore`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -109,7 +110,8 @@ pub(super) async fn check_offline(reach: &ReachArguments) -> Result<()> {
 }
 
 pub(super) async fn backup(cluster: &Cluster, directory: PathBuf, reach: &ReachArguments) -> Result<()> {
-    let directory = if reach.admin.is_none() {
+    let is_here = runs_here(&cluster.entry.name, reach)?;
+    let directory = if is_here {
         std::path::absolute(&directory)?
     } else {
         ensure!(
@@ -124,6 +126,7 @@ pub(super) async fn backup(cluster: &Cluster, directory: PathBuf, reach: &ReachA
     let mut lines = cluster.entry.lines::<BackupLine>(Method::POST, "/v1/backup", Some(&request)).await?;
     let mut progress = Progress::new();
     while let Some(line) = lines.next().await? {
+        let line = if is_here { seen(line) } else { line };
         if reach.json {
             let _ = write_json(&line);
         }
@@ -151,6 +154,35 @@ pub(super) async fn backup(cluster: &Cluster, directory: PathBuf, reach: &ReachA
         cluster.entry.name,
         directory.display()
     )
+}
+
+/// Whether the node of that name runs on this machine's data directory.
+fn runs_here(node: &str, reach: &ReachArguments) -> Result<bool> {
+    if reach.admin.is_some() {
+        return Ok(false);
+    }
+    let config = reach.place().load()?;
+    let data = DataDir::open(&config.node.data, config.store.engine)?;
+    Ok(data.running().iter().any(|running| running.name.as_str() == node))
+}
+
+/// What a node of this machine says of its backup, unless the copy is not where it says: a service may see another file
+/// system than this command does.
+fn seen(line: BackupLine) -> BackupLine {
+    let BackupLine::Done { directory, .. } = &line else { return line };
+    let copy = Path::new(directory).join("data.mdb");
+    // A directory that this user may not look into tells nothing.
+    if !fs::metadata(&copy).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return line;
+    }
+    BackupLine::Failed {
+        message: format!(
+            "the node has written {}, and it is not there: its service has a file system of its own (PrivateTmp= of \
+             systemd?), and what is in it goes with the service. Name another directory, such as \
+             /var/backups/rookery/monday",
+            copy.display()
+        ),
+    }
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -274,4 +306,19 @@ fn put_back(store: &Path, aside: Option<&Path>) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_not_where_the_node_says_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let done = BackupLine::Done { directory: text(directory.path()).unwrap(), bytes: 1, took_ms: 1 };
+        let BackupLine::Failed { message } = seen(done.clone()) else { panic!("it is not there") };
+        assert!(message.contains("PrivateTmp"), "{message}");
+        fs::write(directory.path().join("data.mdb"), "").unwrap();
+        assert_eq!(seen(done.clone()), done);
+    }
 }
