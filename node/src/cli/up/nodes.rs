@@ -100,11 +100,12 @@ impl Nodes {
 
     fn start(&mut self, at: usize) -> Result<()> {
         let node = &mut self.nodes[at];
+        // Also of one that cannot be started, which has not lived at all.
+        node.life.started = Some(Instant::now());
         let process = NodeProcess::start(&node.arguments, at, node.lines.clone(), self.tell.clone())
             .with_context(|| format!("cannot start a process for node {}", node.name))?;
         tracing::debug!(node = %node.name, pid = process.pid(), "the node's process has been started");
         node.life.process = Some(process);
-        node.life.started = Some(Instant::now());
         Ok(())
     }
 
@@ -209,5 +210,33 @@ impl Nodes {
                 let _ = process.wait();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogFormat;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_cannot_be_started_is_tried_again_after_longer_and_longer_times() {
+        let node = Node {
+            name: "rook-1".parse().unwrap(),
+            // No program takes it.
+            arguments: vec!["\0".into()],
+            lines: Lines::new("rook-1", 0, 6, LogFormat::Human, false),
+            life: Life { started: Some(Instant::now()), ..Life::default() },
+        };
+        let mut nodes = Nodes::new(vec![node]);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        nodes.start_later(0, "it died");
+        let mut waited = Vec::new();
+        for _ in 0..4 {
+            let due = nodes.nodes[0].life.starts_again.unwrap();
+            waited.push((due - Instant::now()).as_secs());
+            sleep_until(due).await;
+            nodes.start_due();
+        }
+        assert_eq!(waited, [0, 1, 2, 4]);
     }
 }
