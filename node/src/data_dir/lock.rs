@@ -24,6 +24,9 @@ const FILE: &str = "lock";
 /// The file that `rookery up` holds.
 const UP_FILE: &str = "up.lock";
 
+/// The file that all running nodes hold together, and who restores the store alone.
+const RESTORE_FILE: &str = "restore.lock";
+
 /// Who looks whether a file is held holds it for a moment: it is tried so often, ...
 const TRIES: u32 = 10;
 /// ... with so much time between.
@@ -74,6 +77,8 @@ struct Contents {
 pub struct NodeLock {
     file: File,
     path: PathBuf,
+    /// Keeps the store from being exchanged.
+    _in_use: File,
 }
 
 /// The right to be the data directory's `rookery up`.
@@ -82,17 +87,25 @@ pub struct UpLock {
     _file: File,
 }
 
+/// The right to exchange the data directory's store: no node of any name starts meanwhile.
+#[derive(Debug)]
+pub(crate) struct RestoreLock {
+    _file: File,
+}
+
 impl NodeLock {
     pub(super) fn take(directory: &Path, name: &NodeName) -> Result<Self, DataDirError> {
         let own = node_directory(directory, name);
         secret_file::make_private(&own, "make the directory")?;
         let path = own.join(FILE);
-        let file = take(&path)?.map_err(|pid| DataDirError::InUse {
+        let file = take(&path, File::try_lock)?.map_err(|pid| DataDirError::InUse {
             path: directory.to_path_buf(),
             who: who(name),
             pid,
         })?;
-        let lock = Self { file, path };
+        let restore = directory.join(RESTORE_FILE);
+        let in_use = take(&restore, File::try_lock_shared)?.map_err(|pid| restoring(directory, pid))?;
+        let lock = Self { file, path, _in_use: in_use };
         write(&lock.file, &lock.path, None)?;
         Ok(lock)
     }
@@ -109,7 +122,7 @@ impl NodeLock {
 impl UpLock {
     pub(super) fn take(directory: &Path) -> Result<Self, DataDirError> {
         let path = directory.join(UP_FILE);
-        let file = take(&path)?.map_err(|pid| DataDirError::InUse {
+        let file = take(&path, File::try_lock)?.map_err(|pid| DataDirError::InUse {
             path: directory.to_path_buf(),
             who: "`rookery up`".to_owned(),
             pid,
@@ -117,6 +130,26 @@ impl UpLock {
         write(&file, &path, None)?;
         Ok(Self { _file: file })
     }
+}
+
+impl RestoreLock {
+    pub(super) fn take(directory: &Path) -> Result<Self, DataDirError> {
+        let path = directory.join(RESTORE_FILE);
+        let file =
+            take(&path, File::try_lock)?.map_err(|pid| match running(directory).into_iter().next() {
+                Some(node) => {
+                    DataDirError::InUse { path: directory.to_path_buf(), who: node.who(), pid: node.pid }
+                }
+                None => restoring(directory, pid),
+            })?;
+        write(&file, &path, None)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn restoring(directory: &Path, pid: Option<u32>) -> DataDirError {
+    let who = "`rookery admin restore`".to_owned();
+    DataDirError::InUse { path: directory.to_path_buf(), who, pid }
 }
 
 fn who(name: &NodeName) -> String {
@@ -129,7 +162,10 @@ pub(super) fn node_directory(directory: &Path, name: &NodeName) -> PathBuf {
 }
 
 /// Locks the file, or says which process holds it.
-fn take(path: &Path) -> Result<Result<File, Option<u32>>, DataDirError> {
+fn take(
+    path: &Path,
+    lock: impl Fn(&File) -> Result<(), TryLockError>,
+) -> Result<Result<File, Option<u32>>, DataDirError> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -139,7 +175,7 @@ fn take(path: &Path) -> Result<Result<File, Option<u32>>, DataDirError> {
         .open(path)
         .map_err(DataDirError::refused("open", path))?;
     for attempt in 1.. {
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) if attempt < TRIES => thread::sleep(TRY_EVERY),
             Err(TryLockError::WouldBlock) => return Ok(Err(contents(&file).map(|contents| contents.pid))),

@@ -34,6 +34,7 @@ use rookery_store::keys::node::NodeName;
 use crate::config::EngineKind;
 use crate::token::TokenKeys;
 pub use admin_token::AdminToken;
+pub(crate) use lock::RestoreLock;
 pub use lock::{Listening, NodeLock, RunningNode, UpLock};
 pub use marker::Marker;
 pub(crate) use secret_file::{Visibility, write_new};
@@ -206,8 +207,8 @@ impl DataDir {
     /// Takes the directory for the node of that name, until the lock is dropped or the process ends.
     ///
     /// # Errors
-    /// [`DataDirError::InUse`] when such a node is running, [`DataDirError::OneNodeOnly`] when another one is and the
-    /// engine cannot be shared.
+    /// [`DataDirError::InUse`] when such a node is running or the store is being restored,
+    /// [`DataDirError::OneNodeOnly`] when another node is running and the engine cannot be shared.
     pub fn lock(&self, name: &NodeName) -> Result<NodeLock, DataDirError> {
         let lock = NodeLock::take(&self.path, name)?;
         if self.marker.engine == EngineKind::Memory && self.running().iter().any(|node| node.name != *name) {
@@ -231,6 +232,14 @@ impl DataDir {
             return Err(DataDirError::OneNodeOnly { path: self.path.clone() });
         }
         Ok(lock)
+    }
+
+    /// Takes the directory for exchanging its store, until the lock is dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`DataDirError::InUse`] when a node is running or somebody else exchanges it.
+    pub(crate) fn lock_restore(&self) -> Result<RestoreLock, DataDirError> {
+        RestoreLock::take(&self.path)
     }
 
     /// The nodes that run on this directory.
@@ -408,6 +417,25 @@ mod tests {
         assert!(said.starts_with("`rookery up` is already running on "), "{said}");
         assert!(said.ends_with(&format!(" (process {})", std::process::id())), "{said}");
         drop((node, up));
+    }
+
+    #[test]
+    fn no_node_starts_while_the_store_is_restored_which_is_not_while_one_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, _) = DataDir::open_or_create(directory.path(), EngineKind::Lmdb).unwrap();
+        let restoring = data.lock_restore().unwrap();
+        for node in ["rook-1", "chat1"] {
+            let said = data.lock(&name(node)).unwrap_err().to_string();
+            assert!(said.starts_with("`rookery admin restore` is already running on "), "{said}");
+            assert!(said.ends_with(&format!(" (process {})", std::process::id())), "{said}");
+        }
+        assert!(data.lock_restore().is_err());
+        drop(restoring);
+        let nodes = ["rook-1", "chat1"].map(|node| data.lock(&name(node)).unwrap());
+        let said = data.lock_restore().unwrap_err().to_string();
+        assert!(said.starts_with("node chat1 is already running on "), "{said}");
+        drop(nodes);
+        data.lock_restore().unwrap();
     }
 
     #[test]

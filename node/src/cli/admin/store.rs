@@ -236,9 +236,8 @@ pub(super) fn restore(from: &Path, sure: Sure, reach: &ReachArguments) -> Result
         let pid = node.pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
         bail!("node {} is running on {}{pid}: stop it first", node.name, data.path().display());
     }
-    // Until this is done no `rookery up` starts, nor the node that most likely is to run here.
-    let first = data.marker().node.clone();
-    let _locks = (data.lock_up(&[])?, data.lock(&first)?);
+    // Until this is done no `rookery up` starts, nor any node, which something may look after and start again.
+    let _locks = (data.lock_up(&[])?, data.lock_restore()?);
     let backup = LmdbEngine::verify(from).with_context(|| format!("{} holds no backup", from.display()))?;
     let question = format!(
         "Put the backup in {} ({} entries, {}) in place of the store in {}? What is there is moved aside.",
