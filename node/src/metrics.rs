@@ -34,6 +34,7 @@ const LINK_BATCHES_REFUSED: &str = "rookery_link_batches_refused_total";
 const LINK_BATCHES_UNREADABLE: &str = "rookery_link_batches_unreadable_total";
 const LINK_HANDSHAKE_FAILED: &str = "rookery_link_handshakes_failed_total";
 const LINK_DIAL_FAILED: &str = "rookery_link_dials_failed_total";
+const LINK_CERTIFICATE_EXPIRES: &str = "rookery_link_certificate_expiry_time_seconds";
 const LINK_ROUND_TRIP_SECONDS: &str = "rookery_link_round_trip_seconds";
 
 /// The buckets of histograms, by the end of their names.
@@ -95,6 +96,11 @@ pub fn describe() {
     describe_counter!(LINK_BATCHES_UNREADABLE, "batches that came in a form this node does not know");
     describe_counter!(LINK_HANDSHAKE_FAILED, "connections from nodes that became no link, by reason");
     describe_counter!(LINK_DIAL_FAILED, "connections to nodes that became no link, by peer and reason");
+    describe_gauge!(
+        LINK_CERTIFICATE_EXPIRES,
+        Unit::Seconds,
+        "when the node's certificate for links expires, in seconds since 1970"
+    );
     describe_histogram!(LINK_ROUND_TRIP_SECONDS, Unit::Seconds, "from a heartbeat on a link to its answer");
     // A rate is not seen of a counter that begins with its first.
     for reason in COMMIT_FAILURES {
@@ -186,6 +192,11 @@ pub(crate) fn started(node: &NodeName, at_ms: u64, connections_max: usize) {
     gauge!(OPEN_MAX).set(connections_max as f64);
     gauge!(NODE_INFO, "node" => node.to_string(), "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!(STARTED).set(at_ms as f64 / 1_000.0);
+}
+
+/// When the node's certificate for links expires: seconds since 1970.
+pub(crate) fn link_certificate_expires(at: u64) {
+    gauge!(LINK_CERTIFICATE_EXPIRES).set(at as f64);
 }
 
 pub(crate) fn link_batch_refused(peer: &NodeName) {

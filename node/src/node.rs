@@ -177,9 +177,10 @@ impl Node {
             None => data.admin_token()?,
         };
         let link_tls = match config.cluster.link.get_ref().address() {
-            Some(_) => Some(LinkTls::load(&data.link_files(&config.cluster, &name)?, &name)?),
+            Some(_) => Some(link_tls(&config, &data, &name)?),
             None => None,
         };
+        let link_expires_at = link_tls.as_ref().map(LinkTls::expires_at);
         // Sockets first: an occupied port is found before anything is opened.
         let mut sockets = Sockets::bind(&config, certificate.as_ref())?;
         let listening = sockets
@@ -239,6 +240,9 @@ impl Node {
         }
         let render = metrics.map(|handle| {
             metrics::started(&name, clock.now_ms(), connections_max);
+            if let Some(at) = link_expires_at {
+                metrics::link_certificate_expires(at);
+            }
             let sampled = Sampled::new(actors.clone(), store.clone(), admission, store_file(&config, &data));
             http::render_with(handle, move || sampled.sample())
         });
@@ -420,6 +424,19 @@ fn admin_certificate_files(config: &Config) -> Option<CertificateFiles> {
     config.admin.listen.get_ref().address()?;
     let (certificate, key) = config.admin.certificate_files(&config.tls)?;
     Some(CertificateFiles { certificate: certificate.clone(), key: key.clone() })
+}
+
+/// How the node proves on links who it is. Whoever reads the log is told when that will soon have an end.
+fn link_tls(config: &Config, data: &DataDir, name: &NodeName) -> Result<LinkTls, StartError> {
+    let tls = LinkTls::load(&data.link_files(&config.cluster, name)?, name)?;
+    if tls.expires_soon() {
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(tls.expires_at());
+        tracing::warn!(
+            expires = %humantime::format_rfc3339_seconds(at),
+            "the certificate for links expires soon, and there are no links after that: issue another"
+        );
+    }
+    Ok(tls)
 }
 
 fn actors_config(config: &Config) -> ActorsConfig {

@@ -4,7 +4,6 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::time::Duration;
 
 use rookery_store::keys::node::NodeName;
 
@@ -12,9 +11,6 @@ use super::secret_file::{Visibility, make_private, replace};
 use super::{DataDir, DataDirError, lock};
 use crate::config::ClusterConfig;
 use crate::link::{CaError, CertificatePem, LinkFiles, LinkTls, issue, make_ca};
-
-/// A certificate with less time left than this is exchanged for a new one.
-const RENEWED_BEFORE_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl DataDir {
     /// The node's files for links: those that the configuration names, else this directory's own.
@@ -33,10 +29,11 @@ impl DataDir {
     }
 
     /// The node's certificate for links, issued by this directory's CA if there is none that is good for a while yet.
-    /// For the node that holds the lock of that name; it asks again from time to time while it runs.
+    /// One that is not, and cannot be issued again, is used until its end. For the node that holds the lock of that
+    /// name, when it starts.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When there is none and it cannot be made.
     pub fn link_certificate(&self, node: &NodeName) -> Result<LinkFiles, DataDirError> {
         let own = lock::node_directory(&self.path, node);
         let files = LinkFiles {
@@ -44,14 +41,24 @@ impl DataDir {
             certificate: own.join("link.pem"),
             key: own.join("link.key"),
         };
-        if !LinkTls::load(&files, node).is_ok_and(|tls| !tls.expires_within(RENEWED_BEFORE_END)) {
-            let issued = issue(&self.link_ca()?, node).map_err(failed("a certificate for links"))?;
-            make_private(&own, "make the directory")?;
-            // The key first: one that does not fit the certificate is found at the next start, and both are made anew.
-            replace(&files.key, issued.key.as_bytes(), Visibility::Owner)?;
-            replace(&files.certificate, issued.certificate.as_bytes(), Visibility::Everyone)?;
+        if !LinkTls::load(&files, node).is_ok_and(|tls| !tls.expires_soon())
+            && let Err(error) = self.issue_link_certificate(node, &files)
+        {
+            if LinkTls::load(&files, node).is_err() {
+                return Err(error);
+            }
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the certificate for links cannot be issued again");
         }
         Ok(files)
+    }
+
+    fn issue_link_certificate(&self, node: &NodeName, files: &LinkFiles) -> Result<(), DataDirError> {
+        let issued = issue(&self.link_ca()?, node).map_err(failed("a certificate for links"))?;
+        make_private(&lock::node_directory(&self.path, node), "make the directory")?;
+        // The key first: one that does not fit the certificate is found at the next start, and both are made anew.
+        replace(&files.key, issued.key.as_bytes(), Visibility::Owner)?;
+        replace(&files.certificate, issued.certificate.as_bytes(), Visibility::Everyone)
     }
 
     /// Makes what the cluster's nodes on all machines have in common, as far as it is not there: keys, admin token and,
@@ -199,7 +206,7 @@ mod tests {
         let mut params = CertificateParams::new([crate::link::dns_name(node)]).unwrap();
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let end = std::time::SystemTime::now() + Duration::from_secs(days * 24 * 60 * 60);
+        let end = std::time::SystemTime::now() + std::time::Duration::from_secs(days * 24 * 60 * 60);
         params.not_after = end.into();
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
@@ -246,10 +253,16 @@ mod tests {
     #[test]
     fn a_machine_without_the_cas_key_goes_on_with_the_certificate_it_was_given() {
         let (_directory, data) = made();
-        let files = data.link_certificate(&name("rook-1")).unwrap();
+        let (ca, files) = (data.link_ca().unwrap(), data.link_certificate(&name("rook-1")).unwrap());
         fs::remove_file(data.path().join("ca/ca.key")).unwrap();
         data.make_shared(&ClusterConfig::default()).unwrap();
         assert_eq!(data.link_certificate(&name("rook-1")).unwrap(), files);
+        // Also when it is about to end.
+        let short = lasting(&ca, &name("rook-1"), 29);
+        fs::write(&files.certificate, &short.certificate).unwrap();
+        fs::write(&files.key, &short.key).unwrap();
+        assert_eq!(data.link_certificate(&name("rook-1")).unwrap(), files);
+        assert!(LinkTls::load(&files, &name("rook-1")).unwrap().expires_soon());
         let error = data.link_certificate(&name("rook-2")).unwrap_err();
         assert!(error.to_string().ends_with("/ca/ca.key"), "{error}");
     }

@@ -18,6 +18,12 @@ use super::ca::{CertificatePem, dns_name};
 /// Spoken on links and nowhere else, so that no other TLS of the node is mistaken for one.
 const ALPN: &[u8] = b"rookery-link";
 
+/// A certificate with less time left than this is to be exchanged for a new one.
+const EXCHANGED_BEFORE_END: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How far ahead the end of a certificate is looked for: 100 years.
+const LIFE_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// Where a node's certificate for links is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFiles {
@@ -75,7 +81,8 @@ pub enum LinkTlsError {
 pub struct LinkTls {
     name: NodeName,
     verifier: Arc<WebPkiServerVerifier>,
-    certificate: CertificateDer<'static>,
+    /// The node's certificate first, then those between it and the CA.
+    chain: Vec<CertificateDer<'static>>,
     pub(super) server: Arc<ServerConfig>,
     pub(super) client: Arc<ClientConfig>,
 }
@@ -112,7 +119,6 @@ impl LinkTls {
         }
         let roots = Arc::new(roots);
         let chain = certificates("node's certificate for links", &own.certificate)?;
-        let certificate = chain[0].clone();
         let key = || {
             PrivateKeyDer::from_pem_slice(own.key.as_bytes())
                 .map_err(|source| LinkTlsError::Pem { what: "node's key for links", source })
@@ -133,9 +139,9 @@ impl LinkTls {
         })?;
         let now = UnixTime::now();
         verifier
-            .verify_server_cert(&certificate, &chain[1..], &name, &[], now)
+            .verify_server_cert(&chain[0], &chain[1..], &name, &[], now)
             .map_err(|error| refused(error, node))?;
-        clients.verify_client_cert(&certificate, &chain[1..], now).map_err(|error| refused(error, node))?;
+        clients.verify_client_cert(&chain[0], &chain[1..], now).map_err(|error| refused(error, node))?;
 
         let mut server = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -150,26 +156,45 @@ impl LinkTls {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("the provider has suites for TLS 1.3")
             .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key()?)
+            .with_client_auth_cert(chain.clone(), key()?)
             .map_err(LinkTlsError::Unusable)?;
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = Resumption::disabled();
 
-        Ok(Self {
-            name: node.clone(),
-            verifier,
-            certificate,
-            server: Arc::new(server),
-            client: Arc::new(client),
-        })
+        Ok(Self { name: node.clone(), verifier, chain, server: Arc::new(server), client: Arc::new(client) })
     }
 
-    /// Whether the node's certificate will have expired by then: time to issue another.
-    pub fn expires_within(&self, time: Duration) -> bool {
-        let then = UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs()) + time);
-        server_name(&self.name).is_ok_and(|name| {
-            self.verifier.verify_server_cert(&self.certificate, &[], &name, &[], then).is_err()
-        })
+    /// Whether less than 30 days are left of the node's certificate: time for another.
+    pub fn expires_soon(&self) -> bool {
+        self.expires_within(EXCHANGED_BEFORE_END)
+    }
+
+    fn expires_within(&self, time: Duration) -> bool {
+        !self.is_good_at(UnixTime::now().as_secs() + time.as_secs())
+    }
+
+    /// When the node's certificate expires, or one between it and the CA: seconds since 1970. One that is good for more
+    /// than 100 years is said to expire then.
+    pub fn expires_at(&self) -> u64 {
+        // What verifies certificates does not tell their times, but it can be asked of any time.
+        let mut good = UnixTime::now().as_secs();
+        let mut over = good + LIFE_MAX.as_secs();
+        while over - good > 1 {
+            let between = good.midpoint(over);
+            if self.is_good_at(between) {
+                good = between;
+            } else {
+                over = between;
+            }
+        }
+        over
+    }
+
+    fn is_good_at(&self, unix_seconds: u64) -> bool {
+        let then = UnixTime::since_unix_epoch(Duration::from_secs(unix_seconds));
+        let (own, between) = (&self.chain[0], &self.chain[1..]);
+        server_name(&self.name)
+            .is_ok_and(|name| self.verifier.verify_server_cert(own, between, &name, &[], then).is_ok())
     }
 }
 
@@ -212,9 +237,9 @@ fn refused(error: rustls::Error, node: &NodeName) -> LinkTlsError {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair};
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-    use super::super::ca::{issue, make_ca};
+    use super::super::ca::{authority, issue, make_ca};
     use super::*;
 
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -231,6 +256,23 @@ mod tests {
         assert!(!tls.expires_within(YEAR));
         assert!(!tls.expires_within(2 * YEAR - Duration::from_secs(60)));
         assert!(tls.expires_within(2 * YEAR + Duration::from_secs(60)));
+        let end = (UnixTime::now().as_secs() + 2 * YEAR.as_secs()) as f64;
+        assert!((tls.expires_at() as f64 - end).abs() < 60.0);
+    }
+
+    #[test]
+    fn a_certificate_with_another_between_it_and_the_ca_is_good_as_long() {
+        let (root_key, between_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut root = CertificateParams::default();
+        root.distinguished_name.push(DnType::CommonName, "a root");
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = root.self_signed(&root_key).unwrap().pem();
+        let between = authority().signed_by(&between_key, &Issuer::new(root, root_key)).unwrap().pem();
+        let issuer = CertificatePem { certificate: between.clone(), key: between_key.serialize_pem() };
+        let mut own = issue(&issuer, &name("a")).unwrap();
+        own.certificate += &between;
+        let tls = LinkTls::from_pem(&ca, &own, &name("a")).unwrap();
+        assert!(!tls.expires_within(YEAR));
     }
 
     #[test]
@@ -256,7 +298,7 @@ mod tests {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 1, 2);
         let ca = make_ca().unwrap();
-        let issuer = rcgen::Issuer::new(super::super::ca::authority(), KeyPair::from_pem(&ca.key).unwrap());
+        let issuer = Issuer::new(authority(), KeyPair::from_pem(&ca.key).unwrap());
         let certificate = params.signed_by(&key, &issuer).unwrap().pem();
         let own = CertificatePem { certificate, key: key.serialize_pem() };
         let refused = LinkTls::from_pem(&ca.certificate, &own, &name("a")).unwrap_err();
@@ -295,9 +337,9 @@ mod tests {
         let ca = make_ca().unwrap();
         let own = issue(&ca, &name("a")).unwrap();
         let tls = LinkTls::from_pem(&ca.certificate, &own, &name("a")).unwrap();
-        assert!(is_of(&tls.certificate, &name("a")));
+        assert!(is_of(&tls.chain[0], &name("a")));
         for other in ["b", "a.a", "aa"] {
-            assert!(!is_of(&tls.certificate, &name(other)));
+            assert!(!is_of(&tls.chain[0], &name(other)));
         }
     }
 }
