@@ -161,6 +161,27 @@ fn a_second_signal_does_not_wait_for_a_node_that_hangs() {
 }
 
 #[test]
+fn ctrl_z_stops_the_nodes_too_until_up_goes_on() {
+    let is_stopped = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('T')
+    };
+    let program = Program::with_config(FREE_PORTS);
+    let up = program.start(&UP);
+    let nodes = running(&program);
+    let mut all = pids(&nodes);
+    all.push(up.pid());
+    up.signal(Signal::TSTP);
+    eventually("all are stopped", || all.iter().all(is_stopped).then_some(()));
+    up.signal(Signal::CONT);
+    eventually("all go on", || (!all.iter().any(is_stopped)).then_some(()));
+    eventually("all serve", || nodes.iter().all(is_ready).then_some(()));
+    assert_eq!(running(&program), nodes, "none was started again");
+    up.signal(Signal::TERM);
+    assert_eq!(up.wait(), Some(0));
+}
+
+#[test]
 fn a_second_up_is_told_of_the_first_whatever_its_nodes_are() {
     let program = Program::with_config(FREE_PORTS);
     let up = program.start(&UP);

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rookery_store::keys::node::NodeName;
-use rustix::process::Signal;
+use rustix::process::{Signal, getpid, getsid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -67,6 +68,7 @@ impl Nodes {
         welcome: impl FnOnce(),
         reload: impl Fn(),
     ) -> Result<()> {
+        let mut suspend = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
         for node in 0..self.nodes.len() {
             self.start(node)?;
         }
@@ -81,6 +83,7 @@ impl Nodes {
                         self.signal_all(Signal::HUP);
                     }
                 },
+                Some(()) = suspend.recv() => self.suspend(),
                 Some(event) = self.events.recv() => {
                     if let Err(failed) = self.take(event) {
                         self.stop_quietly(signals).await;
@@ -170,6 +173,19 @@ impl Nodes {
         for process in self.nodes.iter().filter_map(|node| node.life.process.as_ref()) {
             process.signal(signal);
         }
+    }
+
+    /// Stands still with all nodes, as Ctrl-Z asks, until a shell's `fg` or `bg`. Nodes that went on alone would stand still
+    /// a little later, in the middle of something: nobody reads what they log.
+    fn suspend(&self) {
+        // The first of its session has no shell that could let it go on; the system does not stop such either.
+        if getsid(None).is_ok_and(|session| session == getpid()) {
+            return;
+        }
+        self.signal_all(Signal::STOP);
+        // Returns when this process goes on.
+        let _ = kill_process(getpid(), Signal::STOP);
+        self.signal_all(Signal::CONT);
     }
 
     /// Stops all at once, gracefully; a second signal kills them.
