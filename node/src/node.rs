@@ -151,7 +151,8 @@ impl Node {
     /// Starts a node. When this returns it listens.
     ///
     /// # Errors
-    /// When anything it needs is missing; nothing of it is left running then.
+    /// When anything it needs is missing; nothing of it is left running then. One that has joined its cluster before is
+    /// removed by the others, as if it had died.
     pub async fn start(parts: NodeParts) -> Result<Self, StartError> {
         let NodeParts { config, data, engine, clock, rng_seed, metrics, log } = parts;
         check_clock(&*clock)?;
@@ -200,11 +201,17 @@ impl Node {
             link: sockets.link.take().zip(link_tls),
         };
         let Member { parts: cluster, links } = joining.join(&store).await?;
-        let actors = Actors::start(
-            actors_config(&config),
-            Parts { store: store.clone(), authenticator, clock: clock.clone(), cluster: Some(cluster) },
-        )
-        .await?;
+        let parts =
+            Parts { store: store.clone(), authenticator, clock: clock.clone(), cluster: Some(cluster) };
+        let actors = match Actors::start(actors_config(&config), parts).await {
+            Ok(actors) => actors,
+            Err(error) => {
+                if let Some(links) = &links {
+                    links.stop().await;
+                }
+                return Err(error.into());
+            }
+        };
 
         let readiness = Arc::new(Readiness::new(store.clone(), health, actors.clone()));
         let limits = Limits {
