@@ -64,7 +64,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener, mut stop:
 }
 
 async fn take(shared: &Shared, stream: TcpStream) -> Result<(), ConnectError> {
-    let mut offer = receive(&shared.tls, stream).await?;
+    let Some(mut offer) = receive(&shared.tls, stream).await? else { return Ok(()) };
     let verdict = match offer.objection(&shared.own()) {
         Some(verdict) => verdict,
         None => match shared.link(&offer.hello.from) {
@@ -99,9 +99,6 @@ impl Complaints {
     const REMEMBERED_MAX: usize = 1024;
 
     fn failed(&self, ip: IpAddr, error: &ConnectError) {
-        if matches!(error, ConnectError::Probe) {
-            return;
-        }
         metrics::link_handshake_failed(error.label());
         if error.is_ordinary() {
             tracing::debug!(%ip, reason = %error, "a connection from a node became no link");

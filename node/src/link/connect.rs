@@ -62,9 +62,6 @@ pub(super) enum ConnectError {
     Verdict(Verdict),
     #[error("it was the oldest of too many handshakes")]
     Crowded,
-    /// Somebody only looked whether anybody listens.
-    #[error("nothing was said")]
-    Probe,
 }
 
 impl ConnectError {
@@ -79,7 +76,6 @@ impl ConnectError {
             Self::Words => "words",
             Self::Verdict(verdict) => verdict.label(),
             Self::Crowded => "crowded",
-            Self::Probe => "probe",
         }
     }
 
@@ -87,10 +83,7 @@ impl ConnectError {
     pub(super) fn is_ordinary(&self) -> bool {
         matches!(
             self,
-            Self::Refused
-                | Self::Closed
-                | Self::Probe
-                | Self::Verdict(Verdict::Unknown | Verdict::Busy | Verdict::Another)
+            Self::Refused | Self::Closed | Self::Verdict(Verdict::Unknown | Verdict::Busy | Verdict::Another)
         )
     }
 
@@ -141,16 +134,17 @@ pub(super) async fn dial(
     timeout(DIAL_MAX, greet).await.map_err(|_| ConnectError::Late)?
 }
 
-/// Listens to the first words of somebody who has connected. No deadline of its own.
-pub(super) async fn receive(tls: &LinkTls, stream: TcpStream) -> Result<Offer, ConnectError> {
+/// Listens to the first words of somebody who has connected; none of who only looked whether anybody listens. No deadline
+/// of its own.
+pub(super) async fn receive(tls: &LinkTls, stream: TcpStream) -> Result<Option<Offer>, ConnectError> {
     prepare(&stream, PATIENCE).map_err(|_| ConnectError::Closed)?;
     if !matches!(stream.peek(&mut [0]).await, Ok(1..)) {
-        return Err(ConnectError::Probe);
+        return Ok(None);
     }
     let stream = TlsAcceptor::from(tls.server.clone()).accept(stream).await.map_err(tls_failed)?;
     let mut stream = Box::new(TlsStream::from(stream));
     let hello = read_hello(&mut stream).await.map_err(tls_failed)?;
-    Ok(Offer { stream, hello })
+    Ok(Some(Offer { stream, hello }))
 }
 
 impl Offer {
