@@ -68,7 +68,7 @@ impl ClusterSession {
     }
 
     /// Waits until all that came has been passed on and the session is gone. Its stream has ended, and with it ends the
-    /// session: stopped or killed it would leave its subscriptions to ractor's registries behind.
+    /// session. One that has not ended in time is killed, and leaves its subscriptions to ractor's registries behind.
     pub(super) async fn finish(mut self, time: std::time::Duration) {
         if tokio::time::timeout(time, &mut self.ended).await.is_err() {
             self.host.kill();
