@@ -67,6 +67,14 @@ impl AdminConfig {
                  or listen on 127.0.0.1",
             ));
         }
+        let nowhere = |address: SocketAddr| address.ip().is_unspecified();
+        if self.advertise.is_none() && self.listen.get_ref().address().is_some_and(nowhere) {
+            return Err((
+                self.listen.span(),
+                "nobody can dial this address: add `advertise = \"HOST:PORT\"`, by which `rookery admin` on other machines \
+                 reaches this node",
+            ));
+        }
         Ok(())
     }
 }

@@ -151,6 +151,22 @@ fn an_admin_api_in_the_clear_where_others_reach_it_is_refused() {
 }
 
 #[test]
+fn an_admin_address_that_nobody_can_dial_is_refused() {
+    for listen in ["0.0.0.0:7404", "[::]:7404"] {
+        let config =
+            format!("[admin]\nlisten = \"{listen}\"\n[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n");
+        let (code, stderr) = Program::with_config(&config).failure_of(&["up"]);
+        let expected = "rookery: cluster.toml:2:10: nobody can dial this address: add `advertise = \"HOST:PORT\"`, by \
+                        which `rookery admin` on other machines reaches this node\n";
+        assert!(stderr.starts_with(expected), "{stderr}");
+        assert_eq!(code, 3);
+        let advertised = config.replace("[tls]", "advertise = \"chat1.example.org:7404\"\n[tls]");
+        let (_, stderr) = Program::with_config(&advertised).failure_of(&["up"]);
+        assert!(stderr.contains("cannot read the certificate c.pem"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_link_address_that_nobody_can_dial_is_refused() {
     assert_error(
         "[cluster]\nlink = \"0.0.0.0:7403\"\n",
