@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::arguments::{Drain, Sure};
+use super::client::Api;
 use super::cluster::Cluster;
 use super::error::AdminError;
 use super::nodes::rows_of;
@@ -22,6 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a node that is being drained may answer nothing: it has a lot to do.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How much longer than it may take a drain is waited for: it counts from when the node has begun, and the node looks
+/// after its last clients for a second however late it is.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// More rebalances than there are slots say that somebody else moves them back.
 const STEPS_MAX: u32 = 4_096;
@@ -41,7 +46,16 @@ pub(super) async fn drain(cluster: &Cluster, drain: Drain, json: bool) -> Result
         spread_seconds: spread.as_secs() as u32,
         within_seconds: within.as_secs() as u32,
     };
-    let mut drain: api::Drain = api.post("/v1/drain", &request).await?;
+    let begun = api.post("/v1/drain", &request).await?;
+    follow(&api, begun, Instant::now() + within + MARGIN, json).await
+}
+
+/// Shows how far a drain that has begun comes, until it has ended.
+///
+/// # Errors
+/// When something is left at its end or at `until`, when the node has been started again, and when it answers nothing for
+/// [`SILENCE_MAX`].
+async fn follow(api: &Api, mut drain: api::Drain, until: Instant, json: bool) -> Result<()> {
     let (mut progress, mut heard) = (Progress::new(), Instant::now());
     loop {
         let api::Drain { node, state, running_ms, connections_left, slots_left, .. } = &drain;
@@ -51,7 +65,11 @@ pub(super) async fn drain(cluster: &Cluster, drain: Drain, json: bool) -> Result
             progress.show(&format!("{node}: {connections_left} connections and {slots_left} slots left"));
         }
         match state {
-            api::DrainState::None | api::DrainState::Draining => {}
+            api::DrainState::Draining if Instant::now() < until => {}
+            api::DrainState::None => {
+                progress.end();
+                bail!("{node} has been started again: it is not drained");
+            }
             api::DrainState::Drained => {
                 progress.end();
                 if !json {
@@ -59,7 +77,7 @@ pub(super) async fn drain(cluster: &Cluster, drain: Drain, json: bool) -> Result
                 }
                 return Ok(());
             }
-            api::DrainState::Late => {
+            api::DrainState::Draining | api::DrainState::Late => {
                 progress.end();
                 let (node, connections, slots) = (node.clone(), *connections_left, *slots_left);
                 return Err(AdminError::Late { node, connections, slots }.into());
@@ -146,7 +164,7 @@ pub(super) async fn weight(cluster: &Cluster, node: &NodeName, weight: u32, json
 
 pub(super) async fn log_level(cluster: &Cluster, level: Option<Directives>, json: bool) -> Result<()> {
     let wanted = level.map(|level| api::LogLevel { level: level.as_str().to_owned() });
-    let ask = async |api: super::client::Api| match &wanted {
+    let ask = async |api: Api| match &wanted {
         Some(wanted) => api.put::<api::LogLevel>("/v1/log-level", wanted).await,
         None => api.get::<api::LogLevel>("/v1/log-level").await,
     };
@@ -163,4 +181,48 @@ pub(super) async fn log_level(cluster: &Cluster, level: Option<Directives>, json
     shown.add_rows(rows);
     say_table(&shown, "no nodes");
     answers.all()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::cli::admin::client::Access;
+
+    fn drain_is(state: api::DrainState) -> api::Drain {
+        let node = "chat1".into();
+        api::Drain { node, state, running_ms: 0, connections_before: 9, connections_left: 3, slots_left: 2 }
+    }
+
+    /// A drain of a node that goes on answering `state`, followed for as long as `within` says.
+    async fn followed(state: api::DrainState, within: Duration) -> Result<()> {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
+        let router = Router::new().route("/v1/drain", get(async move || Json(drain_is(state))));
+        let serving = tokio::spawn(async { axum::serve(socket, router).await });
+        let api = Api::new("chat1".into(), url, Access::for_tests());
+        let outcome = follow(&api, drain_is(api::DrainState::Draining), Instant::now() + within, true).await;
+        serving.abort();
+        outcome
+    }
+
+    #[tokio::test]
+    async fn a_node_that_is_started_again_is_not_drained() {
+        let outcome = tokio::time::timeout(
+            Duration::from_secs(30),
+            followed(api::DrainState::None, Duration::from_secs(3_600)),
+        );
+        let error = outcome.await.expect("it is not waited for").unwrap_err();
+        assert_eq!(error.to_string(), "chat1 has been started again: it is not drained");
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_does_not_end_is_late() {
+        let error = followed(api::DrainState::Draining, Duration::from_secs(1)).await.unwrap_err();
+        let expected = AdminError::Late { node: "chat1".into(), connections: 3, slots: 2 };
+        assert_eq!(error.to_string(), expected.to_string());
+    }
 }

@@ -37,6 +37,19 @@ pub(super) struct Access {
     pub(super) deadline: Duration,
 }
 
+#[cfg(test)]
+impl Access {
+    /// With some token, and a second for each request.
+    pub(super) fn for_tests() -> Arc<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("token");
+        std::fs::write(&file, "secret\n").unwrap();
+        let token = AdminToken::read(&file).unwrap();
+        let tls = super::tls::connector(None, None).unwrap();
+        Arc::new(Self { token, tls, deadline: Duration::from_secs(1) })
+    }
+}
+
 /// The way to a node.
 #[derive(Clone)]
 pub(super) struct Api {

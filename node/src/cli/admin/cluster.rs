@@ -268,18 +268,9 @@ fn doors(reach: &ReachArguments) -> Result<Doors> {
 mod tests {
     use super::*;
 
-    fn access() -> Arc<Access> {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("token");
-        std::fs::write(&file, "secret\n").unwrap();
-        let token = AdminToken::read(&file).unwrap();
-        let tls = tls::connector(None, None).unwrap();
-        Arc::new(Access { token, tls, deadline: std::time::Duration::from_secs(1) })
-    }
-
     #[test]
     fn another_machines_loopback_is_not_taken_for_this_ones() {
-        let access = access();
+        let access = Access::for_tests();
         let remote: AdminUrl = "https://chat1.example.org".parse().unwrap();
         let tunnel: AdminUrl = "http://127.0.0.1:9000".parse().unwrap();
         let way =
