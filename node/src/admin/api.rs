@@ -152,12 +152,12 @@ api! {
         Draining,
         /// Nothing is left: the node may be stopped.
         Drained,
-        /// Its time was up with connections left.
+        /// It has ended with connections or slots left.
         Late,
     }
 
     /// `POST /v1/drain`: take no more clients, move slots away, and send the clients there are to other nodes. Asked again
-    /// it changes nothing, and answers how far it has come.
+    /// it changes nothing, and answers how far it has come. Refused (409) when there is no other node that could take slots.
     #[derive(Copy, Eq)]
     #[serde(deny_unknown_fields)]
     pub struct DrainRequest {

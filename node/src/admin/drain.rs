@@ -10,12 +10,12 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::Instant;
 
-use super::api::{Drain, DrainRequest, DrainState};
+use super::api::{Drain, DrainRequest, DrainState, FailureCode};
 use super::failure::{Answer, ApiError};
 use super::input::{Body, within};
 use super::shared::Shared;
 use super::this_node::millis;
-use crate::cluster::hand_over;
+use crate::cluster::{hand_over, others_take_slots};
 
 /// How far a drain has come.
 #[derive(Debug, Default)]
@@ -34,6 +34,10 @@ struct Progress {
 impl Draining {
     fn state(&self) -> MutexGuard<'_, Option<Progress>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_begun(&self) -> bool {
+        self.state().is_some()
     }
 
     /// Begins, unless it has begun.
@@ -65,6 +69,11 @@ pub(super) async fn begin(
 ) -> Answer<Drain> {
     within("spread_seconds", request.spread_seconds.into(), (0, 600))?;
     within("within_seconds", request.within_seconds.into(), (1, 3_600))?;
+    if !shared.draining.has_begun() && !others_take_slots(&shared.view().await?, &shared.about.node) {
+        let text = format!("there is no other node that could take the slots of {}", shared.about.node);
+        let hint = "start another, or give one a weight; or stop this one without a drain";
+        return Err(ApiError::new(FailureCode::Conflict, text).hint(hint));
+    }
     let before = shared.actors.counts().await.connections;
     if shared.draining.begin(before) {
         tracing::info!(connections = before, "an operator drains this node");
@@ -91,8 +100,9 @@ async fn answer(shared: &Shared) -> Result<Drain, ApiError> {
 async fn run(shared: Arc<Shared>, request: DrainRequest) {
     let until = Instant::now() + Duration::from_secs(request.within_seconds.into());
     // Clients are sent away whether or not the slots could be moved: that concerns them no less.
-    let moved = match tokio::time::timeout_at(until, hand_over(&shared.store, &shared.about.node)).await {
-        Ok(Ok(_)) => true,
+    let slots_moved = match tokio::time::timeout_at(until, hand_over(&shared.store, &shared.about.node)).await
+    {
+        Ok(Ok(left)) => left == 0,
         Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a drain could not move slots");
             false
@@ -103,7 +113,7 @@ async fn run(shared: Arc<Shared>, request: DrainRequest) {
     let left_time = until.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
     let mut rng = StdRng::seed_from_u64(shared.random());
     let left = shared.actors.drain(spread, left_time, &mut rng).await;
-    let how = if left == 0 && moved { DrainState::Drained } else { DrainState::Late };
-    tracing::info!(connections = left, slots_moved = moved, "the drain has ended");
+    let how = if left == 0 && slots_moved { DrainState::Drained } else { DrainState::Late };
+    tracing::info!(connections = left, slots_moved, "the drain has ended");
     shared.draining.end(how);
 }

@@ -10,12 +10,17 @@ use rookery_node::config::{Config, EngineKind, LogConfig};
 use rookery_node::data_dir::{AdminToken, DataDir};
 use rookery_node::logging::{self, LogControl};
 use rookery_node::{Node, NodeParts};
+use rookery_store::ops::{Join, Renew};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::http::{self, Answer, Stream};
 
 /// Nothing takes longer.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Often enough that nobody takes a member for dead.
+const RENEW_EVERY: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(crate) struct Admin {
@@ -103,6 +108,27 @@ impl Admin {
         Stream::open(self.address(), &self.request(method, path, &body)).await
     }
 
+    /// Another member, as another process on the same store would be. It takes no links.
+    pub(crate) async fn join(&self, name: &str) -> Other {
+        let join = Join {
+            name: name.parse().unwrap(),
+            link: String::new(),
+            admin: String::new(),
+            clients: Vec::new(),
+            weight: 100,
+            version: "0".into(),
+            pid: 1,
+            nonce: 1,
+        };
+        let store = self.node.store().clone();
+        let id = store.submit(&"view", join).await.unwrap().answer.unwrap().id;
+        Other(tokio::spawn(async move {
+            while store.submit(&"lease", Renew { id: id.clone() }).await.is_ok() {
+                tokio::time::sleep(RENEW_EVERY).await;
+            }
+        }))
+    }
+
     /// Makes a user with a device, and returns the device's token.
     pub(crate) async fn user(&self, handle: &str) -> String {
         self.done("POST", "/v1/users", json!({ "handle": handle })).await;
@@ -114,6 +140,15 @@ impl Admin {
         let made =
             self.done("POST", &format!("/v1/users/{handle}/tokens"), json!({ "device": device })).await;
         made["token"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Renews its lease until it is dropped.
+pub(crate) struct Other(JoinHandle<()>);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rookery_node::config::EngineKind;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -134,11 +135,13 @@ async fn every_route_answers_as_documented() {
 
     cluster(&mut tour).await;
 
-    let drain = tour.ask("POST", "/v1/drain", &[], "", json!({ "spread_seconds": 0 })).await;
-    assert!(["draining", "drained"].contains(&drain["state"].as_str().unwrap()), "{drain}");
-    while tour.get("/v1/drain", &[], "").await["state"] != "drained" {
+    let _other = tour.admin.join("other").await;
+    let mut drain = tour.ask("POST", "/v1/drain", &[], "", json!({ "spread_seconds": 0 })).await;
+    while drain["state"] == "draining" {
         tokio::task::yield_now().await;
+        drain = tour.get("/v1/drain", &[], "").await;
     }
+    assert_eq!((&drain["state"], &drain["slots_left"]), (&json!("drained"), &json!(0)));
     let status = tour.get("/v1/status", &[], "").await;
     assert_eq!((&status["draining"], &status["ready"]), (&json!(true), &json!(false)));
 
@@ -152,20 +155,7 @@ async fn every_route_answers_as_documented() {
 
 /// The cluster's routes, with another member beside this node.
 async fn cluster(tour: &mut Tour) {
-    use rookery_store::ops::Join;
-    // As another process would on the same store.
-    let join = Join {
-        name: "other".parse().unwrap(),
-        // Nobody finds out that it is not there before its lease has run out.
-        link: String::new(),
-        admin: String::new(),
-        clients: Vec::new(),
-        weight: 100,
-        version: "0".into(),
-        pid: 1,
-        nonce: 1,
-    };
-    tour.admin.node.store().submit(&"view", join).await.unwrap().answer.unwrap();
+    let _other = tour.admin.join("other").await;
     let nodes = tour.get("/v1/nodes", &[], "").await;
     assert_eq!((nodes["nodes"].as_array().unwrap().len(), &nodes["nodes"][0]["name"]), (2, &json!("other")));
     let slots = tour.get("/v1/slots", &[], "").await;
@@ -182,6 +172,27 @@ async fn cluster(tour: &mut Tour) {
     assert_eq!((count(&slots, 0), &slots["nodes"][1]["ranges"]), (0, &json!([{ "first": 0, "last": 4095 }])));
     tour.ask("DELETE", "/v1/nodes/{node}", &["other"], "", Value::Null).await;
     assert_eq!(tour.get("/v1/nodes", &[], "").await["nodes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_is_not_drained_when_no_other_takes_its_slots() {
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    let refused = async || {
+        let answer = admin.ask("POST", "/v1/drain", json!({})).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("conflict")));
+    };
+    refused().await;
+    let _other = admin.join("other").await;
+    for (what, body) in [("weight", json!({ "weight": 0 })), ("draining", json!({ "draining": true }))] {
+        admin.done("PUT", &format!("/v1/nodes/other/{what}"), body).await;
+        refused().await;
+        admin.done("PUT", "/v1/nodes/other/weight", json!({ "weight": 100 })).await;
+    }
+    assert_eq!(admin.get("/v1/drain").await["state"], "none");
+    let status = admin.get("/v1/status").await;
+    assert_eq!((&status["draining"], &status["ready"]), (&json!(false), &json!(true)));
+    admin.done("PUT", "/v1/nodes/other/draining", json!({ "draining": false })).await;
+    assert_eq!(admin.done("POST", "/v1/drain", json!({})).await["state"], "draining");
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ pub(super) enum What {
     /// Give a node's slots and clients to the others, and wait until it is empty
     ///
     /// The node stays up and takes nobody until it is started again. Ends with 0 when the node may be stopped, and with
-    /// 11 when its time was up with clients left.
+    /// 11 when clients or slots are left. Refused when no other node takes slots.
     #[command(after_help = "Examples:\n  \
         rookery admin drain rook-2\n  \
         rookery admin drain rook-2 --yes --spread 60s --within 5m   # for scripts, gently")]

@@ -29,8 +29,8 @@ pub(in crate::cli) enum AdminError {
     /// A check found something.
     #[error("{findings} findings: the store does not hold what it promises")]
     Findings { findings: u64 },
-    /// A drain took too long.
-    #[error("{node} is not empty: its time was up with {connections} connections and {slots} slots left")]
+    /// A drain has not emptied the node.
+    #[error("{node} is not empty: {connections} connections and {slots} slots are left")]
     Late { node: String, connections: u64, slots: u32 },
 }
 
