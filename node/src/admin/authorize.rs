@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::api::FailureCode;
 use super::failure::ApiError;
+use super::listener::Trusted;
 use super::shared::Shared;
 use crate::data_dir::AdminToken;
 
@@ -40,10 +41,18 @@ impl Lock {
     }
 }
 
-/// Lets a request through that has the token.
-pub(super) async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+/// Lets a request through that has the token, and its connection stay.
+pub(super) async fn authorize(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(connection): ConnectInfo<Trusted>,
+    request: Request,
+    next: Next,
+) -> Response {
     match shared.lock.opens_with(request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            connection.trust();
+            next.run(request).await
+        }
         Err(error) => error.into_response(),
     }
 }

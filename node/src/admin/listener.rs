@@ -1,19 +1,22 @@
-//! The admin API's socket: TCP or TLS, a bounded number of connections, each given up when nothing moves on it.
+//! The admin API's socket: TCP or TLS, a bounded number of connections. Each is given up when no request with the token has
+//! come in time, so that nobody without it keeps operators out for long, and then when nothing moves on it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -23,8 +26,8 @@ const CONNECTIONS_MAX: usize = 64;
 /// A connection on which nothing has moved for so long is given up. Streams have something to say more often.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// For TLS' handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// From accept until a request has shown the token, TLS' handshake included, whatever moves meanwhile.
+const STRANGER_MAX: Duration = Duration::from_secs(10);
 
 /// How long the loop rests when the system has no room for another connection.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -69,9 +72,9 @@ async fn accept(
                 continue;
             }
         };
-        let (tls, ready) = (tls.clone(), ready.clone());
+        let (tls, ready, until) = (tls.clone(), ready.clone(), Instant::now() + STRANGER_MAX);
         tokio::spawn(async move {
-            match timeout(HANDSHAKE, AdminStream::begin(stream, tls, place)).await {
+            match timeout_at(until, AdminStream::begin(stream, tls, until, place)).await {
                 // When the node stops, nobody takes it.
                 Ok(Ok(stream)) => drop(ready.send((stream, peer)).await),
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no admin connection"),
@@ -101,10 +104,28 @@ impl Listener for AdminListener {
     }
 }
 
-/// A connection that ends when nothing moves.
+/// Whether a request on a connection has shown the token.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trusted(Arc<AtomicBool>);
+
+impl Trusted {
+    pub(super) fn trust(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Connected<IncomingStream<'_, AdminListener>> for Trusted {
+    fn connect_info(stream: IncomingStream<'_, AdminListener>) -> Self {
+        stream.io().trusted.clone()
+    }
+}
+
+/// A connection that ends when it is not trusted in time, and when nothing moves.
 #[derive(Debug)]
 pub(super) struct AdminStream {
     wire: Wire,
+    trusted: Trusted,
+    late: Pin<Box<Sleep>>,
     idle: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
@@ -119,6 +140,7 @@ impl AdminStream {
     async fn begin(
         stream: TcpStream,
         tls: Option<TlsAcceptor>,
+        until: Instant,
         place: OwnedSemaphorePermit,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
@@ -126,7 +148,15 @@ impl AdminStream {
             Some(tls) => Wire::Tls(Box::new(tls.accept(stream).await?)),
             None => Wire::Plain(stream),
         };
-        Ok(Self { wire, idle: Box::pin(sleep(IDLE)), _place: place })
+        let (late, idle) = (Box::pin(sleep_until(until)), Box::pin(sleep(IDLE)));
+        Ok(Self { wire, trusted: Trusted::default(), late, idle, _place: place })
+    }
+
+    fn check_late(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if !self.trusted.0.load(Ordering::Relaxed) && self.late.as_mut().poll(context).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
     }
 
     /// Runs `poll`; if nothing moves, the time does.
@@ -135,6 +165,7 @@ impl AdminStream {
         context: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut dyn Both>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.check_late(context)?;
         let wire: Pin<&mut dyn Both> = match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream),
             Wire::Tls(stream) => Pin::new(&mut **stream),
@@ -176,6 +207,7 @@ impl AsyncWrite for AdminStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_late(context)?;
         match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_flush(context),
             Wire::Tls(stream) => Pin::new(&mut **stream).poll_flush(context),
@@ -183,6 +215,7 @@ impl AsyncWrite for AdminStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_late(context)?;
         match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Wire::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(context),

@@ -36,7 +36,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub(crate) use check::{done_line as check_done, finding_line as check_finding};
-use listener::AdminListener;
+use listener::{AdminListener, Trusted};
 pub(crate) use shared::{About, Shared, SharedParts};
 
 /// Answers operators until `stop` becomes true; in the clear without `tls`.
@@ -46,9 +46,11 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let listener = AdminListener::new(socket, tls);
+    let service = routes::router(shared).into_make_service_with_connect_info::<Trusted>();
     // Ends without waiting for connections that are kept open: nobody depends on them.
     tokio::select! {
-        ended = axum::serve(AdminListener::new(socket, tls), routes::router(shared)) => {
+        ended = axum::serve(listener, service) => {
             if let Err(error) = ended {
                 tracing::error!(%error, "the admin listener has failed");
             }

@@ -1,11 +1,13 @@
 //! How much of a node operators can use.
 
 use rookery_node::config::EngineKind;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, sleep};
 
-use crate::http::{ask, request};
+use crate::http::{Stream, ask, request};
 use crate::node::Admin;
 
 /// A request whose body does not come.
@@ -56,4 +58,34 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let mut answer = vec![0; 12];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(String::from_utf8(answer).unwrap(), "HTTP/1.1 504");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shows_no_token_makes_place_for_who_does_however_slowly_it_speaks() {
+    let admin = Admin::start_with(EngineKind::Memory, "").await;
+    admin.user("anna").await;
+    // An operator's own connection stays as long as it is used.
+    let asked = admin.request("GET", "/v1/users/anna/trace?seconds=30", &Value::Null);
+    let mut trace = Stream::open(admin.address(), &asked).await;
+    let begun = Instant::now();
+    let mut slow = JoinSet::new();
+    for _ in 0..64 {
+        let mut stream = TcpStream::connect(admin.address()).await.unwrap();
+        slow.spawn(async move {
+            // A path without an end.
+            stream.write_all(b"GET /").await.unwrap();
+            while stream.write_all(b"x").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+    let answer = admin.ask("GET", "/v1/openapi.json", Value::Null).await;
+    assert_eq!(answer.status, 200);
+    assert!((Duration::from_secs(9)..Duration::from_secs(12)).contains(&begun.elapsed()), "{begun:?}");
+    let mut last = Value::Null;
+    while let Some(line) = trace.next().await {
+        last = line;
+    }
+    assert_eq!(last, json!({ "line": "ended", "reason": "time" }));
+    assert!(begun.elapsed() >= Duration::from_secs(29));
 }
