@@ -20,6 +20,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// The header in which a request may name the node it is meant for: another one does nothing, and answers
+/// [`FailureCode::WrongNode`].
+pub const NODE_HEADER: &str = "Rookery-Node";
+
 macro_rules! api {
     ($( $(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt )*) => { $(
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +60,8 @@ api! {
         Conflict,
         /// 413: the body is longer than requests are.
         TooLarge,
+        /// 421: the request is meant for another node, by its header `Rookery-Node`.
+        WrongNode,
         /// 429: the node does as much of this as it does at a time.
         Busy,
         /// 500: the node failed at it.

@@ -61,6 +61,7 @@ impl IntoResponse for ApiError {
             FailureCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             FailureCode::Conflict => StatusCode::CONFLICT,
             FailureCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            FailureCode::WrongNode => StatusCode::MISDIRECTED_REQUEST,
             FailureCode::Busy => StatusCode::TOO_MANY_REQUESTS,
             FailureCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             FailureCode::NotSupported => StatusCode::NOT_IMPLEMENTED,

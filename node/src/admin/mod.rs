@@ -2,7 +2,7 @@
 //!
 //! - [`api`]: what requests say and answers have; `openapi.json` is the same for other languages.
 //! - `routes`: which there are. A route is a row of one table, from which the router and the document are made.
-//! - `listener`, `authorize`, `limits`: who gets in, and how much of the node they can use.
+//! - `listener`, `authorize`, `meant`, `limits`: who gets in, whether to the right node, and how much of it they can use.
 //! - the rest: what the routes do, a file for each thing they are about.
 //!
 //! Nothing here is on the way of a message, and what operators ask is bounded: places, time, lengths, pages. Streams are
@@ -20,6 +20,7 @@ mod input;
 mod limits;
 mod lines;
 mod listener;
+mod meant;
 #[cfg(test)]
 mod openapi;
 mod routes;

@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::api;
+use super::api::{self, NODE_HEADER};
 use super::routes::{Answered, DOCUMENT, Route, routes};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/admin/openapi.json");
@@ -72,8 +72,10 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
         Answered::Text => json!({ "text/plain": { "schema": { "type": "string" } } }),
         Answered::Document => json!({ "application/json": { "schema": { "type": "object" } } }),
     };
+    parameters.push(json!({ "$ref": format!("#/components/parameters/{NODE_HEADER}") }));
     let mut operation = json!({
         "summary": route.summary,
+        "parameters": parameters,
         "responses": {
             "200": { "description": "done", "content": content },
             "default": {
@@ -82,9 +84,6 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
             },
         },
     });
-    if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
-    }
     if let Some(body) = route.body {
         operation["requestBody"] =
             json!({ "content": { "application/json": { "schema": reference(body) } } });
@@ -110,6 +109,15 @@ fn document() -> Value {
         "security": [{ "token": [] }],
         "paths": paths,
         "components": {
+            "parameters": {
+                NODE_HEADER: {
+                    "name": NODE_HEADER,
+                    "in": "header",
+                    "required": false,
+                    "description": "The name of the node that is meant. Another one does nothing and answers `wrong_node`.",
+                    "schema": { "type": "string" },
+                },
+            },
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             "schemas": schemas,
         },
@@ -134,8 +142,10 @@ fn every_name_in_the_document_leads_to_a_schema_and_every_schema_is_used() {
         match value {
             Value::Object(fields) => {
                 if let Some(Value::String(reference)) = fields.get("$ref") {
-                    let name = reference.strip_prefix("#/components/schemas/").unwrap();
-                    named.insert(name.to_owned());
+                    match reference.strip_prefix("#/components/schemas/") {
+                        Some(name) => drop(named.insert(name.to_owned())),
+                        None => assert_eq!(*reference, format!("#/components/parameters/{NODE_HEADER}")),
+                    }
                 }
                 fields.values().for_each(|value| collect(value, named));
             }

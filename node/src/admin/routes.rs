@@ -11,6 +11,7 @@ use super::api::FailureCode;
 use super::authorize::authorize;
 use super::failure::ApiError;
 use super::limits::limit;
+use super::meant::meant;
 use super::shared::Shared;
 use super::{backup, bans, check, cluster, drain, this_node, trace, users, who};
 
@@ -230,7 +231,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The router: every route behind the token, and all but streams behind the limits.
+/// The router: every route behind the token and the name of the node, and all but streams behind the limits.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let (mut plain, mut streams) = (Router::new(), Router::new());
     for route in routes() {
@@ -250,6 +251,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
             let error = ApiError::new(FailureCode::MethodNotAllowed, "this route is for another method");
             error.hint("GET /v1/openapi.json lists them")
         })
+        .layer(from_fn_with_state(shared.clone(), meant))
         .layer(from_fn_with_state(shared.clone(), authorize))
         .with_state(shared)
 }

@@ -92,3 +92,27 @@ async fn wrong_input_is_told_what_was_expected() {
     let answer = ask(admin.address(), &not_json).await;
     assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("bad_request")));
 }
+
+#[tokio::test]
+async fn a_request_that_is_meant_for_another_node_does_nothing() {
+    let admin = Admin::start_with(rookery_node::config::EngineKind::Memory, "").await;
+    let document = Document::new(admin.get("/v1/openapi.json").await);
+    let own = admin.get("/v1/status").await["node"].as_str().unwrap().to_owned();
+    let meant_for = async |node: &str, token: Option<&str>| {
+        let asked = request("POST", "/v1/users", token, "{\"handle\":\"anna\"}");
+        ask(admin.address(), &asked.replace("\r\n\r\n", &format!("\r\nRookery-Node: {node}\r\n\r\n"))).await
+    };
+    let token = Some(admin.token.as_str());
+    for other in ["chat2", "", &own[1..], &format!("{own}2")] {
+        assert_eq!(meant_for(other, None).await.status, 401);
+        let answer = meant_for(other, token).await;
+        assert_eq!(answer.status, 421, "{other}");
+        let failure = answer.json();
+        document.check_failure(&failure);
+        assert_eq!(failure["code"], "wrong_node");
+        let expected = format!("meant for node {other}, and this is {own}");
+        assert!(failure["message"].as_str().unwrap().contains(&expected), "{failure}");
+    }
+    assert_eq!(admin.get("/v1/users").await["users"], json!([]));
+    assert_eq!(meant_for(&own, token).await.status, 200);
+}

@@ -1,6 +1,7 @@
 //! `rookery admin` against three nodes: what it asks of all of them, and what it does to one.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::chatting::Chat;
 use crate::operating::Operated;
-use crate::program::Program;
+use crate::program::{FREE_PORTS, Program};
 use crate::several_nodes::{UP, eventually, pids, running, signal};
 
 fn three() -> Operated {
@@ -171,4 +172,43 @@ fn a_node_that_is_removed_is_gone_and_one_that_lives_joins_again() {
     assert_eq!(program.admin_failure(&["remove", "rook-9", "--yes"]).0, 8);
     assert!(program.admin(&["remove", "rook-2", "--yes"]).starts_with("removed rook-2"));
     eventually("it has joined again", || member().filter(|now| *now > before));
+}
+
+#[test]
+fn what_is_meant_for_a_node_is_done_to_no_other_that_is_at_its_address() {
+    // Addresses that are free, one for each of two nodes.
+    let free: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses = free.iter().map(|socket| socket.local_addr().unwrap().to_string()).collect::<Vec<_>>();
+    drop(free);
+    let program = Program::with_config(FREE_PORTS);
+    // Where each listens and where it says it does: chat2 at chat1's address, chat3 at that of chat2.
+    let start = |name: &str, listen: &str, advertise: &str| {
+        let admin = format!("[admin]\nlisten = \"{listen}\"\nadvertise = \"{advertise}\"");
+        let config = FREE_PORTS.replace("[admin]\nlisten = \"127.0.0.1:0\"", &admin);
+        std::fs::write(program.path().join(format!("{name}.toml")), config).unwrap();
+        program.start(&["node", "--config", &format!("{name}.toml"), "--name", name])
+    };
+    let _nodes = [
+        start("chat1", &addresses[0], &addresses[0]),
+        start("chat2", &addresses[1], &addresses[0]),
+        start("chat3", "127.0.0.1:0", &addresses[1]),
+    ];
+    let by_url = ["--admin", &format!("http://{}", addresses[0])];
+    for (node, code, expected) in [
+        ("chat2", 9, "chat1 answers at this address"),
+        ("chat3", 1, "meant for node chat3, and this is chat2"),
+    ] {
+        let failure = program.admin_failure(&[&["drain", node, "--yes"], &by_url[..]].concat());
+        assert_eq!((failure.0, failure.1.contains(expected)), (code, true), "{node}: {}", failure.1);
+    }
+    let (code, status, _) = outcome(&program, &[&["status"], &by_url[..]].concat());
+    assert_eq!(
+        (code, names(&status["nodes"]), names(&status["unanswered"])),
+        (9, vec!["chat1"], vec!["chat2", "chat3"])
+    );
+    // On the data directory all are known by what they have said of themselves there.
+    let nodes = program.admin_json(&["status"])["nodes"].clone();
+    assert_eq!(names(&nodes), ["chat1", "chat2", "chat3"]);
+    assert!(nodes.as_array().unwrap().iter().all(|node| node["draining"] == json!(false)), "{nodes}");
+    program.admin(&["drain", "chat3", "--yes", "--spread", "0s"]);
 }

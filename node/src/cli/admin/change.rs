@@ -203,7 +203,7 @@ mod tests {
         let url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
         let router = Router::new().route("/v1/drain", get(async move || Json(drain_is(state))));
         let serving = tokio::spawn(async { axum::serve(socket, router).await });
-        let api = Api::new("chat1".into(), url, Access::for_tests());
+        let api = Api::of_node("chat1".into(), url, Access::for_tests());
         let outcome = follow(&api, drain_is(api::DrainState::Draining), Instant::now() + within, true).await;
         serving.abort();
         outcome

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use super::error::AdminError;
 use super::url::AdminUrl;
-use crate::admin::api::{Failure, FailureCode};
+use crate::admin::api::{Failure, FailureCode, NODE_HEADER};
 use crate::data_dir::AdminToken;
 
 /// Bytes of an answer: more than the longest page or the longest line has.
@@ -55,6 +55,7 @@ impl Access {
 pub(super) struct Api {
     /// The node's name, or where it is as long as that is all there is.
     pub(super) name: String,
+    is_named: bool,
     pub(super) url: AdminUrl,
     access: Arc<Access>,
 }
@@ -63,8 +64,19 @@ pub(super) struct Api {
 pub(super) const NOTHING: Option<&()> = None;
 
 impl Api {
-    pub(super) fn new(name: String, url: AdminUrl, access: Arc<Access>) -> Self {
-        Self { name, url, access }
+    /// To whichever node is there.
+    pub(super) fn at(url: AdminUrl, access: Arc<Access>) -> Self {
+        Self { name: url.to_string(), is_named: false, url, access }
+    }
+
+    /// To that node alone: should another be there, it does nothing.
+    pub(super) fn of_node(name: String, url: AdminUrl, access: Arc<Access>) -> Self {
+        Self { name, is_named: true, url, access }
+    }
+
+    /// The same way, to that node alone.
+    pub(super) fn named(self, name: String) -> Self {
+        Self::of_node(name, self.url, self.access)
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, AdminError> {
@@ -137,13 +149,17 @@ impl Api {
         body: Option<&impl Serialize>,
     ) -> Result<Response<Incoming>, AdminError> {
         let body = body.map(|body| serde_json::to_vec(body).expect("requests have a form in JSON"));
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, self.url.authority())
             .header(header::AUTHORIZATION, format!("Bearer {}", self.access.token.as_str()))
             .header(header::CONNECTION, "close")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        if self.is_named {
+            request = request.header(NODE_HEADER, &self.name);
+        }
+        let request = request
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
             .map_err(|error| self.no_answer(error.to_string()))?;
         let failed = |error: std::io::Error| self.no_answer(error.to_string());
@@ -200,7 +216,7 @@ impl Api {
 
     fn no_answer(&self, why: String) -> AdminError {
         let url = self.url.to_string();
-        let who = if self.name == url { url } else { format!("{} ({url})", self.name) };
+        let who = if self.is_named { format!("{} ({url})", self.name) } else { url };
         AdminError::NoAnswer { who, why }
     }
 }

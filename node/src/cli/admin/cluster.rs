@@ -47,8 +47,9 @@ impl Cluster {
     /// Finds it.
     pub(super) async fn find(reach: &ReachArguments) -> Result<Self> {
         let Doors { access, doors, are_this_machines } = doors(reach)?;
-        let (mut entry, nodes) = first_answer(&doors).await?;
-        entry.name.clone_from(&nodes.seen_by);
+        let (entry, nodes) = first_answer(&doors).await?;
+        let entry = entry.named(nodes.seen_by.clone());
+        let loopback = if are_this_machines { None } else { loopback_of(&entry, &nodes) };
         let mut members: Vec<Member> = nodes
             .nodes
             .iter()
@@ -59,7 +60,7 @@ impl Cluster {
                 } else if let Some(known) = doors.iter().find(|door| door.name == node.name) {
                     Ok(known.clone())
                 } else {
-                    way(&node.name, &node.admin, &entry.url, are_this_machines, &access)
+                    way(&node.name, &node.admin, &entry, loopback.as_deref(), &access)
                 },
             })
             .collect();
@@ -195,12 +196,21 @@ pub(super) fn unanswered(api: &Api, error: impl std::borrow::Borrow<AdminError>)
     Unanswered { node: api.name.clone(), admin: api.url.to_string(), error }
 }
 
-/// The way to a member that is known from another node's answer.
+/// The host on this machine's loopback under which other members are to be looked for: that of a node which is where it
+/// says it is. One that is reached at another address, as through a tunnel, or whose name says that it is elsewhere, tells
+/// nothing of what listens on this machine, and that is not to be shown the token.
+fn loopback_of(entry: &Api, nodes: &api::Nodes) -> Option<String> {
+    let own = nodes.nodes.iter().find(|node| node.name == entry.name)?;
+    let own: AdminUrl = own.admin.parse().ok()?;
+    (own.is_loopback() && own == entry.url).then_some(own.host)
+}
+
+/// The way to a member that is known from the answer of `entry`. `loopback`: see [`loopback_of`].
 fn way(
     name: &str,
     admin: &str,
-    entry: &AdminUrl,
-    is_here: bool,
+    entry: &Api,
+    loopback: Option<&str>,
     access: &Arc<Access>,
 ) -> Result<Api, Unanswered> {
     let unanswered = |error: String| Unanswered { node: name.to_owned(), admin: admin.to_owned(), error };
@@ -208,15 +218,15 @@ fn way(
         return Err(unanswered("it has no admin API (`listen` of [admin] is empty)".into()));
     }
     let url: AdminUrl = admin.parse().map_err(&unanswered)?;
-    // Another machine's loopback: here somebody else may listen there, who is not to be shown the token.
-    if url.is_loopback() && is_here {
-        let why = "it does not run on this data directory, and this address means its own machine";
-        return Err(unanswered(why.into()));
-    }
-    if url.is_loopback() && !entry.is_loopback() {
+    if url.is_loopback() && loopback != Some(url.host.as_str()) {
         return Err(unanswered("its admin API listens on its own machine only: ask there".into()));
     }
-    Ok(Api::new(name.to_owned(), url, access.clone()))
+    if url == entry.url {
+        let why =
+            "answers at this address: ask on the node's own machine, or give it an `advertise` under [admin]";
+        return Err(unanswered(format!("{} {why}", entry.name)));
+    }
+    Ok(Api::of_node(name.to_owned(), url, access.clone()))
 }
 
 /// Where to knock first.
@@ -235,14 +245,14 @@ fn doors(reach: &ReachArguments) -> Result<Doors> {
     let tls = tls::connector(reach.ca.as_deref(), own)?;
     let access = Arc::new(Access { token, tls, deadline: reach.timeout });
     if let Some(url) = &reach.admin {
-        let doors = vec![Api::new(url.to_string(), url.clone(), access.clone())];
+        let doors = vec![Api::at(url.clone(), access.clone())];
         return Ok(Doors { access, doors, are_this_machines: false });
     }
     let data = data?;
     let running = data.running();
     let doors = running.iter().filter_map(|node| {
         let url = node.listening.as_ref()?.admin.as_ref()?.parse().ok()?;
-        Some(Api::new(node.name.to_string(), url, access.clone()))
+        Some(Api::of_node(node.name.to_string(), url, access.clone()))
     });
     let doors: Vec<Api> = doors.collect();
     if doors.is_empty() {
@@ -268,18 +278,49 @@ fn doors(reach: &ReachArguments) -> Result<Doors> {
 mod tests {
     use super::*;
 
+    /// What node chat1 answers that says it is at `admin`.
+    fn nodes_of(admin: &str) -> api::Nodes {
+        let node = api::Node {
+            name: "chat1".into(),
+            incarnation: 1,
+            link_address: String::new(),
+            admin: admin.into(),
+            clients: Vec::new(),
+            weight: 100,
+            draining: false,
+            slots: 0,
+            lease: None,
+            link: None,
+        };
+        api::Nodes { epoch: 1, seen_by: "chat1".into(), nodes: vec![node] }
+    }
+
     #[test]
     fn another_machines_loopback_is_not_taken_for_this_ones() {
         let access = Access::for_tests();
-        let remote: AdminUrl = "https://chat1.example.org".parse().unwrap();
-        let tunnel: AdminUrl = "http://127.0.0.1:9000".parse().unwrap();
-        let way =
-            |admin: &str, entry: &AdminUrl, is_here| way("rook-2", admin, entry, is_here, &access).is_ok();
-        assert!(way("https://10.0.0.6:7404", &remote, false));
-        assert!(!way("http://127.0.0.1:7404", &remote, false));
-        assert!(!way("http://127.0.0.1:7404", &tunnel, true));
-        assert!(way("http://127.0.0.1:7414", &tunnel, false));
-        assert!(!way("", &tunnel, false));
-        assert!(!way("http://10.0.0.6:7404", &remote, false));
+        // Whether chat2, which says that it is at `admin`, is asked when chat1 is reached at `entry` and says it is at `own`.
+        let is_asked = |admin: &str, entry: &str, own: &str| {
+            let entry = Api::of_node("chat1".into(), entry.parse().unwrap(), access.clone());
+            let loopback = loopback_of(&entry, &nodes_of(own));
+            way("chat2", admin, &entry, loopback.as_deref(), &access).is_ok()
+        };
+        let remote = "https://chat1.example.org:7404";
+        assert!(is_asked("https://10.0.0.6:7404", remote, remote));
+        assert!(!is_asked("http://10.0.0.6:7404", remote, remote));
+        assert!(!is_asked("http://127.0.0.1:7404", remote, remote));
+        assert!(!is_asked("", remote, remote));
+        assert!(!is_asked(remote, remote, remote), "two members at one address");
+
+        // Nodes that share a machine, each with a port of its own.
+        let local = "http://127.0.0.1:7404";
+        assert!(is_asked("http://127.0.0.1:7414", local, local));
+        assert!(!is_asked("http://[::1]:7414", local, local));
+        // On each of several machines the same address.
+        assert!(!is_asked(local, local, local));
+        // A tunnel: what listens at that port of this machine is somebody else.
+        assert!(!is_asked("http://127.0.0.1:7414", "http://127.0.0.1:9000", local));
+        assert!(!is_asked(local, "http://127.0.0.1:9000", local));
+        assert!(!is_asked("http://127.0.0.1:7414", "http://127.0.0.1:9000", remote));
+        assert!(is_asked("https://10.0.0.6:7404", "http://127.0.0.1:9000", local));
     }
 }
