@@ -186,7 +186,8 @@ impl Actors {
         }
     }
 
-    /// Takes the node out of its cluster for good: lease, mail and place in the view. Nothing for a node alone.
+    /// Takes the node out of its cluster for good: lease, mail and place in the view. The others sweep then, so nothing
+    /// should be committed after it. Nothing for a node alone.
     ///
     /// # Errors
     /// When the store does not take it. The others will remove the node then.

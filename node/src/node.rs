@@ -343,10 +343,11 @@ impl Node {
         if left > 0 {
             tracing::warn!(connections = left, "these did not go in time and are closed");
         }
+        self.actors.stop().await;
+        // When it leaves the others sweep: so what is left unsaid with the actors is made up for.
         if let Err(error) = self.actors.leave().await {
             tracing::warn!(%error, "the node could not leave its cluster: the others will remove it");
         }
-        self.actors.stop().await;
         if let Some(links) = &self.links {
             links.stop().await;
         }

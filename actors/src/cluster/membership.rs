@@ -56,7 +56,7 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Adoption {
     pub(crate) view: Arc<ClusterView>,
-    /// Somebody was removed who may have taken bells with it.
+    /// Somebody is no member any more, and may have taken bells with it, even one that was draining or left by itself.
     pub(crate) lost: bool,
 }
 
@@ -272,8 +272,7 @@ impl Membership {
             let taken = view.member(&self.me.name).is_some();
             return self.end(if taken { Effect::Superseded } else { Effect::Removed });
         }
-        let gone = |member: &&rookery_store::keys::view::Member| !view.has(&member.id()) && !member.draining;
-        let lost = self.view.members.iter().any(|member| gone(&member));
+        let lost = self.view.members.iter().any(|member| !view.has(&member.id()));
         self.view = Arc::new(view);
         self.observe_members(now);
         vec![Effect::Adopt(Adoption { view: self.view.clone(), lost })]

@@ -141,16 +141,20 @@ async fn a_message_sent_at_the_moment_its_readers_owner_dies_is_not_late_by_much
 
 #[tokio::test(start_paused = true)]
 async fn a_bell_that_dies_with_its_node_is_made_up_for_when_the_node_is_removed() {
-    let Apart { world, owner, alice_at, bob_at, mut alice, mut bob } = Apart::start().await;
-    // What its node has to say is taken by the wires and gets lost, then it dies.
-    world.network.stick(&world.members[owner].id.name);
-    world.network.stick(&world.members[bob_at].id.name);
-    alice.say(direct(1, 2), "hello").await;
-    world.members[alice_at].kill();
-    world.network.heal();
-    let before = Instant::now();
-    bob.take_message().await;
-    assert!(before.elapsed() < PROMPT, "{:?}", before.elapsed());
+    for draining in [false, true] {
+        let Apart { world, owner, alice_at, bob_at, mut alice, mut bob } = Apart::start().await;
+        world.set_draining(alice_at, draining).await;
+        world.settled().await;
+        // What its node has to say is taken by the wires and gets lost, then it dies.
+        world.network.stick(&world.members[owner].id.name);
+        world.network.stick(&world.members[bob_at].id.name);
+        alice.say(direct(1, 2), "hello").await;
+        world.members[alice_at].kill();
+        world.network.heal();
+        let before = Instant::now();
+        bob.take_message().await;
+        assert!(before.elapsed() < PROMPT, "draining: {draining}, {:?}", before.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
