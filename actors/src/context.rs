@@ -80,7 +80,9 @@ impl Context {
     /// Sends every client elsewhere, and those that come, until [`welcome_again`](Self::welcome_again): this node is of
     /// no use to them.
     pub(crate) fn send_all_away(&self) {
-        self.useless.store(true, Ordering::Release);
+        if self.useless.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let all = self.connections.all();
         tracing::warn!(connections = all.len(), "clients are sent to other nodes");
         for connection in all {

@@ -43,7 +43,7 @@ const LETTER: Header = Header { version: VERSION_MIN, speaks: VERSION_MIN, epoch
 /// Between attempts to join again.
 const REJOIN_PAUSE: Duration = Duration::from_millis(500);
 
-/// How long clients stay with a node that tries to join again.
+/// How long clients stay with a node that tries to join again, or that reaches neither the store nor a peer.
 const CLIENTS_WAIT: Duration = Duration::from_secs(2);
 
 /// Pieces of mail read at once.
@@ -160,7 +160,13 @@ impl Actor for MembershipActor {
         for effect in effects {
             state.perform(&myself, effect).await?;
         }
-        state.cluster.set_isolated(state.membership.is_isolated(now));
+        let is_isolated = state.membership.is_isolated(now);
+        state.cluster.set_isolated(is_isolated);
+        if !is_isolated {
+            state.context.welcome_again();
+        } else if state.membership.is_isolated_for(now, CLIENTS_WAIT) && state.cluster.is_cut_off() {
+            state.context.send_all_away();
+        }
         Ok(())
     }
 
@@ -385,13 +391,11 @@ async fn look(store: &rookery_store::Store) -> Result<(ClusterView, Vec<(NodeNam
 /// long, they are better off elsewhere.
 async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>, to: ActorRef<MembershipMessage>) {
     let begun = Instant::now();
-    let mut clients_stay = true;
     let op = Join { nonce: cluster.nonce(), ..cluster.join.clone() };
     loop {
         let joined = cluster.store.submit(&op.name, op.clone()).await;
         match joined.map(|committed| committed.answer) {
             Ok(Ok(joined)) => {
-                context.welcome_again();
                 // If the actor has failed, its successor finds that it is removed, and joins again.
                 let _ = to.cast(MembershipMessage::Rejoined(joined));
                 return;
@@ -402,8 +406,7 @@ async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>, to: ActorRef<Membe
         if cluster.is_leaving() {
             return;
         }
-        if clients_stay && begun.elapsed() >= CLIENTS_WAIT {
-            clients_stay = false;
+        if begun.elapsed() >= CLIENTS_WAIT {
             context.send_all_away();
         }
         tokio::time::sleep(REJOIN_PAUSE).await;

@@ -28,7 +28,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ractor::ActorRef;
 use rookery_protocol::UserId;
 use rookery_store::keys::node::{NodeId, NodeName};
-use rookery_store::keys::view::ClusterView;
+use rookery_store::keys::view::{ClusterView, Member};
 use rookery_store::ops::{Join, Joined, RemoveNode};
 use rookery_store::placement::Slot;
 use rookery_store::{Store, StoreError};
@@ -231,6 +231,15 @@ impl Cluster {
     /// Whether this node could not renew its lease for so long that it must not take messages.
     pub(crate) fn is_isolated(&self) -> bool {
         self.isolated.load(Ordering::Acquire)
+    }
+
+    /// Whether links are to be expected and none is up. While one is, the store may be out of everybody's reach: then no
+    /// other node is of more use.
+    fn is_cut_off(&self) -> bool {
+        let takes_links = |other: &Member| other.name != self.name && !other.link.is_empty();
+        !self.join.link.is_empty()
+            && self.view().members.iter().any(takes_links)
+            && !self.peers.all().iter().any(|peer| peer.outgoing().is_up())
     }
 
     fn set_isolated(&self, isolated: bool) {

@@ -120,6 +120,11 @@ impl Outgoing {
         }
     }
 
+    /// Whether the link takes batches.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up
+    }
+
     /// Takes a message.
     pub(crate) fn push(&mut self, message: LinkMessage) {
         if self.is_up && self.queue.len() < QUEUE_MESSAGES_MAX && self.queue_bytes < QUEUE_BYTES_MAX {

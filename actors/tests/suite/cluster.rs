@@ -230,12 +230,32 @@ async fn a_node_without_its_store_takes_no_messages_and_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stalls_for_all_removes_nobody() {
+async fn a_node_cut_off_from_its_store_and_its_peers_sends_its_clients_to_them() {
     let world = World::start(3, 2).await;
+    let mut alice = world.members[0].node.join(who(1, 1)).await;
+    world.settled().await;
+    let name = |at: usize| world.members[at].id.name.clone();
+    world.network.cut(&name(0), &name(1));
+    world.network.cut(&name(0), &name(2));
+    world.members[0].lose_store();
+    let before = Instant::now();
+    assert_eq!(alice.goaway().await.nodes.len(), 2);
+    assert!(before.elapsed() < PROMPT, "{:?}", before.elapsed());
+    world.members[0].find_store();
+    world.network.heal();
+    world.join_again(0).await;
+    world.settled().await;
+    world.members[0].node.join(who(1, 1)).await.quiet_for(PROMPT).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_stalls_for_all_removes_nobody_and_sends_nobody_away() {
+    let world = World::start(3, 2).await;
+    let mut alice = world.members[0].node.join(who(1, 1)).await;
     for member in &world.members {
         member.lose_store();
     }
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    alice.quiet_for(Duration::from_secs(20)).await;
     for member in &world.members {
         member.find_store();
     }
