@@ -44,6 +44,8 @@ pub(crate) struct Outgoing {
     in_flight_bytes: usize,
     last_seq: u64,
     mail: BTreeMap<Subject, LinkMessage>,
+    /// In letters that are being posted.
+    posting: Vec<LinkMessage>,
     shed: u64,
     speaks_max: u8,
     peer_speaks: u8,
@@ -97,7 +99,7 @@ pub struct Depth {
     pub in_flight_bytes: usize,
     /// Batches that the peer may be sent before it acknowledges one: its credit. 0 while there is no link.
     pub credit: usize,
-    /// Messages waiting to be mailed.
+    /// Messages waiting to be mailed, or being mailed.
     pub mail: usize,
 }
 
@@ -112,6 +114,7 @@ impl Outgoing {
             in_flight_bytes: 0,
             last_seq: 0,
             mail: BTreeMap::new(),
+            posting: Vec::new(),
             shed: 0,
             speaks_max,
             peer_speaks: VERSION_MIN,
@@ -220,12 +223,10 @@ impl Outgoing {
         }
     }
 
-    /// What is to be mailed, up to `letters` of them, and the messages that are in them.
-    pub(crate) fn take_letters(
-        &mut self,
-        letters_max: usize,
-        epoch: u64,
-    ) -> (Vec<Vec<u8>>, Vec<LinkMessage>) {
+    /// What is to be mailed, in up to `letters_max` letters. They are to be posted, then [`posted`](Self::posted) or
+    /// [`not_posted`](Self::not_posted) called; until then they are held. Whoever was to do so for earlier ones has failed.
+    pub(crate) fn take_letters(&mut self, letters_max: usize, epoch: u64) -> Vec<Vec<u8>> {
+        self.not_posted();
         // Mail may be read by whoever takes the node's place: in the format that all understand.
         let header = Header { version: VERSION_MIN, speaks: self.speaks_max, epoch, seq: 0, ack: 0 };
         let (mut letters, mut all) = (Vec::new(), Vec::new());
@@ -242,12 +243,23 @@ impl Outgoing {
             }
             letters.push(encode_batch(header, &all[begin..]));
         }
-        (letters, all)
+        self.posting = all;
+        letters
     }
 
-    /// Puts back what could not be mailed. What has come up meanwhile about the same is newer.
-    pub(crate) fn put_back(&mut self, messages: Vec<LinkMessage>) {
-        for message in messages {
+    /// How many messages are in the letters that are being posted.
+    pub(crate) fn posting(&self) -> usize {
+        self.posting.len()
+    }
+
+    /// The letters have been posted. How many messages were in them.
+    pub(crate) fn posted(&mut self) -> usize {
+        std::mem::take(&mut self.posting).len()
+    }
+
+    /// The letters could not be posted, and are mailed again. What has come up meanwhile about the same is newer.
+    pub(crate) fn not_posted(&mut self) {
+        for message in std::mem::take(&mut self.posting) {
             if let Some(subject) = Subject::of(&message) {
                 self.mail.entry(subject).or_insert(message);
             }
@@ -257,6 +269,7 @@ impl Outgoing {
     /// Everything that has not certainly arrived, for others to carry: the peer is no more.
     pub(crate) fn take_all(&mut self) -> Vec<LinkMessage> {
         self.link_down();
+        self.not_posted();
         std::mem::take(&mut self.mail).into_values().collect()
     }
 
@@ -272,7 +285,7 @@ impl Outgoing {
             in_flight: self.in_flight.len(),
             in_flight_bytes: self.in_flight_bytes,
             credit: if self.is_up { IN_FLIGHT_BATCHES_MAX.saturating_sub(self.in_flight.len()) } else { 0 },
-            mail: self.mail.len(),
+            mail: self.mail.len() + self.posting.len(),
         }
     }
 }

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::Cluster;
 use super::actor::MembershipMessage;
-use super::message::LinkMessage;
 use super::peers::Peer;
 use crate::metrics::{DOORBELLS_MAILED, DOORBELLS_SHED};
 
@@ -36,7 +35,7 @@ pub(crate) enum PeerMessage {
     /// Time has passed.
     Tick,
     /// Letters were posted, or not.
-    Posted(Vec<LinkMessage>, Result<PostOutcome, StoreError>),
+    Posted(Result<PostOutcome, StoreError>),
 }
 
 impl ractor::Message for PeerMessage {}
@@ -79,7 +78,7 @@ impl Actor for PeerActor {
                 state.look_after_link();
                 state.post(&myself);
             }
-            PeerMessage::Posted(messages, outcome) => state.posted(messages, &outcome),
+            PeerMessage::Posted(outcome) => state.posted(&outcome),
         }
         Ok(())
     }
@@ -117,36 +116,41 @@ impl State {
         if self.posting || Instant::now() < self.not_before {
             return;
         }
-        let (letters, messages) = self.peer.outgoing().take_letters(LETTERS_MAX, self.cluster.epoch());
+        let (letters, messages) = {
+            let mut outgoing = self.peer.outgoing();
+            (outgoing.take_letters(LETTERS_MAX, self.cluster.epoch()), outgoing.posting())
+        };
         if letters.is_empty() {
             return;
         }
         self.posting = true;
-        counter!(DOORBELLS_MAILED).increment(messages.len() as u64);
+        counter!(DOORBELLS_MAILED).increment(messages as u64);
         let entries = letters.into_iter().map(Into::into).collect();
         let op = PostMail { to: self.peer.id.clone(), entries, nonce: self.cluster.nonce() };
         let (store, myself) = (self.cluster.store.clone(), myself.clone());
         tokio::spawn(async move {
             let outcome = store.submit(&op.to.name.clone(), op).await.and_then(|committed| committed.answer);
-            // Its successor has what was not posted no more: sweeps make up for it.
-            let _ = myself.cast(PeerMessage::Posted(messages, outcome));
+            // If the actor has failed, its successor posts them again.
+            let _ = myself.cast(PeerMessage::Posted(outcome));
         });
     }
 
-    fn posted(&mut self, messages: Vec<LinkMessage>, outcome: &Result<PostOutcome, StoreError>) {
+    fn posted(&mut self, outcome: &Result<PostOutcome, StoreError>) {
         self.posting = false;
         match outcome {
-            Ok(PostOutcome::Posted) => {}
+            Ok(PostOutcome::Posted) => {
+                self.peer.outgoing().posted();
+            }
             // Once the view says so too, its successors get what it was to have.
             Ok(PostOutcome::NotMember) => {
-                self.peer.outgoing().put_back(messages);
+                self.peer.outgoing().not_posted();
                 self.cluster.tell(MembershipMessage::StoreChanged);
             }
-            Ok(PostOutcome::Full) => counter!(DOORBELLS_SHED).increment(messages.len() as u64),
+            Ok(PostOutcome::Full) => counter!(DOORBELLS_SHED).increment(self.peer.outgoing().posted() as u64),
             Err(error) => {
                 tracing::warn!(peer = %self.peer.id, %error, "mail could not be posted, and is posted again");
                 self.not_before = Instant::now() + PAUSE;
-                self.peer.outgoing().put_back(messages);
+                self.peer.outgoing().not_posted();
             }
         }
     }

@@ -175,12 +175,28 @@ fn what_a_broken_link_may_not_have_carried_is_mailed_once_a_subject_and_without_
     outgoing.push(ring(2, 50));
     outgoing.push(ring(3, 50));
     outgoing.link_down();
-    let (letters, messages) = outgoing.take_letters(8, 1);
-    assert_eq!(messages, [ring(1, 0), ring(2, 0), ring(3, 0)]);
+    let letters = outgoing.take_letters(8, 1);
     let (read, in_letter, _) = decode_batch(&letters[0]).unwrap();
-    assert_eq!((read.version, read.seq, in_letter), (VERSION_MIN, 0, messages.clone()));
-    outgoing.put_back(messages);
+    let messages = vec![ring(1, 0), ring(2, 0), ring(3, 0)];
+    assert_eq!((read.version, read.seq, in_letter), (VERSION_MIN, 0, messages));
+    outgoing.not_posted();
     assert_eq!(outgoing.take_all().len(), 3);
+}
+
+#[test]
+fn what_is_being_posted_is_held_until_it_is() {
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.push(ring(1, 0));
+    outgoing.take_letters(8, 1);
+    assert_eq!(outgoing.depth().mail, 1);
+    assert_eq!(outgoing.take_all(), [ring(1, 0)], "its peer is no more");
+    assert_eq!(outgoing.take_all(), []);
+
+    outgoing.push(ring(1, 0));
+    let first = outgoing.take_letters(8, 1);
+    assert_eq!(outgoing.take_letters(8, 1), first, "whoever was posting it has failed");
+    assert_eq!(outgoing.posted(), 1);
+    assert_eq!((outgoing.depth().mail, outgoing.take_all()), (0, vec![]));
 }
 
 #[test]
@@ -189,10 +205,11 @@ fn letters_are_short_and_no_more_than_asked_for() {
     for number in 1..=10_000 {
         outgoing.push(ring(number, 0));
     }
-    let (letters, messages) = outgoing.take_letters(3, 1);
+    let letters = outgoing.take_letters(3, 1);
     assert_eq!(letters.len(), 3);
     assert!(letters.iter().all(|letter| letter.len() <= 50 * 1024));
-    assert_eq!(outgoing.depth().mail, 10_000 - messages.len());
+    let posted = outgoing.posted();
+    assert_eq!(outgoing.depth().mail, 10_000 - posted);
 }
 
 #[test]
