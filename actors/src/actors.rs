@@ -104,6 +104,7 @@ impl Actors {
         let nodes = match &cluster {
             Some(cluster) => NodeList::new(&cluster.placed().client_nodes()),
             None => NodeList::new(&ClientNodes {
+                epoch: 0,
                 urls: config.advertise.iter().map(|url| vec![url.clone()]).collect(),
                 this: Some(0),
                 owners: Vec::new(),

@@ -15,6 +15,8 @@ const URLS_MAX: usize = 32;
 /// The nodes that take clients.
 #[derive(Debug, Clone, Default)]
 pub struct ClientNodes {
+    /// The epoch of the view that says so: an earlier one's does not replace it. 0 for a node alone.
+    pub epoch: u64,
     /// Each node's URLs. Nobody is sent to one that has none here, as when it is drained.
     pub urls: Vec<Vec<String>>,
     /// Which of them is this one, if it is among them.
@@ -42,6 +44,7 @@ pub(crate) struct NodeList {
 
 #[derive(Debug)]
 struct Lists {
+    epoch: u64,
     by_owner: Vec<Arc<Told>>,
     /// For users whose owner is not known.
     ownerless: Arc<Told>,
@@ -55,10 +58,13 @@ impl NodeList {
         Self { current: RwLock::new(Arc::new(Lists::new(nodes))) }
     }
 
-    /// Replaces the list.
+    /// Replaces the list, unless it is of a later view.
     pub(crate) fn set(&self, nodes: &ClientNodes) {
         let lists = Arc::new(Lists::new(nodes));
-        *self.current.write().expect("nothing panics while it holds this lock") = lists;
+        let mut current = self.current.write().expect("nothing panics while it holds this lock");
+        if lists.epoch >= current.epoch {
+            *current = lists;
+        }
     }
 
     /// What the user's devices are to know.
@@ -89,6 +95,7 @@ impl Lists {
         };
         let this = nodes.this.filter(|this| *this < count);
         Self {
+            epoch: nodes.epoch,
             by_owner: (0..count).map(|owner| Told::new(urls(&mut from(owner)))).collect(),
             ownerless: Told::new(urls(&mut (0..count))),
             owners: nodes.owners.clone(),
@@ -117,7 +124,8 @@ mod tests {
 
     fn nodes(count: usize) -> ClientNodes {
         let urls = (0..count).map(|node| vec![format!("ws://n{node}"), format!("tcp://n{node}")]).collect();
-        ClientNodes { urls, this: Some(1), owners: (0..4096).map(|slot| slot % count as u16).collect() }
+        let owners = (0..4096).map(|slot| slot % count as u16).collect();
+        ClientNodes { epoch: 0, urls, this: Some(1), owners }
     }
 
     fn user_of(owner: u16, count: u16) -> UserId {
@@ -144,6 +152,14 @@ mod tests {
         assert_eq!(list.for_user(user_of(0, 3)).mark, zero.mark);
         list.set(&nodes(4));
         assert_ne!(list.for_user(user_of(0, 4)).mark, zero.mark);
+    }
+
+    #[test]
+    fn the_list_of_an_earlier_view_does_not_replace_that_of_a_later_one() {
+        let list = NodeList::new(&nodes(3));
+        list.set(&ClientNodes { epoch: 7, ..nodes(4) });
+        list.set(&ClientNodes { epoch: 6, ..nodes(3) });
+        assert_eq!(list.for_user(user_of(0, 4)).urls.len(), 8);
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Placed {
             members.iter().position(|member| member.name == owner.name)
         };
         ClientNodes {
+            epoch: self.epoch(),
             urls: urls.collect(),
             this: members.iter().position(|member| member.id() == self.me),
             owners: Slot::all().map_while(index).map(|index| index as u16).collect(),

@@ -9,6 +9,7 @@ use rookery_actors::{ActorsConfig, ClientNodes, Slot};
 /// Nodes of these names, this one first, of which the one at `owner` has every slot.
 fn nodes(names: &[&str], owner: u16) -> ClientNodes {
     ClientNodes {
+        epoch: 0,
         urls: names.iter().map(|name| vec![format!("rk://{name}")]).collect(),
         this: Some(0),
         owners: vec![owner; 4096],
