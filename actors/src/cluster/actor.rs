@@ -72,7 +72,7 @@ pub(crate) enum MembershipMessage {
     Looked(Result<(ClusterView, Vec<(NodeName, Lease)>), StoreError>),
     /// From the post of a request to prove that it lives.
     Asked(NodeId, Result<PostOutcome, StoreError>),
-    /// The node is a member again, as another run of itself.
+    /// The node is a member again, as another run of itself. Told again until it is known.
     Rejoined(Joined),
     /// Links to those who are no members any more may go.
     DropLinks,
@@ -142,7 +142,11 @@ impl Actor for MembershipActor {
                 membership.asked(now, &id, matches!(outcome, Ok(PostOutcome::Posted)));
                 Vec::new()
             }
+            MembershipMessage::Rejoined(joined) if joined.id.incarnation <= membership.me().incarnation => {
+                Vec::new()
+            }
             MembershipMessage::Rejoined(Joined { id, view }) => {
+                state.cluster.rejoining.store(false, Ordering::Release);
                 tracing::info!(me = %id, "this node has joined again");
                 counter!(REJOINED).increment(1);
                 state.cluster.links().identify(id.clone());
@@ -285,8 +289,12 @@ impl State {
             Effect::Removed => {
                 tracing::warn!(%me, "the cluster has taken this node for dead: it joins again");
                 self.cluster.set_isolated(true);
-                tokio::spawn(rejoin(self.context.clone(), self.cluster.clone(), to));
+                if !self.cluster.rejoining.swap(true, Ordering::AcqRel) {
+                    tokio::spawn(rejoin(self.context.clone(), self.cluster.clone()));
+                }
             }
+            // By itself, of which the predecessor of this actor had no time to hear.
+            Effect::Superseded if self.cluster.rejoining.load(Ordering::Acquire) => {}
             Effect::Superseded => self.cluster.is_superseded(),
         }
         Ok(())
@@ -389,15 +397,18 @@ async fn look(store: &rookery_store::Store) -> Result<(ClusterView, Vec<(NodeNam
 
 /// Joins again, as another run of this node. Clients that are here stay: their sessions are registered anew. If it takes
 /// long, they are better off elsewhere.
-async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>, to: ActorRef<MembershipMessage>) {
+async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>) {
     let begun = Instant::now();
     let op = Join { nonce: cluster.nonce(), ..cluster.join.clone() };
     loop {
         let joined = cluster.store.submit(&op.name, op.clone()).await;
         match joined.map(|committed| committed.answer) {
             Ok(Ok(joined)) => {
-                // If the actor has failed, its successor finds that it is removed, and joins again.
-                let _ = to.cast(MembershipMessage::Rejoined(joined));
+                // The actor may fail before it has heard, and its successor is to hear.
+                while cluster.me().incarnation < joined.id.incarnation && !cluster.is_leaving() {
+                    cluster.tell(MembershipMessage::Rejoined(joined.clone()));
+                    tokio::time::sleep(REJOIN_PAUSE).await;
+                }
                 return;
             }
             Ok(Err(error)) => tracing::error!(%error, "this node cannot join its cluster again"),

@@ -103,6 +103,8 @@ pub(crate) struct Cluster {
     isolated: AtomicBool,
     numbers: AtomicU64,
     superseded: watch::Sender<bool>,
+    /// The node has been removed, and joins as another run of itself.
+    rejoining: AtomicBool,
     /// The node is stopping: it is not to join again.
     leaving: AtomicBool,
 }
@@ -137,6 +139,7 @@ impl Cluster {
             isolated: AtomicBool::new(false),
             numbers: AtomicU64::new(0),
             superseded: watch::Sender::new(false),
+            rejoining: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
         })
     }
