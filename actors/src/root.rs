@@ -11,7 +11,7 @@ use crate::cluster::{LinkMessage, MembershipActor};
 use crate::connection::Supervisor;
 use crate::context::Context;
 use crate::metrics::RESTARTS;
-use crate::shard::Shard;
+use crate::shard::{Shard, ShardMessage};
 use crate::supervision::RestartBudget;
 
 /// Connection supervisors of a node: starting an actor takes one about 20 µs.
@@ -137,7 +137,11 @@ impl State {
             Child::Shard(at) => {
                 let (shard, _) = Shard::spawn_linked(None, Shard, context, myself.get_cell()).await?;
                 let id = shard.get_id();
-                self.context.router.set_shard(at, shard);
+                self.context.router.set_shard(at, shard.clone());
+                if let Some(cluster) = &self.context.cluster {
+                    // It may have begun with an earlier view, and not have been there to be told of a later one.
+                    shard.cast(ShardMessage::ViewChanged { placed: cluster.placed(), lost: false })?;
+                }
                 Ok(id)
             }
             Child::Supervisor(at) => {

@@ -142,6 +142,9 @@ impl State {
     /// node now are swept at once. So are all when bells may have been lost with a node. Between views that do not follow
     /// one another any slot may have moved away and back, and what its owner knew is lost.
     pub(super) fn view_changed(&mut self, placed: Arc<Placed>, lost: bool) {
+        if self.placed.as_ref().is_some_and(|current| current.epoch() > placed.epoch()) {
+            return;
+        }
         // To others, another run of this node is another node: nothing it had registered holds.
         let follows = |before: &Arc<Placed>| {
             before.me == placed.me && placed.epoch() <= before.epoch().saturating_add(1)
