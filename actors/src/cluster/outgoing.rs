@@ -38,6 +38,8 @@ const LETTER_BYTES_MAX: usize = 48 * 1024;
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     is_up: bool,
+    /// How many links there have been.
+    links: u64,
     queue: VecDeque<LinkMessage>,
     queue_bytes: usize,
     in_flight: VecDeque<InFlight>,
@@ -108,6 +110,7 @@ impl Outgoing {
     pub(crate) fn new(speaks_max: u8) -> Self {
         Self {
             is_up: false,
+            links: 0,
             queue: VecDeque::new(),
             queue_bytes: 0,
             in_flight: VecDeque::new(),
@@ -121,6 +124,11 @@ impl Outgoing {
             heard: 0,
             ack_due: false,
         }
+    }
+
+    /// Which link the next batch is for.
+    pub(crate) fn link(&self) -> u64 {
+        self.links
     }
 
     /// Whether the link takes batches.
@@ -193,6 +201,7 @@ impl Outgoing {
     /// mailed it, and may be counting anew.
     pub(crate) fn link_up(&mut self) {
         self.is_up = true;
+        self.links += 1;
         self.heard = 0;
         self.ack_due = false;
     }
@@ -207,6 +216,13 @@ impl Outgoing {
             self.put_in_mail(message);
         }
         (self.queue_bytes, self.in_flight_bytes) = (0, 0);
+    }
+
+    /// This link did not take a batch. There may be another by now.
+    pub(crate) fn link_failed(&mut self, link: u64) {
+        if self.links == link {
+            self.link_down();
+        }
     }
 
     /// Whether the peer has not acknowledged in time.

@@ -89,9 +89,13 @@ impl State {
         self.peer.looks();
         loop {
             let epoch = self.cluster.epoch();
-            let Some(batch) = self.peer.outgoing().next_batch(Instant::now(), epoch) else { return };
+            let (batch, link) = {
+                let mut outgoing = self.peer.outgoing();
+                (outgoing.next_batch(Instant::now(), epoch), outgoing.link())
+            };
+            let Some(batch) = batch else { return };
             if self.cluster.links().send(&self.peer.id, batch.into()).is_err() {
-                self.peer.outgoing().link_down();
+                self.peer.outgoing().link_failed(link);
                 return;
             }
         }

@@ -184,6 +184,22 @@ fn what_a_broken_link_may_not_have_carried_is_mailed_once_a_subject_and_without_
 }
 
 #[test]
+fn a_link_that_failed_says_nothing_of_the_next() {
+    let now = Instant::now();
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.push(ring(1, 0));
+    let failing = outgoing.link();
+    assert_eq!(batches(&mut outgoing, now).len(), 1);
+    outgoing.link_down();
+    outgoing.link_up();
+    outgoing.link_failed(failing);
+    assert!(outgoing.is_up());
+    outgoing.link_failed(outgoing.link());
+    assert!(!outgoing.is_up());
+}
+
+#[test]
 fn what_is_being_posted_is_held_until_it_is() {
     let mut outgoing = Outgoing::new(VERSION_MAX);
     outgoing.push(ring(1, 0));
