@@ -78,6 +78,8 @@ pub(crate) struct Membership {
     /// Since when renewals have gone well without a gap.
     seeing_since: Instant,
     renewing: Option<Instant>,
+    /// Asked for while another is under way: that one may be from before somebody asked.
+    renew_again: bool,
     last_renewal: Instant,
     looking: bool,
     look_again: bool,
@@ -112,6 +114,7 @@ impl Membership {
             renewed: now,
             seeing_since: now,
             renewing: None,
+            renew_again: false,
             last_renewal: now,
             looking: false,
             look_again: false,
@@ -203,7 +206,9 @@ impl Membership {
                     self.seeing_since = now;
                 }
                 self.renewed = began;
-                if epoch > self.view.epoch.get() { self.look(now).into_iter().collect() } else { Vec::new() }
+                let again = std::mem::take(&mut self.renew_again).then(|| self.renew(now)).flatten();
+                let look = (epoch > self.view.epoch.get()).then(|| self.look(now)).flatten();
+                again.into_iter().chain(look).collect()
             }
             Renewal::Superseded => self.end(Effect::Superseded),
             Renewal::Removed => self.end(Effect::Removed),
@@ -213,11 +218,16 @@ impl Membership {
     /// The store did not take the renewal, or nobody knows.
     pub(crate) fn renewal_failed(&mut self) {
         self.renewing = None;
+        self.renew_again = false;
     }
 
     /// Somebody asks whether this node lives.
     pub(crate) fn prove(&mut self, now: Instant) -> Vec<Effect> {
-        if self.is_over { Vec::new() } else { self.renew(now).into_iter().collect() }
+        if self.is_over {
+            return Vec::new();
+        }
+        self.renew_again = self.renewing.is_some();
+        self.renew(now).into_iter().collect()
     }
 
     /// View and leases have been read.

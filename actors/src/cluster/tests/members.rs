@@ -212,6 +212,17 @@ fn a_renewal_from_before_the_doubt_is_no_proof() {
 }
 
 #[test]
+fn who_is_asked_to_prove_that_it_lives_while_it_renews_does_so_again() {
+    let mut scene = Scene::new();
+    scene.now += Duration::from_secs(1);
+    assert!(scene.membership.tick(scene.now).contains(&Effect::Renew));
+    assert_eq!(scene.membership.prove(scene.now), []);
+    let renewal = Renewal::Renewed { epoch: 1 };
+    assert_eq!(scene.membership.renewed(scene.now, renewal), [Effect::Renew]);
+    assert_eq!(scene.membership.renewed(scene.now, renewal), []);
+}
+
+#[test]
 fn who_cannot_renew_takes_nobody_for_dead_then_or_soon_after() {
     let mut scene = Scene::new();
     scene.pass(Duration::from_secs(10));
