@@ -44,13 +44,15 @@ impl Hosting {
         self.unanswered.remove(&user);
     }
 
-    /// Whose registration is to be repeated.
+    /// Whose registration is to be repeated, of many those that have waited longest.
     pub(super) fn overdue(&self, now: Instant) -> Vec<UserId> {
-        let overdue = self
-            .unanswered
-            .iter()
-            .filter(|(_, registration)| now.duration_since(registration.sent) >= ANSWER_TIME_MAX);
-        overdue.map(|(user, _)| *user).take(REPEATED_MAX).collect()
+        let waiting = self.unanswered.iter().map(|(user, registration)| (registration.sent, *user));
+        let mut overdue: Vec<(Instant, UserId)> =
+            waiting.filter(|(sent, _)| now.duration_since(*sent) >= ANSWER_TIME_MAX).collect();
+        if overdue.len() > REPEATED_MAX {
+            overdue.select_nth_unstable(REPEATED_MAX);
+        }
+        overdue.into_iter().take(REPEATED_MAX).map(|(_, user)| user).collect()
     }
 
     /// How many wait for an answer.
