@@ -82,7 +82,7 @@ impl Router {
         }
         // The owner passes it on to everybody but this node, which it has it from.
         self.bell_to_shard(bell.clone(), PassOn::No);
-        self.route(bell, hops + 1);
+        self.route(bell, hops.saturating_add(1));
         true
     }
 

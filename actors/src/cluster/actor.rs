@@ -309,7 +309,7 @@ impl State {
         let (view, me) = (&adoption.view, self.membership.me());
         let others = view.members.iter().map(|member| member.id());
         let ids: Vec<NodeId> = others.filter(|id| *id != me).collect();
-        let (_, gone) = self.cluster.peers.keep(&ids, self.cluster.speaks_max);
+        let gone = self.cluster.peers.keep(&ids, self.cluster.speaks_max);
         for peer in self.cluster.peers.all() {
             if peer.actor().is_none() || !self.peers.values().any(|id| *id == peer.id) {
                 self.start_peer(myself, &peer).await?;

@@ -124,7 +124,7 @@ impl Cluster {
             view.members.iter().map(|member| member.id()).filter(|id| *id != me).collect();
         let view = Arc::new(view);
         let speaks_max = speaks_max.clamp(message::VERSION_MIN, message::VERSION_MAX);
-        let _ = peers.keep(&others, speaks_max);
+        peers.keep(&others, speaks_max);
         let name = me.name.clone();
         let placed = Placed::new(me, view, &peers);
         Arc::new(Self {

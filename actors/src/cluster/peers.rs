@@ -108,20 +108,14 @@ impl Peers {
         self.peers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Keeps these: who is new, and who is no more.
-    pub(super) fn keep(&self, ids: &[NodeId], speaks_max: u8) -> (Vec<Arc<Peer>>, Vec<Arc<Peer>>) {
+    /// Keeps these, and says who is no more.
+    pub(super) fn keep(&self, ids: &[NodeId], speaks_max: u8) -> Vec<Arc<Peer>> {
         let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
         let gone: Vec<NodeId> = peers.keys().filter(|id| !ids.contains(id)).cloned().collect();
-        let gone = gone.iter().filter_map(|id| peers.remove(id)).collect();
-        let mut new = Vec::new();
         for id in ids {
-            peers.entry(id.clone()).or_insert_with(|| {
-                let peer = Peer::new(id.clone(), speaks_max);
-                new.push(peer.clone());
-                peer
-            });
+            peers.entry(id.clone()).or_insert_with(|| Peer::new(id.clone(), speaks_max));
         }
-        (new, gone)
+        gone.iter().filter_map(|id| peers.remove(id)).collect()
     }
 }
 
