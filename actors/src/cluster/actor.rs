@@ -21,6 +21,7 @@ use rookery_store::queries;
 use tokio::time::Instant;
 
 use super::Cluster;
+use super::complaint::Complaint;
 use super::links::{LinkEvent, Peer as LinkPeer};
 use super::membership::{Adoption, Effect, Membership, Renewal};
 use super::message::{Header, LinkMessage, VERSION_MIN, encode_batch};
@@ -89,6 +90,9 @@ pub(crate) struct State {
     peers: HashMap<ActorId, NodeId>,
     /// The next view to be adopted is of this node's making, and others do not know it.
     tell_others: bool,
+    renewals: Complaint,
+    looks: Complaint,
+    removals: Complaint,
 }
 
 impl Actor for MembershipActor {
@@ -103,7 +107,16 @@ impl Actor for MembershipActor {
     ) -> Result<State, ActorProcessingErr> {
         let view = cluster.view();
         let membership = Membership::new(cluster.me(), view.clone(), Instant::now());
-        let mut state = State { context, cluster, membership, peers: HashMap::new(), tell_others: false };
+        let mut state = State {
+            context,
+            cluster,
+            membership,
+            peers: HashMap::new(),
+            tell_others: false,
+            renewals: Complaint::default(),
+            looks: Complaint::default(),
+            removals: Complaint::default(),
+        };
         state.cluster.set_membership(myself.clone());
         state.adopt(&myself, &Adoption { view, lost: true }).await?;
         myself.send_interval(TICK, || MembershipMessage::Tick);
@@ -126,15 +139,25 @@ impl Actor for MembershipActor {
             MembershipMessage::StoreChanged => membership.changed(now),
             MembershipMessage::View(view) => membership.adopt(now, view),
             MembershipMessage::Prove => membership.prove(now),
-            MembershipMessage::Renewed(Ok(renewal)) => membership.renewed(now, renewal),
+            MembershipMessage::Renewed(Ok(renewal)) => {
+                state.renewals.settle();
+                membership.renewed(now, renewal)
+            }
             MembershipMessage::Renewed(Err(error)) => {
-                tracing::warn!(%error, "this node's lease could not be renewed");
+                if state.renewals.is_due(now) {
+                    tracing::warn!(%error, "this node's lease could not be renewed");
+                }
                 membership.renewal_failed();
                 Vec::new()
             }
-            MembershipMessage::Looked(Ok((view, leases))) => membership.looked(now, view, &leases),
+            MembershipMessage::Looked(Ok((view, leases))) => {
+                state.looks.settle();
+                membership.looked(now, view, &leases)
+            }
             MembershipMessage::Looked(Err(error)) => {
-                tracing::warn!(%error, "the view and the leases could not be read");
+                if state.looks.is_due(now) {
+                    tracing::warn!(%error, "the view and the leases could not be read");
+                }
                 membership.look_failed();
                 Vec::new()
             }
@@ -165,7 +188,14 @@ impl Actor for MembershipActor {
             state.perform(&myself, effect).await?;
         }
         let is_isolated = state.membership.is_isolated(now);
-        state.cluster.set_isolated(is_isolated);
+        // Of one that is over more has been said.
+        if state.cluster.set_isolated(is_isolated) && !state.membership.is_over() {
+            if is_isolated {
+                tracing::warn!("this node cannot renew its lease: it takes no messages until it can");
+            } else {
+                tracing::info!("this node's lease is renewed again");
+            }
+        }
         if !is_isolated {
             state.context.welcome_again();
         } else if state.membership.is_isolated_for(now, CLIENTS_WAIT) && state.cluster.is_cut_off() {
@@ -225,6 +255,9 @@ impl State {
         id: &NodeId,
         outcome: Result<RemoveOutcome, StoreError>,
     ) -> Vec<Effect> {
+        if outcome.is_ok() {
+            self.removals.settle();
+        }
         match outcome {
             Ok(RemoveOutcome::Removed { view }) => {
                 tracing::warn!(node = %id, epoch = view.epoch.get(), "a node that does not live any more was removed");
@@ -234,7 +267,9 @@ impl State {
             }
             Ok(RemoveOutcome::NotMember | RemoveOutcome::Alive) => self.membership.changed(now),
             Err(error) => {
-                tracing::warn!(node = %id, %error, "a node could not be removed");
+                if self.removals.is_due(now) {
+                    tracing::warn!(node = %id, %error, "a node could not be removed");
+                }
                 Vec::new()
             }
         }
@@ -399,6 +434,7 @@ async fn look(store: &rookery_store::Store) -> Result<(ClusterView, Vec<(NodeNam
 /// long, they are better off elsewhere.
 async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>) {
     let begun = Instant::now();
+    let (mut refusals, mut failures) = (Complaint::default(), Complaint::default());
     let op = Join { nonce: cluster.nonce(), ..cluster.join.clone() };
     loop {
         let joined = cluster.store.submit(&op.name, op.clone()).await;
@@ -411,8 +447,13 @@ async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>) {
                 }
                 return;
             }
-            Ok(Err(error)) => tracing::error!(%error, "this node cannot join its cluster again"),
-            Err(error) => tracing::warn!(%error, "this node cannot join its cluster again yet"),
+            Ok(Err(error)) if refusals.is_due(Instant::now()) => {
+                tracing::error!(%error, "this node cannot join its cluster again");
+            }
+            Err(error) if failures.is_due(Instant::now()) => {
+                tracing::warn!(%error, "this node cannot join its cluster again yet");
+            }
+            Ok(Err(_)) | Err(_) => {}
         }
         if cluster.is_leaving() {
             return;
@@ -445,13 +486,20 @@ async fn wait(changed: impl Future<Output = Result<(), StoreError>>) {
 
 /// Reads what peers say through the store, until the actor ends.
 async fn read_mail(context: Arc<Context>, cluster: Arc<Cluster>, membership: ActorRef<MembershipMessage>) {
+    let mut failures = Complaint::default();
     while membership.get_status() <= ractor::ActorStatus::Running {
         let changed = cluster.store.watch(mail::bell_key(&cluster.name));
         match take_mail(&cluster, &context).await {
-            Ok(0) => wait(changed).await,
-            Ok(_) => {}
+            Ok(taken) => {
+                failures.settle();
+                if taken == 0 {
+                    wait(changed).await;
+                }
+            }
             Err(error) => {
-                tracing::warn!(%error, "mail from other nodes could not be read");
+                if failures.is_due(Instant::now()) {
+                    tracing::warn!(%error, "mail from other nodes could not be read");
+                }
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }

@@ -132,13 +132,18 @@ impl Membership {
         self.me.clone()
     }
 
+    /// Whether this node has been removed, or another process has its name: no more comes of it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Whether this node has been removed, or could not renew its lease for so long that the others may be about to
     /// remove it.
     pub(crate) fn is_isolated(&self, now: Instant) -> bool {
         self.is_over || self.is_isolated_for(now, Duration::ZERO)
     }
 
-    /// Whether it has been a member that cannot renew its lease for this long, and could not before.
+    /// Whether this node, a member as far as it knows, has been isolated for this long.
     pub(crate) fn is_isolated_for(&self, now: Instant, time: Duration) -> bool {
         let has_others = self.view.members.len() > 1;
         !self.is_over && has_others && now.duration_since(self.renewed) >= ISOLATED_TIME + time

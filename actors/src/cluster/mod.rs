@@ -11,6 +11,7 @@
 //! The registry of hosts is the shards': `shard/registry.rs` on the owner's side, `shard/hosting.rs` on the host's.
 
 mod actor;
+mod complaint;
 mod inbound;
 mod links;
 mod membership;
@@ -245,14 +246,9 @@ impl Cluster {
             && !self.peers.all().iter().any(|peer| peer.outgoing().is_up())
     }
 
-    fn set_isolated(&self, isolated: bool) {
-        if self.isolated.swap(isolated, Ordering::AcqRel) != isolated {
-            if isolated {
-                tracing::warn!("this node cannot renew its lease: it takes no messages until it can");
-            } else {
-                tracing::info!("this node's lease is renewed again");
-            }
-        }
+    /// Whether that is news.
+    fn set_isolated(&self, isolated: bool) -> bool {
+        self.isolated.swap(isolated, Ordering::AcqRel) != isolated
     }
 
     /// For operators.

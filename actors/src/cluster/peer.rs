@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Cluster;
 use super::actor::MembershipMessage;
+use super::complaint::Complaint;
 use super::peers::Peer;
 use crate::metrics::{DOORBELLS_MAILED, DOORBELLS_SHED};
 
@@ -45,6 +46,7 @@ pub(super) struct State {
     peer: Arc<Peer>,
     posting: bool,
     not_before: Instant,
+    failures: Complaint,
 }
 
 impl Actor for PeerActor {
@@ -58,7 +60,13 @@ impl Actor for PeerActor {
         (cluster, peer): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(PERIOD, || PeerMessage::Tick);
-        Ok(State { cluster, peer, posting: false, not_before: Instant::now() })
+        Ok(State {
+            cluster,
+            peer,
+            posting: false,
+            not_before: Instant::now(),
+            failures: Complaint::default(),
+        })
     }
 
     async fn handle(
@@ -141,6 +149,9 @@ impl State {
 
     fn posted(&mut self, outcome: &Result<PostOutcome, StoreError>) {
         self.posting = false;
+        if outcome.is_ok() {
+            self.failures.settle();
+        }
         match outcome {
             Ok(PostOutcome::Posted) => {
                 self.peer.outgoing().posted();
@@ -152,7 +163,9 @@ impl State {
             }
             Ok(PostOutcome::Full) => counter!(DOORBELLS_SHED).increment(self.peer.outgoing().posted() as u64),
             Err(error) => {
-                tracing::warn!(peer = %self.peer.id, %error, "mail could not be posted, and is posted again");
+                if self.failures.is_due(Instant::now()) {
+                    tracing::warn!(peer = %self.peer.id, %error, "mail could not be posted, and is posted again");
+                }
                 self.not_before = Instant::now() + PAUSE;
                 self.peer.outgoing().not_posted();
             }
