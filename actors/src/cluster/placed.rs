@@ -60,6 +60,12 @@ impl Placed {
         self.view.epoch.get()
     }
 
+    /// Whether no slot can have moved away and back since an earlier view of this run of the node.
+    pub(crate) fn follows(&self, before: &Self) -> bool {
+        let is_next = self.epoch() <= before.epoch().saturating_add(1);
+        before.me == self.me && (is_next || self.view.decided <= before.view.epoch)
+    }
+
     /// What clients are told of it.
     pub(crate) fn client_nodes(&self) -> ClientNodes {
         let members = &self.view.members;
@@ -84,5 +90,30 @@ impl Placed {
             Some(peer) => Owner::Elsewhere(peer.clone()),
             None => Owner::Here,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_protocol::Epoch;
+    use rookery_store::keys::node::Incarnation;
+
+    use super::*;
+
+    fn placed(epoch: u64, decided: u64, incarnation: u64) -> Placed {
+        let me =
+            NodeId { name: "n1".parse().expect("it is a name"), incarnation: Incarnation::new(incarnation) };
+        let mut view = ClusterView::placed(Epoch::new(epoch), Vec::new());
+        view.decided = Epoch::new(decided);
+        Placed { me, view: Arc::new(view), owners: Vec::new() }
+    }
+
+    #[test]
+    fn steps_between_two_views_bring_no_slot_back_and_decisions_may() {
+        let before = placed(5, 3, 1);
+        assert!(placed(6, 6, 1).follows(&before), "one that comes next says itself what has moved");
+        assert!(placed(9, 5, 1).follows(&before), "only steps lie between");
+        assert!(!placed(9, 6, 1).follows(&before));
+        assert!(!placed(6, 3, 2).follows(&before), "another run had nothing registered");
     }
 }

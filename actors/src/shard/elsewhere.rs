@@ -139,17 +139,14 @@ impl State {
     }
 
     /// Slots have new owners: users of those that moved are registered anew, and then swept; users whose owner is this
-    /// node now are swept at once. So are all when bells may have been lost with a node. Between views that do not follow
-    /// one another any slot may have moved away and back, and what its owner knew is lost.
+    /// node now are swept at once. So are all when bells may have been lost with a node. Where a slot may have moved away
+    /// and back between two views, what its owner knew is lost, and all are registered anew.
     pub(super) fn view_changed(&mut self, placed: Arc<Placed>, lost: bool) {
         if self.placed.as_ref().is_some_and(|current| current.epoch() > placed.epoch()) {
             return;
         }
         // To others, another run of this node is another node: nothing it had registered holds.
-        let follows = |before: &Arc<Placed>| {
-            before.me == placed.me && placed.epoch() <= before.epoch().saturating_add(1)
-        };
-        let before = self.placed.replace(placed.clone()).filter(follows);
+        let before = self.placed.replace(placed.clone()).filter(|before| placed.follows(before));
         let is_mine = |user| placed.owner(Slot::of_user(user)).is_here();
         self.registry.keep(placed.epoch(), is_mine, |host| placed.view.has(&host.id));
         let (mut to_register, mut to_sweep) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! `view`: the cluster as all its nodes see it: who is a member, and whose each slot is. One key.
 //!
-//! The value is positional: epoch, members, slots. The slots are [`SLOTS`] indices into the members, 2 bytes big-endian
+//! The value is positional: epoch, members, slots, the epoch of the last decision about them. The slots are [`SLOTS`] indices into the members, 2 bytes big-endian
 //! each; without members there are none. Members are in the order of their names.
 
 use bytes::Bytes;
@@ -49,6 +49,9 @@ impl Member {
 pub struct ClusterView {
     /// Grows with every change.
     pub epoch: Epoch,
+    /// When it was last decided whose the slots ought to be: members have come, gone, or weigh something else. What has
+    /// changed since then are slots that have moved to where they stay.
+    pub decided: Epoch,
     /// By name. To be changed by the operations alone: the slots refer to them.
     pub members: Vec<Member>,
     /// An index into the members for each slot; none without members.
@@ -64,6 +67,9 @@ positional! {
         pub members: Vec<Member>,
         /// Their slots.
         pub slots: serde_bytes::ByteBuf,
+        since later:
+        /// When it was decided whose they ought to be; in what an older node has written, as late as can be.
+        pub decided: Option<Epoch>,
     }
 }
 
@@ -76,7 +82,7 @@ impl ClusterView {
     /// The view of these members, whose names differ, each with the slots that are due to it.
     pub fn placed(epoch: Epoch, mut members: Vec<Member>) -> Self {
         members.sort_by(|one, other| one.name.cmp(&other.name));
-        let mut view = Self { epoch, members, slots: Vec::new() };
+        let mut view = Self { epoch, decided: epoch, members, slots: Vec::new() };
         view.slots = view.wanted();
         view
     }
@@ -117,7 +123,12 @@ impl ClusterView {
     /// The value.
     pub fn encode(&self) -> Bytes {
         let slots: Vec<u8> = self.slots.iter().flat_map(|owner| owner.to_be_bytes()).collect();
-        super::encode(&Stored { epoch: self.epoch, members: self.members.clone(), slots: slots.into() })
+        super::encode(&Stored {
+            epoch: self.epoch,
+            members: self.members.clone(),
+            slots: slots.into(),
+            decided: Some(self.decided),
+        })
     }
 
     /// The view in a value.
@@ -126,7 +137,7 @@ impl ClusterView {
     /// [`StoreError::Corrupt`] when it is none: members are missing or out of order, or slots, or whose they are.
     pub fn decode(value: &[u8]) -> Result<Self, StoreError> {
         let corrupt = |what: &str| Err(StoreError::Corrupt(format!("the view of the cluster: {what}")));
-        let Stored { epoch, members, slots } = super::decode(value)?;
+        let Stored { epoch, members, slots, decided } = super::decode(value)?;
         let expected = if members.is_empty() { 0 } else { 2 * usize::from(SLOTS) };
         if slots.len() != expected {
             return corrupt(&format!("{} bytes of slots, not {expected}", slots.len()));
@@ -139,7 +150,7 @@ impl ClusterView {
         if slots.iter().any(|owner| usize::from(*owner) >= members.len()) {
             return corrupt("a slot is that of nobody");
         }
-        Ok(Self { epoch, members, slots })
+        Ok(Self { epoch, decided: decided.unwrap_or(epoch), members, slots })
     }
 }
 
@@ -168,15 +179,19 @@ mod tests {
         assert_eq!(key(), b"\x41");
         let view = ClusterView::placed(Epoch::new(2), vec![member("b", 100), member("a", 0)]);
         let encoded = view.encode();
-        let (start, slots) = encoded.split_at(encoded.len() - 2 * usize::from(SLOTS));
+        let (rest, decided) = encoded.split_at(encoded.len() - 1);
+        let (start, slots) = rest.split_at(rest.len() - 2 * usize::from(SLOTS));
         let member = |name: u8, weight: u8| {
             [b"\x97\xa1", [name].as_slice(), b"\x01\xa3h:1\xa0\x91\xa2ws", &[weight, 0xc2]].concat()
         };
         let expected =
-            [b"\x93\x02\x92".as_slice(), &member(b'a', 0), &member(b'b', 100), b"\xc5\x20\x00"].concat();
+            [b"\x94\x02\x92".as_slice(), &member(b'a', 0), &member(b'b', 100), b"\xc5\x20\x00"].concat();
         assert_eq!(start, expected);
         assert!(slots.chunks(2).all(|owner| owner == [0, 1]));
-        assert_eq!(ClusterView::default().encode()[..], *b"\x93\x00\x90\xc4\x00");
+        assert_eq!(decided, [2]);
+        assert_eq!(ClusterView::default().encode()[..], *b"\x94\x00\x90\xc4\x00\x00");
+        let older = [b"\x93".as_slice(), &rest[1..]].concat();
+        assert_eq!(ClusterView::decode(&older).expect("an older node has written it"), view);
     }
 
     #[test]

@@ -6,6 +6,12 @@ use rookery_protocol::Epoch;
 use crate::keys::node::NodeName;
 use crate::keys::view::{ClusterView, Member};
 
+/// The next epoch begins, with another decision about whose the slots ought to be.
+pub(super) fn decide(view: &mut ClusterView) {
+    step(view);
+    view.decided = view.epoch;
+}
+
 /// The next epoch begins.
 pub(super) fn step(view: &mut ClusterView) {
     let next = view.epoch.get().checked_add(1).expect("no cluster changes 2^64 times");

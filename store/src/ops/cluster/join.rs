@@ -122,7 +122,7 @@ impl Op for Join {
             return Err(JoinError::TooMany);
         }
         super::change::put(&mut cluster, member);
-        super::change::step(&mut cluster);
+        super::change::decide(&mut cluster);
 
         writes.put(node::key(&self.name), lease);
         writes.put(node::incarnation_key(&self.name), node::encode_incarnation(id.incarnation));

@@ -51,7 +51,7 @@ impl Op for RemoveNode {
             }
         }
         super::change::remove(&mut cluster, &self.id.name);
-        super::change::step(&mut cluster);
+        super::change::decide(&mut cluster);
         writes.put(view::key(), cluster.encode());
         writes.delete(lease);
         let KeyRange { begin, end, .. } = mail::all(&self.id.name);

@@ -71,7 +71,7 @@ fn change(
     let before = member.clone();
     change(member);
     if *member != before {
-        super::change::step(&mut cluster);
+        super::change::decide(&mut cluster);
         writes.put(view::key(), cluster.encode());
     }
     Ok(Some(cluster))
