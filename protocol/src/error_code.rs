@@ -53,6 +53,12 @@ pub enum ErrorCode {
     BadAck = 24,
     /// A value outside its documented range.
     BadRequest = 25,
+    /// The group leaves this to its admins.
+    NotAllowed = 26,
+    /// There are as many members, or groups of a user, as there may be.
+    Full = 27,
+    /// The id belongs to something else: choose another.
+    IdTaken = 28,
 
     /// The store cannot be reached or the outcome is unknown. Retry with the same message id.
     Unavailable = 30,
@@ -66,7 +72,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Malformed,
         Self::UnsupportedVersion,
         Self::FrameTooLarge,
@@ -91,6 +97,9 @@ impl ErrorCode {
         Self::OutOfOrder,
         Self::BadAck,
         Self::BadRequest,
+        Self::NotAllowed,
+        Self::Full,
+        Self::IdTaken,
         Self::Unavailable,
         Self::StoreFull,
         Self::Internal,

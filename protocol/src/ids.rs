@@ -273,6 +273,14 @@ impl ConversationId {
         }
     }
 
+    /// The group, when it is a group's.
+    pub fn group_id(self) -> Option<GroupId> {
+        match self.0 {
+            Kind::Direct { .. } => None,
+            Kind::Group(group) => Some(group),
+        }
+    }
+
     /// Its bytes.
     pub fn to_bytes(self) -> ConversationBytes {
         let mut bytes = [0; 17];

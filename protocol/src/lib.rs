@@ -18,6 +18,7 @@
 mod direction;
 mod error_code;
 mod frame;
+mod group;
 mod handle;
 mod ids;
 pub mod limits;
@@ -28,6 +29,7 @@ mod positional;
 pub use direction::{ClientFrame, DecodeError, ServerFrame, event_stamp};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError, HEADER_BYTES, PROTOCOL_VERSION, RawFrame, whole_frames};
+pub use group::{GroupChange, GroupChangeError, GroupMember, GroupSettings, Role, check_name, check_users};
 pub use handle::{Handle, HandleError};
 pub use ids::{
     ConversationBytes, ConversationId, ConversationIdError, DeviceId, Epoch, GroupId, HexError, IdError,

@@ -38,6 +38,27 @@ pub const HISTORY_MESSAGES_MAX: u32 = 256;
 /// Payload bytes in one history page; a page ends before the message that would pass it (but holds at least one).
 pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 
+/// Members of a group: a message is written into the inbox of each within one transaction.
+pub const GROUP_MEMBERS_MAX: usize = 1024;
+
+/// Users that one request adds, removes, promotes or demotes: each account is looked up in the same transaction.
+pub const GROUP_USERS_AT_ONCE_MAX: usize = 256;
+
+/// Groups in one page of the list of a user's groups.
+pub const GROUP_LIST_MAX: usize = 1024;
+
+/// Bytes of a group's name.
+pub const GROUP_NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of a group's description.
+pub const GROUP_ABOUT_BYTES_MAX: usize = 2048;
+
+/// Bytes of the reference of a group's picture.
+pub const GROUP_PICTURE_BYTES_MAX: usize = 512;
+
+/// Messages from before its joining that a new member may be allowed to ask for.
+pub const GROUP_BACKLOG_MAX: u32 = 10_000;
+
 /// Time between a client's heartbeats, unless WELCOME says otherwise. In milliseconds.
 pub const HEARTBEAT_MS: u32 = 30_000;
 

@@ -46,6 +46,25 @@ pub enum Opcode {
     /// Server: that user.
     Found = 0x17,
 
+    /// Client: make a group.
+    CreateGroup = 0x18,
+    /// Server: the group is made.
+    GroupCreated = 0x19,
+    /// Client: change a group, or leave it.
+    ChangeGroup = 0x1a,
+    /// Client: what is this group, and who is in it.
+    GetGroup = 0x1b,
+    /// Server: that group.
+    Group = 0x1c,
+    /// Client: in which groups am I.
+    ListGroups = 0x1d,
+    /// Server: those.
+    GroupList = 0x1e,
+    /// Client: how far have the members of a conversation come.
+    GetReceipts = 0x1f,
+    /// Server: that far.
+    Receipts = 0x20,
+
     /// Event: a message.
     MessageEvent = 0x40,
     /// Event: a member's delivered and read watermarks moved.
@@ -54,7 +73,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 27] = [
         Self::Hello,
         Self::Welcome,
         Self::Heartbeat,
@@ -71,6 +90,15 @@ impl Opcode {
         Self::HistoryPage,
         Self::Lookup,
         Self::Found,
+        Self::CreateGroup,
+        Self::GroupCreated,
+        Self::ChangeGroup,
+        Self::GetGroup,
+        Self::Group,
+        Self::ListGroups,
+        Self::GroupList,
+        Self::GetReceipts,
+        Self::Receipts,
         Self::MessageEvent,
         Self::ReceiptEvent,
     ];

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::frame::{begin_frame, finish_frame};
 use crate::positional::encode_value;
 use crate::{
-    ConversationId, DecodeError, DeviceId, ErrorCode, Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text,
-    UserId, limits, positional,
+    ConversationId, DecodeError, DeviceId, ErrorCode, GroupChange, GroupId, GroupMember, GroupSettings,
+    Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text, UserId, limits, positional,
 };
 
 /// A payload type and the opcode it travels under.
@@ -38,6 +38,15 @@ payloads!(
     HistoryPage,
     Lookup,
     Found,
+    CreateGroup,
+    GroupCreated,
+    ChangeGroup,
+    GetGroup,
+    Group,
+    ListGroups,
+    GroupList,
+    GetReceipts,
+    Receipts,
     MessageEvent,
     ReceiptEvent,
 );
@@ -350,6 +359,137 @@ positional! {
 }
 
 positional! {
+    /// Make a group. Whoever asks is its admin, and its first member.
+    pub struct CreateGroup {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// The sender's id of the group's first entry; a retry carries the same.
+        pub id: MessageId,
+        /// Its name, of at most [`limits::GROUP_NAME_BYTES_MAX`].
+        pub name: String as Text,
+        /// The other members; at most [`limits::GROUP_USERS_AT_ONCE_MAX`], more are added later.
+        pub members: Vec<UserId>,
+        /// What is left to everybody.
+        pub settings: GroupSettings,
+    }
+}
+
+positional! {
+    /// The group is made; its first entry is in all members' inboxes.
+    pub struct GroupCreated {
+        /// The request.
+        pub request: RequestId,
+        /// Its number.
+        pub group: GroupId,
+        /// When it was made, milliseconds since 1970 by the server's clock.
+        pub time_ms: u64,
+    }
+}
+
+positional! {
+    /// Change a group, or leave it. The answer is [`Sent`]: the change is an entry of the log.
+    pub struct ChangeGroup {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Which.
+        pub group: GroupId,
+        /// The sender's id of the entry; a retry carries the same.
+        pub id: MessageId,
+        /// What.
+        pub change: GroupChange,
+    }
+}
+
+positional! {
+    /// What is this group, and who is in it. Only members learn that.
+    pub struct GetGroup {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Which.
+        pub group: GroupId,
+    }
+}
+
+positional! {
+    /// A group as it is now.
+    pub struct Group {
+        /// The request.
+        pub request: RequestId,
+        /// Which.
+        pub group: GroupId,
+        /// Its name.
+        pub name: String as Text,
+        /// Its description.
+        pub about: String as Text,
+        /// The reference of its picture; empty: none.
+        pub picture: String as Text,
+        /// What is left to everybody.
+        pub settings: GroupSettings,
+        /// When it was made, milliseconds since 1970 by the server's clock.
+        pub created_ms: u64,
+        /// Its last entry's place.
+        pub head: Seq,
+        /// By user, ascending.
+        pub members: Vec<GroupMember>,
+    }
+}
+
+positional! {
+    /// In which groups am I.
+    pub struct ListGroups {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Those after this one; `None`: from the first on.
+        pub after: Option<GroupId>,
+    }
+}
+
+positional! {
+    /// Groups the user is in, at most [`limits::GROUP_LIST_MAX`].
+    pub struct GroupList {
+        /// The request.
+        pub request: RequestId,
+        /// Ascending.
+        pub groups: Vec<GroupId>,
+        /// Whether there are others after them.
+        pub more: bool,
+    }
+}
+
+positional! {
+    /// How far have the members of a conversation come. Only members learn that.
+    pub struct GetReceipts {
+        /// The answer's request id.
+        pub request: RequestId,
+        /// Which conversation.
+        pub conversation: ConversationId,
+    }
+}
+
+positional! {
+    /// How far the members have come, but for the one who asks. From this follows of each message how many have it, and
+    /// who.
+    pub struct Receipts {
+        /// The request.
+        pub request: RequestId,
+        /// Those of whom something is known, by user, ascending.
+        pub marks: Vec<MemberMark>,
+    }
+}
+
+positional! {
+    /// How far a member has come. `read <= delivered`.
+    pub struct MemberMark {
+        /// Who.
+        pub user: UserId,
+        /// All up to here have reached one of the user's devices ...
+        pub delivered: Seq,
+        /// ... and all up to here have been read.
+        pub read: Seq,
+    }
+}
+
+positional! {
     /// A message as every member sees it; also its form in the log, so that a push copies the stored bytes.
     pub struct Message {
         /// Where.
@@ -364,8 +504,11 @@ positional! {
         pub id: MessageId,
         /// When it was accepted, milliseconds since 1970 by the server's clock. Never orders anything.
         pub time_ms: u64,
-        /// `None` only in an event on the very connection that sent it: the client has the body.
+        /// `None` in an event on the very connection that sent it: the client has the body. And where there is a change.
         pub body: Option<Body>,
+        since later:
+        /// What has happened to the group, in an entry that is no message of a member.
+        pub change: Option<GroupChange>,
     }
 }
 

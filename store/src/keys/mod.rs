@@ -13,7 +13,9 @@
 //! | `0x14` | [`cursor`] | user, device | stamp, 12 bytes |
 //! | `0x15` | [`inbox`] | user, stamp | [`inbox::InboxEntry`] |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
-//! | `0x30`, `0x31`, `0x32` | group, member, member-of (reserved) | | |
+//! | `0x30` | [`group`] | group | [`group::Group`] |
+//! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
+//! | `0x32` | member-of, in [`group`] | user, group | [`group::Membership`] |
 //! | `0x40` | [`node`] | name | [`node::Lease`] |
 //! | `0x41` | [`view`] | | [`view::ClusterView`] |
 //! | `0x42` | [`mail`] | name, part, ... | by part |
@@ -24,6 +26,7 @@ pub mod ban;
 pub mod conversation;
 pub mod cursor;
 pub mod device;
+pub mod group;
 pub mod handle;
 pub mod inbox;
 pub mod mail;
@@ -48,6 +51,9 @@ pub(crate) mod family {
     pub(crate) const CURSOR: u8 = 0x14;
     pub(crate) const INBOX: u8 = 0x15;
     pub(crate) const CONVERSATION: u8 = 0x20;
+    pub(crate) const GROUP: u8 = 0x30;
+    pub(crate) const MEMBERS: u8 = 0x31;
+    pub(crate) const MEMBER_OF: u8 = 0x32;
     pub(crate) const NODE: u8 = 0x40;
     pub(crate) const VIEW: u8 = 0x41;
     pub(crate) const MAIL: u8 = 0x42;

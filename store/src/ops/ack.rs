@@ -18,7 +18,7 @@ pub struct AckEvents {
     pub device: DeviceId,
     /// The last event acknowledged; it was in the inbox.
     pub stamp: Stamp,
-    /// The greatest seq from another user among the acknowledged messages, a direct conversation each.
+    /// The greatest seq from another user among the acknowledged messages, of each conversation.
     pub delivered: Vec<(ConversationId, Seq)>,
     /// Whether to remove what every device has acknowledged.
     pub trim: bool,

@@ -6,6 +6,8 @@
 mod ack;
 mod ban;
 mod cluster;
+mod entry;
+mod group;
 mod read;
 mod receipt;
 mod send;
@@ -18,8 +20,10 @@ pub use cluster::{
     Join, JoinError, Joined, MoveSlots, Moved, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew,
     RenewOutcome, SetDraining, SetWeight, TakeMail,
 };
+pub use entry::{Accepted, Author, Outcome, Refusal};
+pub use group::{ChangeGroup, CreateGroup};
 pub use read::{MarkRead, MarkedRead};
-pub use send::{SendDirect, SendOutcome};
+pub use send::SendMessage;
 pub use trim::{TrimInbox, TrimLog};
 pub use users::{
     AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice, SuspendUser,

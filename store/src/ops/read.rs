@@ -1,16 +1,19 @@
-//! A user has read a conversation up to a message: the mark moves, the other side and the user's own devices learn it.
+//! A user has read a conversation up to a message: the mark moves, the user's own devices learn it, and the other side of
+//! a direct conversation.
 
 use rookery_protocol::{ConversationId, Seq, UserId};
 
 use super::receipt::raise_mark;
 use crate::error::StoreError;
+use crate::keys;
 use crate::keys::conversation::{decode_head, head_key, mark_key};
+use crate::keys::group::{Membership, membership_key};
 use crate::op::{Op, Reads, View, Writes};
 
-/// A direct conversation was read up to `seq`.
+/// A conversation was read up to `seq`.
 #[derive(Debug, Clone)]
 pub struct MarkRead {
-    /// Which conversation; `user` is in it.
+    /// Which conversation; a direct one is the user's.
     pub conversation: ConversationId,
     /// Who has read.
     pub user: UserId,
@@ -26,6 +29,8 @@ pub enum MarkedRead {
         /// Whom to wake.
         told: Vec<UserId>,
     },
+    /// The user is not in the group, or there is none.
+    NotMember,
     /// Something in the store cannot be read.
     Corrupt(StoreError),
 }
@@ -35,11 +40,16 @@ impl MarkRead {
         let head = view.get(&head_key(self.conversation));
         let head = head.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO);
         let seq = self.seq.min(head);
-        let peer =
-            self.conversation.direct_peer(self.user).expect("a session marks only its user's conversations");
         let mut tell = vec![self.user];
-        if peer != self.user {
-            tell.push(peer);
+        if let Some(group) = self.conversation.group_id() {
+            let membership = view.get(&membership_key(self.user, group));
+            let membership = membership.map(|value| keys::decode::<Membership>(&value)).transpose()?;
+            if !membership.is_some_and(|membership| membership.is_current()) {
+                return Ok(MarkedRead::NotMember);
+            }
+        } else {
+            // In a group others ask when they want to know.
+            tell.extend(self.conversation.direct_peer(self.user).filter(|peer| *peer != self.user));
         }
         let moved = raise_mark(view, writes, (self.conversation, self.user), (seq, seq), &tell)?;
         Ok(MarkedRead::Done { told: if moved { tell } else { Vec::new() } })
@@ -52,6 +62,9 @@ impl Op for MarkRead {
     fn reads(&self, reads: &mut Reads) {
         reads.key(head_key(self.conversation));
         reads.key(mark_key(self.conversation, self.user));
+        if let Some(group) = self.conversation.group_id() {
+            reads.key(membership_key(self.user, group));
+        }
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> MarkedRead {

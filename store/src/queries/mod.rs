@@ -1,6 +1,7 @@
 //! What Rookery reads outside of transactions, as functions over a snapshot.
 
 mod cluster;
+mod group;
 mod retention;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::keys::{cursor, decode, device, handle, inbox, user};
 use crate::op::KeyRange;
 
 pub use cluster::{leases, mail, view};
+pub use group::{group, groups, marks, members, membership};
 pub use retention::{Step, StepLimits, expired_events, expired_messages};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {

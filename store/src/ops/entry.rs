@@ -1,0 +1,162 @@
+//! An entry of a conversation's log, and how it comes there: log, head, the answer to its id, and a pointer in the inbox
+//! of everyone who is to have it.
+
+use bytes::Bytes;
+use rookery_protocol::{Body, ConversationId, DeviceId, GroupChange, Message, MessageId, Seq, UserId};
+
+use crate::error::StoreError;
+use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
+use crate::keys::inbox::{self, InboxEntry, MessagePointer};
+use crate::keys::{self, device, user};
+use crate::op::{Reads, View, Writes};
+use crate::stamp::StampSlot;
+
+/// Who writes an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Author {
+    /// Who.
+    pub user: UserId,
+    /// From which device.
+    pub device: DeviceId,
+    /// The generation of the token the device showed.
+    pub generation: u32,
+    /// The author's id of the entry.
+    pub id: MessageId,
+    /// The clock when it arrived, milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It has been put in the log and the inboxes.
+    Accepted(Accepted),
+    /// It was accepted before, as this.
+    Duplicate(SentRecord),
+    /// The message that must come before has not been accepted.
+    OutOfOrder,
+    /// It may not be.
+    Refused(Refusal),
+    /// The device's token has been revoked, or the device removed.
+    Revoked,
+    /// The author's account has been suspended, for this reason.
+    Suspended(String),
+    /// Something in the store cannot be read.
+    Corrupt(StoreError),
+}
+
+/// An entry that has been written.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// Its place in all inboxes.
+    pub slot: StampSlot,
+    /// As it was written to the log: what a push carries.
+    pub logged: Bytes,
+    /// Who has it in their inbox.
+    pub told: Vec<UserId>,
+}
+
+/// Why an entry may not be. It may be another time, but not by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody has this number.
+    #[error("there is no user {0}")]
+    NoSuchUser(UserId),
+    /// The author is not in the conversation, or there is none.
+    #[error("not a member of this group, or there is none")]
+    NotMember,
+    /// The group leaves it to its admins.
+    #[error("only admins of the group may do that")]
+    OnlyAdmins,
+    /// Somebody must stay an admin.
+    #[error("a group has at least one admin: make somebody else one first")]
+    LastAdmin,
+    /// There is no room for more.
+    #[error("a group has at most {} members", rookery_protocol::limits::GROUP_MEMBERS_MAX)]
+    Full,
+    /// It is so already, or they are not in the group.
+    #[error("nothing would change")]
+    Nothing,
+    /// One leaves by leaving.
+    #[error("nobody removes themselves: leave instead")]
+    Oneself,
+    /// The id's number is another group's.
+    #[error("the id belongs to another group: choose another")]
+    IdTaken,
+}
+
+impl Author {
+    pub(super) fn sent_key(&self, conversation: ConversationId, id: MessageId) -> Vec<u8> {
+        sent_key(conversation, self.user, self.device, id)
+    }
+
+    /// Declares what [`objection`](Self::objection) and [`append`] look at.
+    pub(super) fn reads(&self, conversation: ConversationId, reads: &mut Reads) {
+        reads.key(device::key(self.user, self.device));
+        reads.key(user::key(self.user));
+        reads.key(self.sent_key(conversation, self.id));
+        reads.key(head_key(conversation));
+    }
+
+    /// What is to be answered whatever the entry is, if it is not to be written.
+    pub(super) fn objection(
+        &self,
+        conversation: ConversationId,
+        view: &View<'_>,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let sender = view.get(&device::key(self.user, self.device));
+        let sender = sender.map(|value| keys::decode::<device::Device>(&value)).transpose()?;
+        if sender.is_none_or(|device| device.generation != self.generation) {
+            return Ok(Some(Outcome::Revoked));
+        }
+        let account = view.get(&user::key(self.user));
+        let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
+        if let Some(suspension) = account.and_then(|account| account.suspension) {
+            return Ok(Some(Outcome::Suspended(suspension.reason)));
+        }
+        let record = view.get(&self.sent_key(conversation, self.id));
+        record.map(|record| keys::decode(&record).map(Outcome::Duplicate)).transpose()
+    }
+}
+
+/// What an entry says: a member's body, or a change.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Body(Body),
+    Change(GroupChange),
+}
+
+/// The place of the conversation's next entry.
+pub(super) fn next_seq(conversation: ConversationId, view: &View<'_>) -> Result<Seq, StoreError> {
+    let head = view.get(&head_key(conversation));
+    Ok(head.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO).next())
+}
+
+/// Writes the entry `seq`, which is the next.
+pub(super) fn append(
+    writes: &mut Writes<'_>,
+    author: &Author,
+    conversation: ConversationId,
+    seq: Seq,
+    content: Content,
+    told: Vec<UserId>,
+) -> Outcome {
+    let (body, change) = match content {
+        Content::Body(body) => (Some(body), None),
+        Content::Change(change) => (None, Some(change)),
+    };
+    let Author { user: sender, device, id, time_ms, .. } = *author;
+    let logged = keys::encode(&Message { conversation, seq, sender, device, id, time_ms, body, change });
+    writes.put(head_key(conversation), encode_head(seq));
+    writes.put(log_key(conversation, seq), logged.clone());
+    writes.put(author.sent_key(conversation, id), keys::encode(&SentRecord { seq, time_ms }));
+
+    let slot = writes.new_stamp();
+    let pointer = InboxEntry::Message(MessagePointer { conversation, seq, sender }).encode();
+    for user in &told {
+        writes.put_stamped(inbox::prefix(*user), slot, pointer.clone());
+    }
+    Outcome::Accepted(Accepted { seq, slot, logged, told })
+}

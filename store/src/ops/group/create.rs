@@ -1,0 +1,96 @@
+//! Making a group: its record, its members, and the first entry of its log.
+
+use rookery_protocol::{ConversationId, GroupChange, GroupId, GroupSettings, Role, Seq, UserId};
+
+use crate::error::StoreError;
+use crate::keys::conversation::SentRecord;
+use crate::keys::group::{self, Group, Member, Members, Membership, members_key, membership_key};
+use crate::keys::{self, user};
+use crate::op::{Op, Reads, View, Writes};
+use crate::ops::entry::{Author, Content, Outcome, Refusal, append};
+
+/// A new group. Its number follows from its author's request.
+#[derive(Debug, Clone)]
+pub struct CreateGroup {
+    /// Who makes it, and is its admin.
+    pub author: Author,
+    /// Its name.
+    pub name: String,
+    /// The other members, each once. The author may be among them.
+    pub members: Vec<UserId>,
+    /// What is left to everybody.
+    pub settings: GroupSettings,
+}
+
+impl CreateGroup {
+    /// Its number.
+    pub fn group(&self) -> GroupId {
+        GroupId::made_by(self.author.user, self.author.device, self.author.id)
+    }
+
+    fn conversation(&self) -> ConversationId {
+        ConversationId::group(self.group())
+    }
+
+    fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
+        let Author { user: creator, device, id, time_ms, .. } = self.author;
+        // A retry after retention finds no answer in the log, but the group.
+        if let Some(existing) = view.get(&group::key(self.group())) {
+            let existing: Group = keys::decode(&existing)?;
+            let is_same = (existing.creator, existing.device, existing.id) == (creator, device, id);
+            let record = SentRecord { seq: Seq::ZERO.next(), time_ms: existing.created_ms };
+            return Ok(if is_same { Outcome::Duplicate(record) } else { Outcome::Refused(Refusal::IdTaken) });
+        }
+        if let Some(objection) = self.author.objection(self.conversation(), view)? {
+            return Ok(objection);
+        }
+        if let Some(nobody) = self.members.iter().find(|member| view.get(&user::key(**member)).is_none()) {
+            return Ok(Outcome::Refused(Refusal::NoSuchUser(*nobody)));
+        }
+        let first = Seq::ZERO.next();
+        let member = |user, role| Member { user, role, since: first, from: first };
+        let mut members = Members::new(self.settings.clone(), vec![member(creator, Role::Admin)]);
+        for user in &self.members {
+            members.add(member(*user, Role::Member));
+        }
+        let record = Group {
+            name: self.name.clone(),
+            about: String::new(),
+            picture: String::new(),
+            created_ms: time_ms,
+            creator,
+            device,
+            id,
+        };
+        writes.put(group::key(self.group()), keys::encode(&record));
+        writes.put(members_key(self.group()), members.encode());
+        let membership = keys::encode(&Membership { from: first, until: None });
+        for user in members.users() {
+            writes.put(membership_key(user, self.group()), membership.clone());
+        }
+        let others = members.users().filter(|user| *user != creator).collect();
+        let change = GroupChange::Created { members: others, name: self.name.clone() };
+        let told = members.users().collect();
+        Ok(append(writes, &self.author, self.conversation(), first, Content::Change(change), told))
+    }
+}
+
+impl Op for CreateGroup {
+    type Answer = Outcome;
+
+    fn reads(&self, reads: &mut Reads) {
+        self.author.reads(self.conversation(), reads);
+        reads.key(group::key(self.group()));
+        for member in &self.members {
+            reads.key(user::key(*member));
+        }
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Outcome {
+        self.decide(view, writes).unwrap_or_else(Outcome::Corrupt)
+    }
+
+    fn bytes_hint(&self) -> usize {
+        1024 + 160 * self.members.len()
+    }
+}
