@@ -71,16 +71,15 @@ async fn send(store: Store, submitter: u64, until: Instant) -> Vec<Duration> {
         let id = (u128::from(submitter) << 64)
             + times.len() as u128
             + (u128::from(until.elapsed().subsec_nanos()) << 96);
-        let message = ops::SendDirect {
-            conversation,
-            sender,
+        let author = ops::Author {
+            user: sender,
             device: DeviceId::new(1),
             generation: 1,
             id: MessageId::from_bytes(id.to_be_bytes()),
-            after: None,
             time_ms: 0,
-            body: Body::new(vec![b'x'; 100]),
         };
+        let message =
+            ops::SendMessage { conversation, author, after: None, body: Body::new(vec![b'x'; 100]) };
         let begun = Instant::now();
         store.submit(&conversation, message).await.expect("the store takes messages");
         times.push(begun.elapsed());

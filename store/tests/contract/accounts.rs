@@ -4,7 +4,7 @@ use rookery_protocol::Stamp;
 use rookery_store::keys::device::DEVICES_MAX;
 use rookery_store::keys::user::Suspension;
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser, AddUserError, RemoveUser, RevokeDevice, SendOutcome, SuspendUser, Suspended,
+    AddDevice, AddDeviceError, AddUser, AddUserError, Outcome, Refusal, RemoveUser, RevokeDevice, SuspendUser, Suspended,
 };
 use rookery_store::queries;
 
@@ -46,7 +46,7 @@ pub(crate) async fn a_removed_user_leaves_no_handle_device_cursor_or_event(mut t
     assert_eq!(queries::cursor(&*snapshot, gone.user, gone.device).await.expect("read"), Stamp::ZERO);
     assert_eq!(inbox(&store, gone.user).await, []);
     assert_eq!(inbox(&store, left.user).await.len(), 2, "the other side keeps its events");
-    assert!(matches!(submit(&store, message(left, gone.user, 3)).await, SendOutcome::NoSuchUser));
+    assert!(matches!(submit(&store, message(left, gone.user, 3)).await, Outcome::Refused(Refusal::NoSuchUser(_))));
 }
 
 pub(crate) async fn a_device_is_found_by_its_name_and_numbers_are_not_used_again(mut test: UnderTest) {
@@ -103,10 +103,10 @@ pub(crate) async fn a_suspended_user_keeps_everything_and_sends_nothing(mut test
     assert_eq!(ask(suspend.clone()).await, Suspended::Changed);
     assert_eq!(ask(suspend).await, Suspended::Unchanged);
     let refused = submit(&store, message(anna, bert.user, 1)).await;
-    assert!(matches!(&refused, SendOutcome::Suspended(reason) if reason == "spam"), "{refused:?}");
+    assert!(matches!(&refused, Outcome::Suspended(reason) if reason == "spam"), "{refused:?}");
     // Others may write to a suspended user, who will find it.
-    assert!(matches!(submit(&store, message(bert, anna.user, 2)).await, SendOutcome::Accepted { .. }));
+    assert!(matches!(submit(&store, message(bert, anna.user, 2)).await, Outcome::Accepted(_)));
     assert_eq!(ask(SuspendUser { user: anna.user, suspension: None }).await, Suspended::Changed);
-    assert!(matches!(submit(&store, message(anna, bert.user, 1)).await, SendOutcome::Accepted { .. }));
+    assert!(matches!(submit(&store, message(anna, bert.user, 1)).await, Outcome::Accepted(_)));
     assert_eq!(ask(SuspendUser { user: user(9), suspension: None }).await, Suspended::NoSuchUser);
 }

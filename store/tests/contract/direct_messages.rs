@@ -2,7 +2,7 @@
 
 use rookery_protocol::{ConversationId, Seq};
 use rookery_store::keys::inbox::InboxEntry;
-use rookery_store::ops::{RevokeDevice, SendDirect, SendOutcome};
+use rookery_store::ops::{Accepted, Outcome, Refusal, RevokeDevice, SendMessage};
 use rookery_store::queries;
 
 use crate::engines::UnderTest;
@@ -43,8 +43,10 @@ pub(crate) async fn a_message_sent_again_answers_the_first_seq(mut test: UnderTe
     let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
     let first = send(&store, anna, bert.user, 5).await;
     send(&store, anna, bert.user, 6).await;
-    match submit(&store, SendDirect { time_ms: 99, ..message(anna, bert.user, 5) }).await {
-        SendOutcome::Duplicate(record) => assert_eq!((record.seq, record.time_ms), (first, 5)),
+    let mut later = message(anna, bert.user, 5);
+    later.author.time_ms = 99;
+    match submit(&store, later).await {
+        Outcome::Duplicate(record) => assert_eq!((record.seq, record.time_ms), (first, 5)),
         other => panic!("{other:?}"),
     }
     assert_eq!(inbox(&store, bert.user).await.len(), 2);
@@ -55,18 +57,18 @@ pub(crate) async fn a_message_sent_again_answers_the_first_seq(mut test: UnderTe
 pub(crate) async fn a_chain_is_refused_where_a_link_is_missing(mut test: UnderTest) {
     let store = test.store().await;
     let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
-    let chained = |number| SendDirect { after: Some(id(number - 1)), ..message(anna, bert.user, number) };
+    let chained = |number| SendMessage { after: Some(id(number - 1)), ..message(anna, bert.user, number) };
     send(&store, anna, bert.user, 1).await;
-    assert!(matches!(submit(&store, chained(3)).await, SendOutcome::OutOfOrder));
-    assert!(matches!(submit(&store, chained(2)).await, SendOutcome::Accepted { .. }));
-    assert!(matches!(submit(&store, chained(3)).await, SendOutcome::Accepted { seq, .. } if seq == Seq::new(3)));
-    assert!(matches!(submit(&store, chained(2)).await, SendOutcome::Duplicate(_)));
+    assert!(matches!(submit(&store, chained(3)).await, Outcome::OutOfOrder));
+    assert!(matches!(submit(&store, chained(2)).await, Outcome::Accepted(_)));
+    assert!(matches!(submit(&store, chained(3)).await, Outcome::Accepted(Accepted { seq, .. }) if seq == Seq::new(3)));
+    assert!(matches!(submit(&store, chained(2)).await, Outcome::Duplicate(_)));
 }
 
 pub(crate) async fn a_message_to_nobody_is_refused(mut test: UnderTest) {
     let store = test.store().await;
     let anna = add(&store, 1).await;
-    assert!(matches!(submit(&store, message(anna, user(9), 1)).await, SendOutcome::NoSuchUser));
+    assert!(matches!(submit(&store, message(anna, user(9), 1)).await, Outcome::Refused(Refusal::NoSuchUser(_))));
     assert_eq!(inbox(&store, user(9)).await, []);
     assert_eq!(inbox(&store, anna.user).await, []);
 }
@@ -77,10 +79,10 @@ pub(crate) async fn a_revoked_device_sends_nothing(mut test: UnderTest) {
     send(&store, anna, bert.user, 1).await;
     let revoke = RevokeDevice { user: anna.user, device: anna.device, generation: anna.generation };
     store.submit(&0, revoke).await.expect("it commits").answer.expect("it can be read");
-    assert!(matches!(submit(&store, message(anna, bert.user, 2)).await, SendOutcome::Revoked));
+    assert!(matches!(submit(&store, message(anna, bert.user, 2)).await, Outcome::Revoked));
     let mut renewed = message(anna, bert.user, 2);
-    renewed.generation += 1;
-    assert!(matches!(submit(&store, renewed).await, SendOutcome::Accepted { .. }));
+    renewed.author.generation += 1;
+    assert!(matches!(submit(&store, renewed).await, Outcome::Accepted(_)));
 }
 
 pub(crate) async fn both_inboxes_point_at_the_message(mut test: UnderTest) {
@@ -89,9 +91,10 @@ pub(crate) async fn both_inboxes_point_at_the_message(mut test: UnderTest) {
     let op = message(anna, bert.user, 1);
     let conversation = op.conversation;
     let committed = store.submit(&conversation, op).await.expect("it commits");
-    let SendOutcome::Accepted { seq, slot, ref logged } = committed.answer else {
+    let Outcome::Accepted(Accepted { seq, slot, ref logged, ref told }) = committed.answer else {
         panic!("{:?}", committed.answer)
     };
+    assert_eq!(*told, [anna.user, bert.user]);
     for user in [anna.user, bert.user] {
         let inbox = inbox(&store, user).await;
         let [(stamp, InboxEntry::Message(pointer))] = &inbox[..] else { panic!("{inbox:?}") };

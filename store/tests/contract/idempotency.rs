@@ -1,7 +1,7 @@
 //! Outcomes that are not known.
 
 use rookery_protocol::{ConversationId, Seq};
-use rookery_store::ops::SendOutcome;
+use rookery_store::ops::{Accepted, Outcome};
 use rookery_store::{Store, StoreConfig, StoreError, queries};
 
 use crate::engines::UnderTest;
@@ -24,11 +24,11 @@ pub(crate) async fn a_message_sent_again_after_an_unknown_outcome_is_there_once(
         }
         let again = store.submit(&conversation, message(anna, bert.user, number)).await;
         let seq = match again.expect("it commits").answer {
-            SendOutcome::Accepted { seq, .. } => {
+            Outcome::Accepted(Accepted { seq, .. }) => {
                 assert_ne!(fault, Fault::CommittedButUnknown);
                 seq
             }
-            SendOutcome::Duplicate(record) => {
+            Outcome::Duplicate(record) => {
                 assert_eq!(fault, Fault::CommittedButUnknown);
                 record.seq
             }

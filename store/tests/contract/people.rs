@@ -2,7 +2,9 @@
 
 use rookery_protocol::{Body, ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
 use rookery_store::keys::inbox::InboxEntry;
-use rookery_store::ops::{AckEvents, Acked, AddDevice, AddUser, DeviceAdded, SendDirect, SendOutcome};
+use rookery_store::ops::{
+    Accepted, AckEvents, Acked, AddDevice, AddUser, Author, DeviceAdded, Outcome, SendMessage,
+};
 use rookery_store::{Store, queries};
 
 /// A user's device.
@@ -11,6 +13,14 @@ pub(crate) struct At {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
     pub(crate) generation: u32,
+}
+
+impl At {
+    /// Who writes what has this id, at the time of its number in milliseconds.
+    pub(crate) fn author(self, number: u128) -> Author {
+        let Self { user, device, generation } = self;
+        Author { user, device, generation, id: id(number), time_ms: number as u64 }
+    }
 }
 
 pub(crate) fn user(number: u64) -> UserId {
@@ -46,20 +56,16 @@ pub(crate) async fn add(store: &Store, number: u64) -> At {
 }
 
 /// A message from a device to a user, whose time is its id's number in milliseconds.
-pub(crate) fn message(from: At, to: UserId, number: u128) -> SendDirect {
-    SendDirect {
+pub(crate) fn message(from: At, to: UserId, number: u128) -> SendMessage {
+    SendMessage {
         conversation: ConversationId::direct(from.user, to),
-        sender: from.user,
-        device: from.device,
-        generation: from.generation,
-        id: id(number),
+        author: from.author(number),
         after: None,
-        time_ms: number as u64,
         body: Body::new(format!("message {number}").into_bytes()),
     }
 }
 
-pub(crate) async fn submit(store: &Store, message: SendDirect) -> SendOutcome {
+pub(crate) async fn submit(store: &Store, message: SendMessage) -> Outcome {
     let conversation = message.conversation;
     store.submit(&conversation, message).await.expect("it commits").answer
 }
@@ -67,7 +73,7 @@ pub(crate) async fn submit(store: &Store, message: SendDirect) -> SendOutcome {
 /// Sends a message that is accepted.
 pub(crate) async fn send(store: &Store, from: At, to: UserId, number: u128) -> Seq {
     match submit(store, message(from, to, number)).await {
-        SendOutcome::Accepted { seq, .. } => seq,
+        Outcome::Accepted(Accepted { seq, .. }) => seq,
         other => panic!("message {number} was not accepted: {other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! Forgetting what is too old. A message's time is its number.
 
 use rookery_protocol::{ConversationId, Seq};
-use rookery_store::ops::{MarkRead, SendOutcome};
+use rookery_store::ops::{MarkRead, Outcome};
 use rookery_store::queries::{self, StepLimits};
 use rookery_store::{KeyRange, Store, keys};
 
@@ -64,7 +64,7 @@ pub(crate) async fn old_messages_go_with_their_ids_and_events_and_fresh_ones_sta
     assert_eq!(counts(&store, anna.user).await, (4, 0));
     assert_eq!(counts(&store, bert.user).await, (4, 0));
 
-    assert!(matches!(submit(&store, message(anna, bert.user, 7)).await, SendOutcome::Duplicate(_)));
+    assert!(matches!(submit(&store, message(anna, bert.user, 7)).await, Outcome::Duplicate(_)));
     assert_eq!(send(&store, anna, bert.user, 6).await, Seq::new(11), "its id is forgotten, its seq is not given again");
     crawl(&store, u64::MAX, WIDE).await;
     assert_eq!(inbox(&store, bert.user).await, []);

@@ -20,7 +20,7 @@ use crate::keys;
 use crate::keys::conversation::sent_key;
 use crate::keys::device::{self, Device};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
-use crate::ops::{SendDirect, SendOutcome};
+use crate::ops::{Author, Outcome, SendMessage};
 use crate::stamp::StampSlot;
 use crate::store::Committed;
 
@@ -520,21 +520,17 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
             let conversation = ConversationId::direct(alice, user(number));
             put(keys::user::key(user(number)), b"present");
             put(sent_key(conversation, alice, device, after), b"present");
-            let send = SendDirect {
+            let send = SendMessage {
                 conversation,
-                sender: alice,
-                device,
-                generation: 1,
-                id,
+                author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
                 after: Some(after),
-                time_ms: 1,
                 body: Body::new(b"!".to_vec()),
             };
             if batch.bytes() + send.bytes_hint() > 200_000 {
                 break;
             }
-            let accepted = |sent: Result<Committed<SendOutcome>, _>| {
-                assert!(matches!(answer(sent), SendOutcome::Accepted { .. }));
+            let accepted = |sent: Result<Committed<Outcome>, _>| {
+                assert!(matches!(answer(sent), Outcome::Accepted(_)));
             };
             batch.push(Box::new(Submitted::new(send, accepted)));
         }
