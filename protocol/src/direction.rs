@@ -84,14 +84,17 @@ macro_rules! direction {
 
 direction! {
     /// What a client sends.
-    ClientFrame { Hello, Heartbeat, Send, Ack, Read, History, Lookup, CreateGroup, ChangeGroup, GetGroup, ListGroups, GetReceipts }
+    ClientFrame {
+        Hello, Heartbeat, Send, Ack, Read, History, Lookup, CreateGroup, ChangeGroup, GetGroup, ListGroups,
+        GetReceipts,
+    }
 }
 
 direction! {
     /// What a server sends.
     ServerFrame {
-        Welcome, HeartbeatAck, Error, Goaway, Done, Nodes, Sent, HistoryPage, Found, GroupCreated, Group, GroupList, Receipts,
-        MessageEvent, ReceiptEvent,
+        Welcome, HeartbeatAck, Error, Goaway, Done, Nodes, Sent, HistoryPage, Found, GroupCreated, Group, GroupList,
+        Receipts, MessageEvent, ReceiptEvent,
     }
 }
 

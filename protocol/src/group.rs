@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, Seq, Text, UserId, limits, positional};
+use crate::positional::List;
+use crate::{DeviceId, GroupId, MessageId, Seq, Text, UserId, limits, positional};
 
 /// What a member may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -48,6 +49,16 @@ impl Default for GroupSettings {
     /// Everybody sends and edits, admins add, and nothing from before one's joining is seen.
     fn default() -> Self {
         Self { only_admins_send: false, only_admins_edit: false, only_admins_add: true, backlog: 0 }
+    }
+}
+
+impl GroupSettings {
+    /// Whether a group may have them.
+    ///
+    /// # Errors
+    /// [`GroupChangeError::Backlog`] when it is over its limit.
+    pub fn check(&self) -> Result<(), GroupChangeError> {
+        if self.backlog > limits::GROUP_BACKLOG_MAX { Err(GroupChangeError::Backlog) } else { Ok(()) }
     }
 }
 
@@ -98,7 +109,7 @@ pub enum GroupChange {
     Set(GroupSettings),
     /// It is no more, and this is its last entry.
     Deleted,
-    /// Something that a newer version knows. Not to be given in a request.
+    /// Something that a newer version knows; what it says besides is not kept. Not to be given in a request.
     Unknown(u8),
 }
 
@@ -125,7 +136,8 @@ pub enum GroupChangeError {
     NoRequest,
 }
 
-/// How every change travels: `[kind, users, text, settings]`, of which each kind uses what it needs.
+/// How every change travels: `[kind, users, text, settings]`, of which each kind uses what it needs. A kind to come finds
+/// these of these types as well, and appends what it needs besides.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct ChangeFields(Parts);
@@ -133,7 +145,7 @@ pub struct ChangeFields(Parts);
 positional! {
     struct Parts {
         pub kind: u8,
-        pub users: Vec<UserId>,
+        pub users: Vec<UserId> as List<UserId>,
         pub text: String as Text,
         pub settings: Option<GroupSettings>,
     }
@@ -245,9 +257,7 @@ impl GroupChange {
             Self::Pictured(picture) if picture.len() > limits::GROUP_PICTURE_BYTES_MAX => {
                 Err(GroupChangeError::Picture)
             }
-            Self::Set(settings) if settings.backlog > limits::GROUP_BACKLOG_MAX => {
-                Err(GroupChangeError::Backlog)
-            }
+            Self::Set(settings) => settings.check(),
             Self::Left { successor: Some(_) } | Self::Created { .. } | Self::Unknown(_) => {
                 Err(GroupChangeError::NoRequest)
             }
@@ -274,15 +284,19 @@ pub fn check_name(name: &str) -> Result<(), GroupChangeError> {
 /// # Errors
 /// [`GroupChangeError::Users`] when they are.
 pub fn check_users(users: &[UserId]) -> Result<(), GroupChangeError> {
+    if users.len() > limits::GROUP_USERS_AT_ONCE_MAX {
+        return Err(GroupChangeError::Users);
+    }
     let mut sorted = users.to_vec();
     sorted.sort_unstable();
     let twice = sorted.windows(2).any(|pair| pair[0] == pair[1]);
-    if twice || users.len() > limits::GROUP_USERS_AT_ONCE_MAX { Err(GroupChangeError::Users) } else { Ok(()) }
+    if twice { Err(GroupChangeError::Users) } else { Ok(()) }
 }
 
 impl GroupId {
-    /// The number of the group that a device makes by a request with this id: a retry makes no second group.
-    pub fn made_by(user: UserId, device: crate::DeviceId, id: crate::MessageId) -> Self {
+    /// The number of the group that a device makes by a request with this id: a retry makes no second group. Never to be
+    /// changed, nor to be reckoned by clients, who are told.
+    pub fn made_by(user: UserId, device: DeviceId, id: MessageId) -> Self {
         let mut bytes = [0; 28];
         bytes[..8].copy_from_slice(&user.get().to_be_bytes());
         bytes[8..12].copy_from_slice(&device.get().to_be_bytes());

@@ -38,25 +38,27 @@ pub const HISTORY_MESSAGES_MAX: u32 = 256;
 /// Payload bytes in one history page; a page ends before the message that would pass it (but holds at least one).
 pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 
-/// Members of a group: a message is written into the inbox of each within one transaction.
+/// Members of a group: a message is written into the inbox of each within one transaction, and a GROUP with all of them
+/// fits a frame ten times over.
 pub const GROUP_MEMBERS_MAX: usize = 1024;
 
 /// Users that one request adds, removes, promotes or demotes: each account is looked up in the same transaction.
 pub const GROUP_USERS_AT_ONCE_MAX: usize = 256;
 
-/// Groups in one page of the list of a user's groups.
+/// Groups in one page of the list of a user's groups: about 8 KiB, so that few people need a second page.
 pub const GROUP_LIST_MAX: usize = 1024;
 
-/// Bytes of a group's name.
+/// Bytes of a group's name: a line on a screen, whatever the script.
 pub const GROUP_NAME_BYTES_MAX: usize = 256;
 
-/// Bytes of a group's description.
+/// Bytes of a group's description: a few paragraphs, read and written with every GROUP.
 pub const GROUP_ABOUT_BYTES_MAX: usize = 2048;
 
-/// Bytes of the reference of a group's picture.
+/// Bytes of the reference of a group's picture: a URL, or a hash and a key; never the picture.
 pub const GROUP_PICTURE_BYTES_MAX: usize = 512;
 
-/// Messages from before its joining that a new member may be allowed to ask for.
+/// Messages from before its joining that a new member may be allowed to ask for. Some weeks of a lively group; it bounds
+/// what one careless setting gives away.
 pub const GROUP_BACKLOG_MAX: u32 = 10_000;
 
 /// Time between a client's heartbeats, unless WELCOME says otherwise. In milliseconds.
@@ -68,5 +70,5 @@ pub const HEARTBEATS_MISSED_MAX: u32 = 3;
 /// Bytes of human text in ERROR and GOAWAY.
 pub const TEXT_BYTES_MAX: usize = 512;
 
-/// Arrays, maps and extensions of one payload inside one another. Ours need four; the rest is for fields to come.
+/// Arrays, maps and extensions of one payload inside one another. Ours need five; the rest is for fields to come.
 pub const DEPTH_MAX: usize = 16;

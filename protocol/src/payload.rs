@@ -5,10 +5,11 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::frame::{begin_frame, finish_frame};
-use crate::positional::encode_value;
+use crate::positional::{List, encode_value};
 use crate::{
-    ConversationId, DecodeError, DeviceId, ErrorCode, GroupChange, GroupId, GroupMember, GroupSettings,
-    Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text, UserId, limits, positional,
+    ConversationId, DecodeError, DeviceId, ErrorCode, GroupChange, GroupChangeError, GroupId, GroupMember,
+    GroupSettings, Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text, UserId, check_name, check_users,
+    limits, positional,
 };
 
 /// A payload type and the opcode it travels under.
@@ -368,9 +369,21 @@ positional! {
         /// Its name, of at most [`limits::GROUP_NAME_BYTES_MAX`].
         pub name: String as Text,
         /// The other members; at most [`limits::GROUP_USERS_AT_ONCE_MAX`], more are added later.
-        pub members: Vec<UserId>,
+        pub members: Vec<UserId> as List<UserId>,
         /// What is left to everybody.
         pub settings: GroupSettings,
+    }
+}
+
+impl CreateGroup {
+    /// Whether a group may be made so, whoever asks.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub fn check(&self) -> Result<(), GroupChangeError> {
+        check_name(&self.name)?;
+        check_users(&self.members)?;
+        self.settings.check()
     }
 }
 
@@ -430,7 +443,7 @@ positional! {
         /// Its last entry's place.
         pub head: Seq,
         /// By user, ascending.
-        pub members: Vec<GroupMember>,
+        pub members: Vec<GroupMember> as List<GroupMember>,
     }
 }
 
@@ -450,7 +463,7 @@ positional! {
         /// The request.
         pub request: RequestId,
         /// Ascending.
-        pub groups: Vec<GroupId>,
+        pub groups: Vec<GroupId> as List<GroupId>,
         /// Whether there are others after them.
         pub more: bool,
     }
@@ -473,7 +486,7 @@ positional! {
         /// The request.
         pub request: RequestId,
         /// Those of whom something is known, by user, ascending.
-        pub marks: Vec<MemberMark>,
+        pub marks: Vec<MemberMark> as List<MemberMark>,
     }
 }
 

@@ -3,6 +3,8 @@
 //! Fields are only ever appended, under `since later`, where an absent element takes the default. A reader skips the
 //! elements it does not know. So old and new read each other. (`serde`'s derive would refuse longer arrays.)
 
+use std::marker::PhantomData;
+
 use serde::de::{self, Deserialize, IgnoredAny, SeqAccess};
 use serde::{Deserializer, Serialize};
 
@@ -93,6 +95,41 @@ impl<'de> Deserialize<'de> for Text {
             }
         }
         deserializer.deserialize_str(StrOnly)
+    }
+}
+
+/// Numbers as they travel. Asked for a `Vec`, `rmp-serde` would take binary for an array of small numbers as well, and
+/// memory for as many as are announced.
+///
+/// A field declared `Vec<T> as List<T>` is read as this.
+#[derive(Debug)]
+pub(crate) struct List<T>(Vec<T>);
+
+impl<T> From<List<T>> for Vec<T> {
+    fn from(list: List<T>) -> Self {
+        list.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Elements<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<List<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = elements.next_element()? {
+                    list.push(element);
+                }
+                Ok(List(list))
+            }
+        }
+        array_only(deserializer, Elements(PhantomData))
     }
 }
 

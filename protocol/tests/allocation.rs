@@ -78,6 +78,17 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
         Opcode::Send => vec![number(), group(), id(), id(), vec![0xc4, 1, 0]],
         Opcode::HistoryPage => vec![number(), number(), number(), list()],
         Opcode::Lookup => vec![number(), text(), number()],
+        Opcode::CreateGroup => vec![number(), id(), text(), list(), list()],
+        Opcode::ChangeGroup => vec![number(), number(), id(), list()],
+        Opcode::Group => {
+            let mut fields = vec![number(), number(), text(), text(), text()];
+            fields.extend([vec![0x94, 0xc2, 0xc2, 0xc2, 0x01], number(), number(), list()]);
+            fields
+        }
+        Opcode::GetReceipts => vec![number(), group()],
+        Opcode::GroupList => vec![number(), list(), vec![0xc2]],
+        Opcode::Receipts => vec![number(), list()],
+        Opcode::GroupCreated | Opcode::GetGroup | Opcode::ListGroups => vec![number(), number(), number()],
         Opcode::Read | Opcode::History => vec![number(), group(), number(), number()],
         Opcode::Ack | Opcode::MessageEvent | Opcode::ReceiptEvent => vec![stamp()],
         Opcode::Heartbeat | Opcode::HeartbeatAck | Opcode::Done | Opcode::Sent | Opcode::Found => {
@@ -93,6 +104,20 @@ fn a_client_cannot_make_the_server_allocate_what_it_did_not_send() {
             let frame = RawFrame { opcode: opcode as u8, payload: payload.clone().into() };
             let taken = taken_by(|| drop(ClientFrame::decode(&frame)));
             assert!(taken <= 4 * 1024, "{opcode:?} {payload:02x?} took {taken} bytes");
+        }
+    }
+}
+
+#[test]
+fn lists_of_users_cost_what_arrived_wherever_they_are_announced() {
+    let users: [&[u8]; 2] = [&[0xdd, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02], &[0xdc, 0xff, 0xff, 0x01, 0x02]];
+    for announced in users {
+        let create = [&[0x95, 1, 0xc4, 16][..], &[0; 16], &[0xa1, b'n'], announced].concat();
+        let change = [&[0x94, 1, 1, 0xc4, 16][..], &[0; 16], &[0x94, 2], announced].concat();
+        for (opcode, payload) in [(Opcode::CreateGroup, create), (Opcode::ChangeGroup, change)] {
+            let frame = RawFrame { opcode: opcode as u8, payload: payload.into() };
+            let taken = taken_by(|| assert!(ClientFrame::decode(&frame).is_err()));
+            assert!(taken <= 1024, "{opcode:?} took {taken} bytes");
         }
     }
 }

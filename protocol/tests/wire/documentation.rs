@@ -57,29 +57,43 @@ fn fields_of(values: &[Value]) -> Vec<(String, Vec<Value>)> {
     fields
 }
 
-/// The payloads of the examples, by the name of their section.
+/// The structs inside payloads: the field they are in, and the name of their section.
+const STRUCTS: [(&str, &str); 6] = [
+    ("message", "MESSAGE"),
+    ("receipt", "RECEIPT"),
+    ("change", "CHANGE"),
+    ("settings", "SETTINGS"),
+    ("members", "MEMBER"),
+    ("marks", "MARK"),
+];
+
+/// The payloads of the examples and the structs in them, by the name of their section.
 fn payloads() -> BTreeMap<String, Vec<Value>> {
     let mut payloads: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for example in examples::all() {
         let value: Value = serde_json::from_str(&example.fields).unwrap();
-        match example.opcode {
-            Opcode::MessageEvent => {
-                payloads.entry("MESSAGE".into()).or_default().push(value.field("message").clone());
-            }
-            Opcode::ReceiptEvent => {
-                payloads.entry("RECEIPT".into()).or_default().push(value.field("receipt").clone());
-            }
-            _ => {}
-        }
+        structs_in(&value, &mut payloads);
         payloads.entry(name(example.opcode)).or_default().push(value);
     }
     payloads
 }
 
+fn structs_in(value: &Value, found: &mut BTreeMap<String, Vec<Value>>) {
+    for (field, value) in value.fields() {
+        let inside = if let Value::List(items) = value { &items[..] } else { std::slice::from_ref(value) };
+        for value in inside.iter().filter(|value| matches!(value, Value::Fields(_))) {
+            if let Some((_, section)) = STRUCTS.iter().find(|(name, _)| name == field) {
+                found.entry((*section).into()).or_default().push(value.clone());
+            }
+            structs_in(value, found);
+        }
+    }
+}
+
 #[test]
 fn the_tables_of_fields_have_the_codes_names_and_order() {
     let payloads = payloads();
-    assert_eq!(payloads.len(), Opcode::ALL.len() + 2);
+    assert_eq!(payloads.len(), Opcode::ALL.len() + STRUCTS.len());
     for (section, values) in payloads {
         let rows = rows(&format!("### {section}"));
         assert_eq!(rows[0], ["position", "field", "type", "meaning"], "{section}");
@@ -111,13 +125,17 @@ fn fits(value: &Value, documented: &str) -> bool {
         (Value::List(items), _) if documented.starts_with("array of ") => {
             items.iter().all(|item| fits(item, &documented["array of ".len()..]))
         }
-        (Value::Fields(_), _) => ["MESSAGE", "RECEIPT"].contains(&documented),
+        (Value::Fields(_), _) => {
+            STRUCTS.iter().any(|(_, section)| *section == documented.trim_end_matches(" or nil"))
+        }
         _ => {
             let mut words = documented.trim_end_matches(" or nil").split(' ');
             let (kind, size) = (words.next().unwrap(), words.next().map(|size| size.parse::<u32>().unwrap()));
             match (value, kind, size) {
                 (Value::Uint(number), "uint", Some(bits)) => number.checked_shr(bits).unwrap_or(0) == 0,
-                (Value::Text(_), "str", None) | (Value::Bin(_), "bin", None) => true,
+                (Value::Text(_), "str", None)
+                | (Value::Bin(_), "bin", None)
+                | (Value::Bool(_), "bool", None) => true,
                 (Value::Bin(bytes), "bin", Some(length)) => bytes.len() == usize::try_from(length).unwrap(),
                 _ => false,
             }
@@ -142,7 +160,8 @@ fn numbers_are_as_wide_as_documented() {
                 .filter_map(|value| if let Value::Uint(number) = value { Some(*number) } else { None });
             let most = most.max().unwrap();
             let is_id = most == rookery_protocol::UserId::MAX;
-            assert!(most == largest || is_id, "{section}.{field}: {most}");
+            // Of roles there are two so far.
+            assert!(most == largest || is_id || field == "role", "{section}.{field}: {most}");
         }
     }
 }
@@ -198,6 +217,13 @@ fn the_table_of_limits_is_the_codes() {
         HEARTBEAT_MS,
         HEARTBEATS_MISSED_MAX,
         TEXT_BYTES_MAX,
+        GROUP_MEMBERS_MAX,
+        GROUP_USERS_AT_ONCE_MAX,
+        GROUP_LIST_MAX,
+        GROUP_NAME_BYTES_MAX,
+        GROUP_ABOUT_BYTES_MAX,
+        GROUP_PICTURE_BYTES_MAX,
+        GROUP_BACKLOG_MAX,
         DEPTH_MAX,
     ];
     let documented: BTreeMap<_, _> =
@@ -234,6 +260,13 @@ fn numbers_in_the_text_are_the_limits() {
         ("### HELLO", format!("More than {0} counts as {0}", limits::WINDOW_EVENTS_MAX)),
         ("### ERROR", format!("at most {} bytes", limits::TEXT_BYTES_MAX)),
         ("### GOAWAY", format!("at most {} bytes", limits::TEXT_BYTES_MAX)),
+        ("## Groups", format!("at most {} members", grouped(limits::GROUP_MEMBERS_MAX))),
+        ("## Groups", format!("1 to {} users", limits::GROUP_USERS_AT_ONCE_MAX)),
+        ("## Groups", format!("1 to {} bytes", limits::GROUP_NAME_BYTES_MAX)),
+        ("## Groups", format!("at most {} bytes", grouped(limits::GROUP_ABOUT_BYTES_MAX))),
+        ("## Groups", format!("at most {} bytes", limits::GROUP_PICTURE_BYTES_MAX)),
+        ("### SETTINGS", format!("at most {}", grouped(limits::GROUP_BACKLOG_MAX as usize))),
+        ("### GROUP_LIST", format!("at most {}", grouped(limits::GROUP_LIST_MAX))),
         (
             "### HISTORY_PAGE",
             format!(
@@ -297,9 +330,15 @@ fn every_link_inside_the_page_leads_somewhere() {
         let link = link.split(')').next().unwrap();
         assert!(anchors.iter().any(|anchor| anchor == link), "#{link}");
     }
-    for path in
-        ["connection.json", "requests.json", "events.json", "streams.json", "evolution.json", "invalid.json"]
-    {
+    for path in [
+        "connection.json",
+        "requests.json",
+        "groups.json",
+        "events.json",
+        "streams.json",
+        "evolution.json",
+        "invalid.json",
+    ] {
         assert!(DOC.contains(path), "{path} is not mentioned");
     }
 }

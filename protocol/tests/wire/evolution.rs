@@ -64,12 +64,131 @@ fn unknown_event() -> Vec<u8> {
     frame(0x7f, &payload)
 }
 
+/// An event whose message is the array `message`.
+fn event(number: u64, message: &[u8]) -> Vec<u8> {
+    let mut payload = vec![0x92];
+    encode_value(&mut payload, &stamp(number));
+    payload.extend_from_slice(message);
+    frame(0x40, &payload)
+}
+
+/// A message without its last field, `change`, which has to be nil.
+fn without_change(message: &[u8]) -> Vec<u8> {
+    let (last, fields) = message.split_last().expect("an array");
+    assert_eq!((message[0], *last), (0x98, 0xc0), "eight fields, of which the last is nil");
+    [&[0x97][..], &fields[1..]].concat()
+}
+
+fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_value(&mut out, value);
+    out
+}
+
+/// What `MESSAGE.change` was when there was none, and what it may come to be.
+fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
+    let message = examples::message(1, examples::alice(), 1, examples::message_id(1), Some(b"Hello, Bob"));
+    let older = without_change(&encoded(&message));
+    let page = [&[0x94, 5, 2, 51, 0x92][..], &older, &{
+        let second =
+            examples::message(2, examples::alice(), 1, examples::message_id(2), Some(b"Are you there?"));
+        without_change(&encoded(&second))
+    }]
+    .concat();
+    let of_kind = |change: &[u8]| {
+        let entry = Message { change: None, ..examples::entry(2, examples::alice(), GroupChange::Deleted) };
+        let mut bytes = without_change(&encoded(&entry));
+        bytes[0] = 0x98;
+        bytes.extend_from_slice(change);
+        bytes
+    };
+    let added = encoded(&GroupChange::Added(vec![examples::dave()]));
+    let settings = GroupSettings { only_admins_add: false, backlog: 100, ..GroupSettings::default() };
+    let set = [&[0x94, 10, 0x90, 0xa0][..], &appended(&encoded(&settings), &EXTRA)].concat();
+    let member = |number: u64, role: u8, since: u8| {
+        let mut out = vec![0x93];
+        encode_value(&mut out, &number);
+        out.extend_from_slice(&[role, since]);
+        out
+    };
+    let group = [
+        &[0x99, 13, 77, 0xa4][..],
+        b"Team",
+        &[0xa0, 0xa0],
+        &encoded(&GroupSettings::default()),
+        &encoded(&1_746_789_012_346_u64),
+        &[3, 0x94],
+        &member(1001, 1, 1),
+        &member(1002, 2, 1),
+        &member(1003, 0, 1),
+        &appended(&member(1004, 100, 2), &EXTRA),
+    ]
+    .concat();
+    vec![
+        same_as(
+            "message_event_of_an_older_writer",
+            "the message ends with its body: `change` is nil",
+            "message_event_typical",
+            &event(0x52, &older),
+        ),
+        same_as(
+            "history_page_of_an_older_writer",
+            "the same, twice",
+            "history_page_typical",
+            &frame(0x15, &page),
+        ),
+        same_as(
+            "change_with_a_field_of_every_kind_appended",
+            "the change has ten fields more",
+            "message_event_added",
+            &event(0x62, &of_kind(&appended(&added, &EXTRA))),
+        ),
+        same_as(
+            "settings_with_a_field_of_every_kind_appended",
+            "the settings inside the change have ten fields more",
+            "message_event_set",
+            &event(0x69, &{
+                let entry = examples::entry(9, examples::alice(), GroupChange::Deleted);
+                let mut bytes = without_change(&encoded(&Message { change: None, ..entry }));
+                bytes[0] = 0x98;
+                bytes.extend_from_slice(&set);
+                bytes
+            }),
+        ),
+        same_as(
+            "group_with_roles_of_the_future",
+            "a role that is not known is a member's; bob has role 2, dave role 100 and ten fields more",
+            "group_typical",
+            &frame(0x1c, &group),
+        ),
+        vec![
+            ("name", json(&"message_event_with_a_change_of_an_unknown_kind")),
+            (
+                "note",
+                json(
+                    &"kind 12 with users, a text, settings and ten fields more: an entry to store, number and acknowledge; what it says is not known",
+                ),
+            ),
+            ("frame", json(&hex(&event(0x62, &of_kind(&unknown_change()))))),
+            ("acknowledge", json(&stamp(0x62))),
+            ("seq", "2".into()),
+            ("kind", "12".into()),
+        ],
+    ]
+}
+
+fn unknown_change() -> Vec<u8> {
+    let plain = [&[0x94, 12, 0x92, 1, 2, 0xa2, b'h', b'i'][..], &encoded(&GroupSettings::default())].concat();
+    appended(&plain, &EXTRA)
+}
+
 /// The file's text.
 pub(crate) fn produced() -> String {
     let about = [
         "Frames of newer peers.",
         "reads_as: the frame must be read as the vector of that name, whose fields it has, and others after them.",
         "acknowledge: an event with an unknown opcode; nothing in it matters but the stamp, which is acknowledged.",
+        "kind: the event is known, and is the entry `seq` of a group, but what it says is a change of this unknown kind.",
         "ignore: a frame to pass over in silence.",
     ];
     let mut files: Vec<_> =
@@ -108,6 +227,8 @@ pub(crate) fn produced() -> String {
         "message_event_typical",
         &frame(0x40, &nested),
     ));
+
+    files.extend(changed_messages());
 
     files.push(vec![
         ("name", json(&"event_with_an_unknown_opcode")),
@@ -165,11 +286,54 @@ fn a_frame_with_fields_appended_reads_as_if_they_were_absent() {
 #[test]
 fn an_unknown_event_is_known_to_be_one_and_gives_its_stamp() {
     let vectors = entries(FILE);
-    let vector = vectors.iter().find(|vector| has(vector, "acknowledge")).unwrap();
+    let unknown = |vector: &&Value| has(vector, "acknowledge") && !has(vector, "kind");
+    let vector = vectors.iter().find(unknown).unwrap();
     let frame = raw(vector);
     assert!(matches!(ServerFrame::decode(&frame), Err(DecodeError::UnknownOpcode(0x7f))));
     assert!(Opcode::is_event(frame.opcode));
     assert_eq!(vector.field("acknowledge"), &Value::Bin(event_stamp(&frame).unwrap().as_bytes().to_vec()));
+}
+
+#[test]
+fn a_change_of_an_unknown_kind_is_an_entry_like_any_other() {
+    let vectors = entries(FILE);
+    let vector = vectors.iter().find(|vector| has(vector, "kind")).unwrap();
+    let ServerFrame::MessageEvent(event) = ServerFrame::decode(&raw(vector)).unwrap() else {
+        panic!("a message")
+    };
+    assert_eq!(vector.field("acknowledge"), &Value::Bin(event.stamp.as_bytes().to_vec()));
+    assert_eq!(vector.field("seq"), &Value::Uint(event.message.seq.get()));
+    assert_eq!(event.message.body, None);
+    assert_eq!(event.message.change, Some(GroupChange::Unknown(12)));
+}
+
+#[test]
+fn the_head_of_a_message_reads_whatever_its_change_is() {
+    for vector in entries(FILE) {
+        let bytes = unhex(vector.field("frame").text());
+        if let Ok(ServerFrame::MessageEvent(event)) = ServerFrame::decode(&raw(&vector)) {
+            let head = MessageHead::of_event(&bytes).unwrap();
+            assert_eq!((head.seq, head.id), (event.message.seq, event.message.id));
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_knows_no_change_reads_the_rest() {
+    positional! {
+        struct Older {
+            pub conversation: ConversationId,
+            pub seq: Seq,
+            pub sender: UserId,
+            pub device: DeviceId,
+            pub id: MessageId,
+            pub time_ms: u64,
+            pub body: Option<Body>,
+        }
+    }
+    let entry = examples::entry(2, examples::alice(), GroupChange::Added(vec![examples::dave()]));
+    let older: Older = decode_value(&encoded(&entry)).unwrap();
+    assert_eq!((older.seq, older.body), (entry.seq, None));
 }
 
 #[test]

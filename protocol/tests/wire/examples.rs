@@ -1,6 +1,7 @@
 //! The frames that the vectors show: each opcode as it usually looks, and at its edges.
 //!
-//! The usual ones tell one story, which `docs/protocol.md` follows: alice (device 1) writes to bob (device 2).
+//! The usual ones tell one story, which `docs/protocol.md` follows: alice (device 1) writes to bob (device 2), and makes
+//! a group with him and carol.
 
 use bytes::Bytes;
 use rookery_protocol::*;
@@ -8,6 +9,7 @@ use rookery_protocol::*;
 use crate::vector_file::json;
 
 /// One frame of the vectors.
+#[derive(Clone)]
 pub(crate) struct Example {
     pub(crate) name: &'static str,
     pub(crate) note: &'static str,
@@ -32,12 +34,24 @@ pub(crate) fn bob() -> UserId {
     user(1002)
 }
 
+pub(crate) fn carol() -> UserId {
+    user(1003)
+}
+
+pub(crate) fn dave() -> UserId {
+    user(1004)
+}
+
 pub(crate) fn chat() -> ConversationId {
     ConversationId::direct(alice(), bob())
 }
 
+pub(crate) fn group(number: u64) -> GroupId {
+    GroupId::new(number).expect("an id")
+}
+
 pub(crate) fn team() -> ConversationId {
-    ConversationId::group(GroupId::new(77).expect("an id"))
+    ConversationId::group(group(77))
 }
 
 pub(crate) fn message_id(last: u8) -> MessageId {
@@ -69,7 +83,24 @@ pub(crate) fn message(seq: u64, sender: UserId, device: u32, id: MessageId, body
         id,
         time_ms: 1_746_789_012_345 + seq,
         body: body.map(|bytes| Body::new(bytes.to_vec())),
+        change: None,
     }
+}
+
+/// The entry of the team's log that says what has happened.
+pub(crate) fn entry(seq: u64, sender: UserId, change: GroupChange) -> Message {
+    let id = message_id(0x10 + u8::try_from(seq).expect("a short story"));
+    Message { conversation: team(), change: Some(change), ..message(seq, sender, 1, id, None) }
+}
+
+fn edge_settings() -> GroupSettings {
+    GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog: u32::MAX }
+}
+
+/// Sixteen users, whose numbers are written in every width.
+fn edge_users() -> Vec<UserId> {
+    let small = (120..130).map(user);
+    small.chain([255, 256, 65_535, 65_536, 1 << 32, UserId::MAX].map(user)).collect()
 }
 
 fn biggest_message() -> Message {
@@ -81,6 +112,7 @@ fn biggest_message() -> Message {
         id: MessageId::from_bytes([0xff; 16]),
         time_ms: u64::MAX,
         body: Some(Body::new(vec![0xee; 300])),
+        change: None,
     }
 }
 
@@ -91,7 +123,7 @@ fn edge_nodes() -> Vec<String> {
 
 /// All of them, by opcode.
 pub(crate) fn all() -> Vec<Example> {
-    [connection(), requests(), events()].into_iter().flatten().collect()
+    [connection(), requests(), groups(), events(), group_events()].into_iter().flatten().collect()
 }
 
 /// Opcodes `0x01..=0x0f`.
@@ -393,6 +425,305 @@ pub(crate) fn requests() -> Vec<Example> {
                 request: request(u32::MAX),
                 user: user(UserId::MAX),
                 handle: handle("0abcdefghijklm.nopqrstuvwxyz_-19"),
+            },
+        ),
+    ]
+}
+
+fn change_group(name: &'static str, note: &'static str, change: GroupChange) -> Example {
+    example(name, note, ChangeGroup { request: request(12), group: group(77), id: message_id(0x12), change })
+}
+
+/// Opcodes `0x18..=0x20`.
+pub(crate) fn groups() -> Vec<Example> {
+    let relaxed = GroupSettings { only_admins_add: false, backlog: 100, ..GroupSettings::default() };
+    vec![
+        example(
+            "create_group_typical",
+            "alice makes a group with bob and carol; the settings are the usual ones",
+            CreateGroup {
+                request: request(10),
+                id: message_id(0x11),
+                name: "Team".into(),
+                members: vec![bob(), carol()],
+                settings: GroupSettings::default(),
+            },
+        ),
+        example(
+            "create_group_alone",
+            "nobody else yet",
+            CreateGroup {
+                request: request(11),
+                id: message_id(0x40),
+                name: "\u{1f426}".into(),
+                members: Vec::new(),
+                settings: relaxed.clone(),
+            },
+        ),
+        example(
+            "create_group_edge",
+            "the longest name, 16 members in every width, every setting",
+            CreateGroup {
+                request: request(u32::MAX),
+                id: MessageId::from_bytes([0xff; 16]),
+                name: "n".repeat(limits::GROUP_NAME_BYTES_MAX),
+                members: edge_users(),
+                settings: GroupSettings { backlog: limits::GROUP_BACKLOG_MAX, ..edge_settings() },
+            },
+        ),
+        example(
+            "group_created_typical",
+            "answers create_group_typical: it is group 77",
+            GroupCreated { request: request(10), group: group(77), time_ms: 1_746_789_012_346 },
+        ),
+        example(
+            "group_created_edge",
+            "the largest numbers",
+            GroupCreated { request: request(u32::MAX), group: group(GroupId::MAX), time_ms: u64::MAX },
+        ),
+        change_group(
+            "change_group_add",
+            "alice, who is an admin, adds dave",
+            GroupChange::Added(vec![dave()]),
+        ),
+        change_group("change_group_add_16", "16 users take array 16", GroupChange::Added(edge_users())),
+        change_group(
+            "change_group_remove",
+            "bob and carol have to go",
+            GroupChange::Removed(vec![bob(), carol()]),
+        ),
+        change_group("change_group_leave", "whoever asks", GroupChange::Left { successor: None }),
+        change_group("change_group_promote", "bob becomes an admin", GroupChange::Promoted(vec![bob()])),
+        change_group("change_group_demote", "bob is an admin no more", GroupChange::Demoted(vec![bob()])),
+        change_group("change_group_name", "", GroupChange::Named("The team".into())),
+        change_group("change_group_about", "", GroupChange::Described("Who builds the nest".into())),
+        change_group(
+            "change_group_picture",
+            "a text that means something to clients",
+            GroupChange::Pictured("https://media.example/nest.webp".into()),
+        ),
+        change_group("change_group_no_picture", "an empty text: none", GroupChange::Pictured(String::new())),
+        change_group(
+            "change_group_settings",
+            "all of them, with whatever changes: everybody adds, and who is new sees 100 messages",
+            GroupChange::Set(relaxed),
+        ),
+        change_group("change_group_delete", "", GroupChange::Deleted),
+        example(
+            "change_group_edge",
+            "the largest numbers; a description of 2048 bytes takes str 16",
+            ChangeGroup {
+                request: request(u32::MAX),
+                group: group(GroupId::MAX),
+                id: MessageId::from_bytes([0xff; 16]),
+                change: GroupChange::Described("a".repeat(limits::GROUP_ABOUT_BYTES_MAX)),
+            },
+        ),
+        example(
+            "sent_change",
+            "answers change_group_add: it is the second entry",
+            Sent { request: request(12), seq: Seq::new(2), time_ms: 1_746_789_012_347 },
+        ),
+        example("get_group_typical", "", GetGroup { request: request(13), group: group(77) }),
+        example(
+            "get_group_edge",
+            "the largest numbers",
+            GetGroup { request: request(u32::MAX), group: group(GroupId::MAX) },
+        ),
+        example(
+            "group_typical",
+            "answers get_group_typical: made with bob and carol, dave has been added",
+            Group {
+                request: request(13),
+                group: group(77),
+                name: "Team".into(),
+                about: String::new(),
+                picture: String::new(),
+                settings: GroupSettings::default(),
+                created_ms: 1_746_789_012_346,
+                head: Seq::new(3),
+                members: [(alice(), Role::Admin, 1), (bob(), Role::Member, 1), (carol(), Role::Member, 1)]
+                    .into_iter()
+                    .chain([(dave(), Role::Member, 2)])
+                    .map(|(user, role, since)| GroupMember { user, role, since: Seq::new(since) })
+                    .collect(),
+            },
+        ),
+        example(
+            "group_edge",
+            "the longest texts, the largest numbers, 16 members",
+            Group {
+                request: request(u32::MAX),
+                group: group(GroupId::MAX),
+                name: "n".repeat(limits::GROUP_NAME_BYTES_MAX),
+                about: "a".repeat(limits::GROUP_ABOUT_BYTES_MAX),
+                picture: "p".repeat(limits::GROUP_PICTURE_BYTES_MAX),
+                settings: edge_settings(),
+                created_ms: u64::MAX,
+                head: Seq::new(u64::MAX),
+                members: edge_users()
+                    .into_iter()
+                    .map(|user| GroupMember { user, role: Role::Admin, since: Seq::new(u64::MAX) })
+                    .collect(),
+            },
+        ),
+        example("list_groups_typical", "from the first on", ListGroups { request: request(14), after: None }),
+        example(
+            "list_groups_edge",
+            "after the largest: none",
+            ListGroups { request: request(u32::MAX), after: Some(group(GroupId::MAX)) },
+        ),
+        example(
+            "group_list_typical",
+            "answers list_groups_typical",
+            GroupList { request: request(14), groups: vec![group(77), group(4_000_000_000)], more: false },
+        ),
+        example(
+            "group_list_empty",
+            "answers list_groups_edge",
+            GroupList { request: request(u32::MAX), groups: Vec::new(), more: false },
+        ),
+        example(
+            "group_list_edge",
+            "16 groups take array 16; there are more: ask for those after the last",
+            GroupList {
+                request: request(15),
+                groups: (1..=15).chain([GroupId::MAX]).map(group).collect(),
+                more: true,
+            },
+        ),
+        example("get_receipts_typical", "", GetReceipts { request: request(16), conversation: team() }),
+        example(
+            "get_receipts_edge",
+            "of two users as well; the largest numbers",
+            GetReceipts {
+                request: request(u32::MAX),
+                conversation: ConversationId::direct(user(UserId::MAX), user(UserId::MAX)),
+            },
+        ),
+        example(
+            "receipts_typical",
+            "answers get_receipts_typical: entry 3 has reached bob and carol, and bob has read it; nothing is known of dave",
+            Receipts {
+                request: request(16),
+                marks: vec![
+                    MemberMark { user: bob(), delivered: Seq::new(3), read: Seq::new(3) },
+                    MemberMark { user: carol(), delivered: Seq::new(3), read: Seq::new(1) },
+                ],
+            },
+        ),
+        example(
+            "receipts_empty",
+            "nothing is known of anybody else",
+            Receipts { request: request(u32::MAX), marks: Vec::new() },
+        ),
+        example(
+            "receipts_edge",
+            "16 marks take array 16; the largest numbers",
+            Receipts {
+                request: request(17),
+                marks: edge_users()
+                    .into_iter()
+                    .map(|user| MemberMark { user, delivered: Seq::new(u64::MAX), read: Seq::new(u64::MAX) })
+                    .collect(),
+            },
+        ),
+        example(
+            "history_page_of_a_group",
+            "dave, who was added by entry 2 and may see nothing from before, asks for 1 to 50",
+            HistoryPage {
+                request: request(18),
+                head: Seq::new(3),
+                next: Seq::new(51),
+                messages: vec![
+                    entry(2, alice(), GroupChange::Added(vec![dave()])),
+                    Message {
+                        conversation: team(),
+                        ..message(3, alice(), 1, message_id(0x13), Some(b"Hello, all"))
+                    },
+                ],
+            },
+        ),
+    ]
+}
+
+fn change_event(name: &'static str, note: &'static str, message: Message) -> Example {
+    example(name, note, MessageEvent { stamp: stamp(0x60 + message.seq.get()), message })
+}
+
+/// Opcode `0x40`, with each kind of change.
+pub(crate) fn group_events() -> Vec<Example> {
+    let made = GroupChange::Created { members: vec![bob(), carol()], name: "Team".into() };
+    let settings = GroupSettings { only_admins_add: false, backlog: 100, ..GroupSettings::default() };
+    vec![
+        change_event(
+            "message_event_created",
+            "alice has made the group: its first entry, the same for her, bob and carol",
+            entry(1, alice(), made),
+        ),
+        change_event(
+            "message_event_added",
+            "alice has added dave, who gets this as his first",
+            entry(2, alice(), GroupChange::Added(vec![dave()])),
+        ),
+        change_event(
+            "message_event_in_a_group",
+            "a message to the group, as bob's device gets it",
+            Message { conversation: team(), ..message(3, alice(), 1, message_id(0x13), Some(b"Hello, all")) },
+        ),
+        change_event(
+            "message_event_promoted",
+            "",
+            entry(4, alice(), GroupChange::Promoted(vec![bob(), carol()])),
+        ),
+        change_event("message_event_demoted", "", entry(5, bob(), GroupChange::Demoted(vec![carol()]))),
+        change_event("message_event_named", "", entry(6, dave(), GroupChange::Named("The team".into()))),
+        change_event(
+            "message_event_described",
+            "",
+            entry(7, dave(), GroupChange::Described("Who builds the nest".into())),
+        ),
+        change_event(
+            "message_event_pictured",
+            "",
+            entry(8, dave(), GroupChange::Pictured("https://media.example/nest.webp".into())),
+        ),
+        change_event("message_event_set", "", entry(9, alice(), GroupChange::Set(settings))),
+        change_event(
+            "message_event_removed",
+            "bob has removed dave, who gets this as his last",
+            entry(10, bob(), GroupChange::Removed(vec![dave()])),
+        ),
+        change_event(
+            "message_event_left",
+            "bob has left; alice is still an admin",
+            entry(11, bob(), GroupChange::Left { successor: None }),
+        ),
+        change_event(
+            "message_event_left_by_the_last_admin",
+            "alice has left, and carol is the admin now",
+            entry(12, alice(), GroupChange::Left { successor: Some(carol()) }),
+        ),
+        change_event("message_event_deleted", "the last entry", entry(13, carol(), GroupChange::Deleted)),
+        example(
+            "message_event_change_edge",
+            "a kind from the future, and the largest numbers",
+            MessageEvent {
+                stamp: Stamp::MAX,
+                message: Message {
+                    body: None,
+                    change: Some(GroupChange::Unknown(u8::MAX)),
+                    conversation: ConversationId::group(group(GroupId::MAX)),
+                    ..biggest_message()
+                },
+            },
+        ),
+        example(
+            "message_event_set_edge",
+            "the largest backlog that a number can say",
+            MessageEvent {
+                stamp: Stamp::MAX,
+                message: entry(14, alice(), GroupChange::Set(edge_settings())),
             },
         ),
     ]

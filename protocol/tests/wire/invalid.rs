@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rookery_protocol::*;
 
-use crate::examples::{self, chat, message_id};
+use crate::examples::{self, chat, message_id, user};
 use crate::vector_file::{Value, bless_or_compare, entries, file_text, hex, json, unhex};
 
 const FILE: &str = "invalid.json";
@@ -67,6 +67,12 @@ fn answer(before_welcome: bool, frame: Result<RawFrame, FrameError>) -> Option<A
         Ok(ClientFrame::Lookup(lookup)) if lookup.handle.is_some() == lookup.user.is_some() => {
             (ErrorCode::BadRequest, lookup.request)
         }
+        Ok(ClientFrame::CreateGroup(group)) if group.check().is_err() => {
+            (ErrorCode::BadRequest, group.request)
+        }
+        Ok(ClientFrame::ChangeGroup(change)) if change.change.check().is_err() => {
+            (ErrorCode::BadRequest, change.request)
+        }
         Ok(_) => return None,
     };
     Some(Answer { code, request: request.get() })
@@ -102,6 +108,26 @@ fn send(body: usize) -> Vec<u8> {
         body: Body::new(vec![0; body]),
     })
     .to_vec()
+}
+
+fn create(name: &str, members: &[u64], backlog: u32) -> Vec<u8> {
+    encode(&CreateGroup {
+        request: RequestId::new(9),
+        id: message_id(9),
+        name: name.into(),
+        members: members.iter().map(|number| user(*number)).collect(),
+        settings: GroupSettings { backlog, ..GroupSettings::default() },
+    })
+    .to_vec()
+}
+
+fn numbers(count: u64) -> Vec<u64> {
+    (1..=count).collect()
+}
+
+/// CHANGE_GROUP of group 77, with the change as given.
+fn change(change: &[u8]) -> Vec<u8> {
+    frame(0x1a, &[&[0x94, 9, 77, 0xc4, 16][..], &[1; 16], change].concat())
 }
 
 fn cases() -> Vec<Case> {
@@ -364,6 +390,122 @@ fn cases() -> Vec<Case> {
         &[(BadRequest, 9)],
         "one of the two is given",
     );
+
+    let bad = &[(BadRequest, 9)];
+    add("group_without_a_name", AFTER, create("", &[2], 0), bad, "a name has 1 byte at least");
+    add("group_named_with_spaces_only", AFTER, create("  ", &[2], 0), bad, "there must be something to see");
+    add(
+        "group_named_with_a_line_break",
+        AFTER,
+        create("a\nb", &[2], 0),
+        bad,
+        "a name has no control characters",
+    );
+    add("group_name_over_the_limit", AFTER, create(&"n".repeat(257), &[2], 0), bad, "one byte over 256");
+    add(
+        "group_name_at_the_limit",
+        AFTER,
+        create(&"n".repeat(256), &[2], 0),
+        &[],
+        "accepted, if there is a user 2",
+    );
+    add("group_with_a_member_twice", AFTER, create("n", &[2, 3, 2], 0), bad, "each is named once");
+    add("group_of_one", AFTER, create("n", &[], 0), &[], "accepted: others can be added");
+    add("group_with_257_members_at_once", AFTER, create("n", &numbers(257), 0), bad, "256 at once");
+    add(
+        "group_with_256_members_at_once",
+        AFTER,
+        create("n", &numbers(256), 0),
+        &[],
+        "accepted, if they exist",
+    );
+    add("group_backlog_over_the_limit", AFTER, create("n", &[2], 10_001), bad, "10000 at most");
+    add(
+        "group_members_that_are_bin",
+        AFTER,
+        frame(
+            0x18,
+            &[&[0x95, 9, 0xc4, 16][..], &[1; 16], &[0xa1, b'n', 0xc4, 2, 2, 3, 0x94, 0xc2, 0xc2, 0xc2, 0]]
+                .concat(),
+        ),
+        malformed,
+        "an array of numbers, not bytes",
+    );
+    add(
+        "group_with_user_0",
+        AFTER,
+        frame(
+            0x18,
+            &[&[0x95, 9, 0xc4, 16][..], &[1; 16], &[0xa1, b'n', 0x91, 0, 0x94, 0xc2, 0xc2, 0xc2, 0]].concat(),
+        ),
+        malformed,
+        "ids begin at 1",
+    );
+    add(
+        "group_settings_with_a_number_for_a_bool",
+        AFTER,
+        frame(
+            0x18,
+            &[&[0x95, 9, 0xc4, 16][..], &[1; 16], &[0xa1, b'n', 0x90, 0x94, 0xc2, 0x01, 0xc2, 0]].concat(),
+        ),
+        malformed,
+        "",
+    );
+    add("group_0", AFTER, frame(0x1b, &[0x92, 9, 0]), malformed, "ids begin at 1");
+    add(
+        "change_of_an_unknown_kind",
+        AFTER,
+        change(&[0x94, 12, 0x90, 0xa0, 0xc0]),
+        bad,
+        "nor what comes after 11",
+    );
+    add(
+        "change_of_kind_256",
+        AFTER,
+        change(&[0x94, 0xcd, 1, 0, 0x90, 0xa0, 0xc0]),
+        malformed,
+        "a kind has 8 bits",
+    );
+    add(
+        "change_that_creates",
+        AFTER,
+        change(&[0x94, 1, 0x91, 2, 0xa1, b'n', 0xc0]),
+        bad,
+        "only the server writes a group's first entry",
+    );
+    add("change_adding_nobody", AFTER, change(&[0x94, 2, 0x90, 0xa0, 0xc0]), bad, "somebody is named");
+    add("change_removing_somebody_twice", AFTER, change(&[0x94, 3, 0x92, 2, 2, 0xa0, 0xc0]), bad, "");
+    add(
+        "change_leaving_to_somebody",
+        AFTER,
+        change(&[0x94, 4, 0x91, 2, 0xa0, 0xc0]),
+        bad,
+        "the server names the heir",
+    );
+    add("change_to_no_name", AFTER, change(&[0x94, 7, 0x90, 0xa0, 0xc0]), bad, "");
+    add("change_to_no_description", AFTER, change(&[0x94, 8, 0x90, 0xa0, 0xc0]), &[], "accepted");
+    add(
+        "description_over_the_limit",
+        AFTER,
+        change(&[&[0x94, 8, 0x90, 0xda, 0x08, 0x01][..], &[b'a'; 2049], &[0xc0]].concat()),
+        bad,
+        "one byte over 2048",
+    );
+    add(
+        "picture_over_the_limit",
+        AFTER,
+        change(&[&[0x94, 9, 0x90, 0xda, 0x02, 0x01][..], &[b'p'; 513], &[0xc0]].concat()),
+        bad,
+        "one byte over 512",
+    );
+    add(
+        "change_to_no_settings",
+        AFTER,
+        change(&[0x94, 10, 0x90, 0xa0, 0xc0]),
+        malformed,
+        "kind 10 has settings",
+    );
+    add("change_without_its_last_field", AFTER, change(&[0x93, 11, 0x90, 0xa0]), malformed, "nil, but there");
 
     let mut message = |name, bytes, answers: &[(ErrorCode, u32)], note| {
         let answers = answers.iter().map(|&(code, request)| Answer { code, request }).collect();

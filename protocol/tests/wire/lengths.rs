@@ -11,6 +11,8 @@ fn bound(fields: &[usize]) -> usize {
     HEADER_BYTES + 1 + fields.iter().sum::<usize>()
 }
 
+const BOOL: usize = 1;
+const U8: usize = 2;
 const U16: usize = 3;
 const U32: usize = 5;
 const U64: usize = 9;
@@ -18,6 +20,9 @@ const STAMP: usize = 2 + 12;
 const MESSAGE_ID: usize = 2 + 16;
 const CONVERSATION: usize = 2 + 17;
 const HANDLE: usize = 2 + 32;
+const SETTINGS: usize = 1 + 3 * BOOL + U32;
+const MEMBER: usize = 1 + U64 + U8 + U64;
+const MARK: usize = 1 + 3 * U64;
 
 fn str_or_bin(length: usize) -> usize {
     5 + length
@@ -25,7 +30,28 @@ fn str_or_bin(length: usize) -> usize {
 
 fn message_bound(message: &Message) -> usize {
     let body = message.body.as_ref().map_or(0, Body::len);
-    1 + CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64 + str_or_bin(body)
+    let change = message.change.as_ref().map_or(1, change_bound);
+    1 + CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64 + str_or_bin(body) + change
+}
+
+fn change_bound(change: &GroupChange) -> usize {
+    let (users, text) = match change {
+        GroupChange::Created { members, name } => (members.len(), name.len()),
+        GroupChange::Added(users)
+        | GroupChange::Removed(users)
+        | GroupChange::Promoted(users)
+        | GroupChange::Demoted(users) => (users.len(), 0),
+        GroupChange::Left { successor } => (usize::from(successor.is_some()), 0),
+        GroupChange::Named(text) | GroupChange::Described(text) | GroupChange::Pictured(text) => {
+            (0, text.len())
+        }
+        GroupChange::Set(_) | GroupChange::Deleted | GroupChange::Unknown(_) => (0, 0),
+    };
+    1 + U8 + array(users, U64) + str_or_bin(text) + SETTINGS
+}
+
+fn array(length: usize, element: usize) -> usize {
+    5 + length * element
 }
 
 fn list_bound(texts: &[String]) -> usize {
@@ -47,6 +73,13 @@ proptest! {
             ClientFrame::Read(_) => bound(&[U32, CONVERSATION, U64]),
             ClientFrame::History(_) => bound(&[U32, CONVERSATION, U64, U64]),
             ClientFrame::Lookup(_) => bound(&[U32, HANDLE, U64]),
+            ClientFrame::CreateGroup(group) => {
+                let members = array(group.members.len(), U64);
+                bound(&[U32, MESSAGE_ID, str_or_bin(group.name.len()), members, SETTINGS])
+            }
+            ClientFrame::ChangeGroup(change) => bound(&[U32, U64, MESSAGE_ID, change_bound(&change.change)]),
+            ClientFrame::GetGroup(_) | ClientFrame::ListGroups(_) => bound(&[U32, U64]),
+            ClientFrame::GetReceipts(_) => bound(&[U32, CONVERSATION]),
         };
         prop_assert!(frame.encode().len() <= most);
     }
@@ -69,6 +102,14 @@ proptest! {
                 bound(&[U32, U64, U64, 5 + page.messages.iter().map(message_bound).sum::<usize>()])
             }
             ServerFrame::Found(_) => bound(&[U32, U64, HANDLE]),
+            ServerFrame::GroupCreated(_) => bound(&[U32, U64, U64]),
+            ServerFrame::Group(group) => {
+                let texts = [&group.name, &group.about, &group.picture].map(|text| str_or_bin(text.len()));
+                let members = array(group.members.len(), MEMBER);
+                bound(&[U32, U64, texts.iter().sum(), SETTINGS, U64, U64, members])
+            }
+            ServerFrame::GroupList(list) => bound(&[U32, array(list.groups.len(), U64), BOOL]),
+            ServerFrame::Receipts(receipts) => bound(&[U32, array(receipts.marks.len(), MARK)]),
             ServerFrame::MessageEvent(event) => bound(&[STAMP, message_bound(&event.message)]),
             ServerFrame::ReceiptEvent(_) => bound(&[STAMP, 1 + CONVERSATION + U64 + U64 + U64]),
         };
@@ -110,6 +151,7 @@ fn largest_message() -> Message {
         id: MessageId::from_bytes([0xff; 16]),
         time_ms: u64::MAX,
         body: Some(Body::new(vec![0xff; limits::BODY_BYTES_MAX])),
+        change: None,
     }
 }
 
@@ -152,4 +194,63 @@ fn an_error_text_is_cut_at_its_limit_between_characters() {
     }
     let short = Error::new(RequestId::new(0), ErrorCode::Malformed, "x".repeat(limits::TEXT_BYTES_MAX));
     assert_eq!(short.text.len(), limits::TEXT_BYTES_MAX);
+}
+
+fn largest_settings() -> GroupSettings {
+    let backlog = limits::GROUP_BACKLOG_MAX;
+    GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog }
+}
+
+/// The users with the largest numbers.
+fn largest_users(count: usize) -> impl Iterator<Item = UserId> {
+    (0..count as u64).rev().map(|below| user(UserId::MAX - below))
+}
+
+#[test]
+fn the_largest_group_and_the_receipts_of_all_its_members_fit_a_frame_each() {
+    let members = largest_users(limits::GROUP_MEMBERS_MAX);
+    let group = Group {
+        request: RequestId::new(u32::MAX),
+        group: GroupId::new(GroupId::MAX).unwrap(),
+        name: "n".repeat(limits::GROUP_NAME_BYTES_MAX),
+        about: "a".repeat(limits::GROUP_ABOUT_BYTES_MAX),
+        picture: "p".repeat(limits::GROUP_PICTURE_BYTES_MAX),
+        settings: largest_settings(),
+        created_ms: u64::MAX,
+        head: Seq::new(u64::MAX),
+        members: members
+            .map(|user| GroupMember { user, role: Role::Admin, since: Seq::new(u64::MAX) })
+            .collect(),
+    };
+    assert!(10 * encode(&group).len() <= limits::FRAME_BYTES_MAX);
+    let most = Seq::new(u64::MAX);
+    let marks = largest_users(limits::GROUP_MEMBERS_MAX);
+    let marks = marks.map(|user| MemberMark { user, delivered: most, read: most }).collect();
+    let receipts = Receipts { request: RequestId::new(u32::MAX), marks };
+    assert!(encode(&receipts).len() <= limits::FRAME_BYTES_MAX);
+}
+
+#[test]
+fn the_largest_page_of_groups_fits_a_frame() {
+    let groups =
+        (0..limits::GROUP_LIST_MAX as u64).rev().map(|below| GroupId::new(GroupId::MAX - below).unwrap());
+    let list = GroupList { request: RequestId::new(u32::MAX), groups: groups.collect(), more: true };
+    assert!(encode(&list).len() <= limits::FRAME_BYTES_MAX);
+}
+
+#[test]
+fn the_largest_change_is_smaller_than_the_largest_body() {
+    let users: Vec<UserId> = largest_users(limits::GROUP_USERS_AT_ONCE_MAX).collect();
+    let changes = [
+        GroupChange::Created { members: users.clone(), name: "n".repeat(limits::GROUP_NAME_BYTES_MAX) },
+        GroupChange::Added(users),
+        GroupChange::Described("a".repeat(limits::GROUP_ABOUT_BYTES_MAX)),
+        GroupChange::Set(largest_settings()),
+    ];
+    for change in changes {
+        let entry = Message { body: None, change: Some(change), ..largest_message() };
+        let mut bytes = Vec::new();
+        encode_value(&mut bytes, &entry);
+        assert!(bytes.len() < limits::BODY_BYTES_MAX, "{entry:?}");
+    }
 }

@@ -30,19 +30,59 @@ prop_compose! {
     fn body()(bytes in vec(any::<u8>(), 0..600)) -> Body { Body::new(bytes) }
 }
 
+prop_compose! {
+    fn group()(number in 1..=GroupId::MAX) -> GroupId { GroupId::new(number).unwrap() }
+}
+prop_compose! {
+    fn settings()(
+        (only_admins_send, only_admins_edit, only_admins_add) in any::<(bool, bool, bool)>(), backlog: u32,
+    ) -> GroupSettings {
+        GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog }
+    }
+}
+prop_compose! {
+    fn member()(user in user(), is_admin: bool, since in seq()) -> GroupMember {
+        GroupMember { user, role: if is_admin { Role::Admin } else { Role::Member }, since }
+    }
+}
+prop_compose! {
+    fn mark()(user in user(), delivered in seq(), read in seq()) -> MemberMark { MemberMark { user, delivered, read } }
+}
+
+fn users() -> impl Strategy<Value = Vec<UserId>> {
+    vec(user(), 0..20)
+}
+
+pub(crate) fn change() -> impl Strategy<Value = GroupChange> {
+    prop_oneof![
+        (users(), ".{0,60}").prop_map(|(members, name)| GroupChange::Created { members, name }),
+        users().prop_map(GroupChange::Added),
+        users().prop_map(GroupChange::Removed),
+        option::of(user()).prop_map(|successor| GroupChange::Left { successor }),
+        users().prop_map(GroupChange::Promoted),
+        users().prop_map(GroupChange::Demoted),
+        ".{0,60}".prop_map(GroupChange::Named),
+        ".{0,300}".prop_map(GroupChange::Described),
+        ".{0,100}".prop_map(GroupChange::Pictured),
+        settings().prop_map(GroupChange::Set),
+        Just(GroupChange::Deleted),
+        (12..=u8::MAX).prop_map(GroupChange::Unknown),
+    ]
+}
+
 pub(crate) fn conversation() -> impl Strategy<Value = ConversationId> {
     prop_oneof![
         (user(), user()).prop_map(|(a, b)| ConversationId::direct(a, b)),
-        (1..=GroupId::MAX).prop_map(|number| ConversationId::group(GroupId::new(number).unwrap())),
+        group().prop_map(ConversationId::group),
     ]
 }
 
 prop_compose! {
     fn message()(
         conversation in conversation(), seq in seq(), sender in user(), device in device(), id in message_id(),
-        time_ms: u64, body in option::of(body()),
+        time_ms: u64, body in option::of(body()), change in option::of(change()),
     ) -> Message {
-        Message { conversation, seq, sender, device, id, time_ms, body }
+        Message { conversation, seq, sender, device, id, time_ms, body, change }
     }
 }
 
@@ -89,6 +129,22 @@ pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
             user
         }
         .into()),
+        (request(), message_id(), ".{0,60}", users(), settings()).prop_map(
+            |(request, id, name, members, settings)| {
+                CreateGroup { request, id, name, members, settings }.into()
+            }
+        ),
+        (request(), group(), message_id(), change()).prop_map(|(request, group, id, change)| ChangeGroup {
+            request,
+            group,
+            id,
+            change
+        }
+        .into()),
+        (request(), group()).prop_map(|(request, group)| GetGroup { request, group }.into()),
+        (request(), option::of(group())).prop_map(|(request, after)| ListGroups { request, after }.into()),
+        (request(), conversation())
+            .prop_map(|(request, conversation)| GetReceipts { request, conversation }.into()),
     ]
 }
 
@@ -111,6 +167,28 @@ pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
             .prop_map(|(request, head, next, messages)| HistoryPage { request, head, next, messages }.into()),
         (request(), user(), handle())
             .prop_map(|(request, user, handle)| Found { request, user, handle }.into()),
+        (request(), group(), any::<u64>()).prop_map(|(request, group, time_ms)| GroupCreated {
+            request,
+            group,
+            time_ms
+        }
+        .into()),
+        (
+            (request(), group(), ".{0,60}", ".{0,300}", ".{0,100}"),
+            (settings(), any::<u64>(), seq(), vec(member(), 0..20))
+        )
+            .prop_map(
+                |((request, group, name, about, picture), (settings, created_ms, head, members))| {
+                    Group { request, group, name, about, picture, settings, created_ms, head, members }.into()
+                }
+            ),
+        (request(), vec(group(), 0..20), any::<bool>()).prop_map(|(request, groups, more)| GroupList {
+            request,
+            groups,
+            more
+        }
+        .into()),
+        (request(), vec(mark(), 0..20)).prop_map(|(request, marks)| Receipts { request, marks }.into()),
         (stamp(), message()).prop_map(|(stamp, message)| MessageEvent { stamp, message }.into()),
         (stamp(), conversation(), user(), seq(), seq()).prop_map(
             |(stamp, conversation, user, delivered, read)| {

@@ -8,18 +8,19 @@ use crate::examples::{self, Example};
 use crate::msgpack;
 use crate::vector_file::{Value, bless_or_compare, entries, file_text, hex, json, shouted, unhex};
 
-const FILES: [&str; 3] = ["connection.json", "requests.json", "events.json"];
+const FILES: [&str; 4] = ["connection.json", "requests.json", "groups.json", "events.json"];
 
 #[test]
 fn the_committed_vectors_are_what_the_code_produces() {
-    let groups = [examples::connection(), examples::requests(), examples::events()];
-    for (name, group) in FILES.into_iter().zip(groups) {
+    let events = [examples::events(), examples::group_events()].concat();
+    let contents = [examples::connection(), examples::requests(), examples::groups(), events];
+    for (name, examples) in FILES.into_iter().zip(contents) {
         let about = [
             "Frames as hex, and their payloads' fields in the order they travel in.",
             "JSON null is nil, a number an unsigned integer, a string str, an array array; {\"bin\": hex} is bin,",
             "{\"uint\": decimal} an integer above 2^53-1, and any other object an array of fields in this order.",
         ];
-        let entries: Vec<_> = group.iter().map(entry).collect();
+        let entries: Vec<_> = examples.iter().map(entry).collect();
         bless_or_compare(name, &file_text(&about, &entries));
     }
 }
@@ -40,11 +41,11 @@ fn entry(example: &Example) -> Vec<(&str, String)> {
 }
 
 fn sender(opcode: Opcode) -> &'static str {
-    use Opcode::{Ack, Heartbeat, Hello, History, Lookup, Read, Send};
-    if matches!(opcode, Hello | Heartbeat | Send | Ack | Read | History | Lookup) {
-        "client"
-    } else {
-        "server"
+    use Opcode::*;
+    match opcode {
+        Hello | Heartbeat | Send | Ack | Read | History | Lookup | CreateGroup | ChangeGroup | GetGroup
+        | ListGroups | GetReceipts => "client",
+        _ => "server",
     }
 }
 
@@ -120,7 +121,23 @@ macro_rules! fields_by_variant {
     };
 }
 
-fields_by_variant!(client_fields, ClientFrame { Hello, Heartbeat, Send, Ack, Read, History, Lookup });
+fields_by_variant!(
+    client_fields,
+    ClientFrame {
+        Hello,
+        Heartbeat,
+        Send,
+        Ack,
+        Read,
+        History,
+        Lookup,
+        CreateGroup,
+        ChangeGroup,
+        GetGroup,
+        ListGroups,
+        GetReceipts,
+    }
+);
 fields_by_variant!(
     server_fields,
     ServerFrame {
@@ -133,6 +150,10 @@ fields_by_variant!(
         Sent,
         HistoryPage,
         Found,
+        GroupCreated,
+        Group,
+        GroupList,
+        Receipts,
         MessageEvent,
         ReceiptEvent,
     }
