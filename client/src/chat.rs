@@ -10,6 +10,7 @@ mod rooms;
 mod screen;
 mod session;
 mod terminal;
+mod words;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The application's side of a client: a handle to ask with, and the stream of events.
 
+mod groups;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -149,7 +151,8 @@ impl Client {
     }
 
     /// As many of the messages `from..=to` of a conversation as fit a page, from the first on. The page says where the
-    /// next one begins, and the conversation's last message.
+    /// next one begins, and the conversation's last message. In a group there is nothing from before what this user may
+    /// see, nor from after it; [`Entry::of_history`](crate::Entry::of_history) tells messages from changes.
     ///
     /// # Errors
     /// When the server says no, or nothing in time.
@@ -161,21 +164,25 @@ impl Client {
     ) -> Result<HistoryPage, RequestError> {
         match self.call(Call::History { conversation, from, to }).await? {
             Answer::Page(page) => Ok(page),
-            Answer::Found(_) => Err(RequestError::Closed),
+            _ => Err(RequestError::Closed),
         }
     }
 
     async fn find(&self, call: Call) -> Result<Found, RequestError> {
         match self.call(call).await? {
             Answer::Found(found) => Ok(found),
-            Answer::Page(_) => Err(RequestError::Closed),
+            _ => Err(RequestError::Closed),
         }
     }
 
     async fn call(&self, call: Call) -> Result<Answer, RequestError> {
+        self.ask(call)?.await.unwrap_or(Err(RequestError::Closed))
+    }
+
+    fn ask(&self, call: Call) -> Result<oneshot::Receiver<Result<Answer, RequestError>>, RequestError> {
         let (reply, answer) = oneshot::channel();
         self.shared().call(call, reply)?;
-        answer.await.unwrap_or(Err(RequestError::Closed))
+        Ok(answer)
     }
 
     /// How the client is doing.

@@ -24,7 +24,7 @@ pub struct Config {
     pub dial_deadline: Duration,
     /// Time from HELLO to WELCOME. 10 s; at most 5 s while there are other nodes to try.
     pub handshake_deadline: Duration,
-    /// Time for an answer to a lookup or history request, time without a connection included. 30 s.
+    /// Time for an answer to a request other than a message, time without a connection included. 30 s.
     pub request_deadline: Duration,
     /// Milliseconds since 1970 at the start, for the time in message ids; a simulation sets its own.
     pub started_unix_ms: u64,

@@ -215,8 +215,8 @@ impl Driver {
                     Commit::Pending(commit) => self.commit = Some(commit),
                 }
             }
-            Effect::HandUp { delivery, message } => {
-                self.shared.state().hand_up(Some(delivery), Event::Message(message));
+            Effect::HandUp { delivery, entry } => {
+                self.shared.state().hand_up(Some(delivery), entry.into());
                 return true;
             }
             Effect::HandUpReceipt { delivery, receipt } => {

@@ -1,6 +1,6 @@
 //! What can go wrong, each variant a different decision for the caller.
 
-use rookery_protocol::ErrorCode;
+use rookery_protocol::{ErrorCode, GroupChangeError, MessageId};
 
 use crate::LocalStoreError;
 
@@ -77,6 +77,30 @@ pub enum RequestError {
     #[error("too many requests wait already")]
     Full,
     /// The client is closed or has ended.
+    #[error("the client is closed")]
+    Closed,
+}
+
+/// Why a group was not made or changed, or may not have been.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// No server would do it; none was asked.
+    #[error(transparent)]
+    Invalid(#[from] GroupChangeError),
+    /// The server's answer is no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No answer in time, or the client ended first: it may have been done, or may yet be. The same request with this id
+    /// does it if it was not, does nothing if it was, and gives the same answer.
+    #[error("no answer in time: it may have been done")]
+    Unknown {
+        /// To repeat the request with.
+        id: MessageId,
+    },
+    /// Too many requests wait already; the server was not asked.
+    #[error("too many requests wait already")]
+    Full,
+    /// The client is closed or has ended; the server was not asked.
     #[error("the client is closed")]
     Closed,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rookery_protocol::{
-    self as wire, Body, ConversationId, DeviceId, Handle, MessageId, Receipt, Seq, UserId,
+    self as wire, Body, ConversationId, DeviceId, GroupChange, Handle, MessageId, Receipt, Seq, UserId,
 };
 
 use crate::{Refusal, TerminalError};
@@ -38,10 +38,63 @@ pub struct Message {
     pub body: Body,
 }
 
-impl Message {
-    pub(crate) fn from_wire(message: wire::Message, body: Body) -> Self {
-        let wire::Message { conversation, seq, sender, device, id, time_ms, body: _ } = message;
-        Self { conversation, seq, sender, device, id, time_ms, body }
+/// Something that has happened to a group in which this user is, or was until then. It has its place among the group's
+/// messages, and all members see it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The group's conversation.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: Seq,
+    /// Who has done it.
+    pub sender: UserId,
+    /// From which of the sender's devices.
+    pub device: DeviceId,
+    /// The sender's id of it.
+    pub id: MessageId,
+    /// When it was accepted, milliseconds since 1970 by the server's clock.
+    pub time_ms: u64,
+    /// What has happened. Users whom it would not have concerned are left out of it.
+    pub change: GroupChange,
+}
+
+/// What stands at a place of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A member has said something.
+    Message(Message),
+    /// Something has happened to the group.
+    Change(Change),
+}
+
+impl Entry {
+    /// The entry that the server speaks of; `None` when it leaves the body to this client, who sent it.
+    pub(crate) fn of(message: wire::Message) -> Option<Self> {
+        let wire::Message { conversation, seq, sender, device, id, time_ms, body, change } = message;
+        Some(match (change, body) {
+            (Some(change), _) => {
+                Self::Change(Change { conversation, seq, sender, device, id, time_ms, change })
+            }
+            (None, Some(body)) => {
+                Self::Message(Message { conversation, seq, sender, device, id, time_ms, body })
+            }
+            (None, None) => return None,
+        })
+    }
+
+    /// An entry of a [`HistoryPage`](wire::HistoryPage), which leaves nothing out.
+    pub fn of_history(mut message: wire::Message) -> Self {
+        let body = message.body.take().unwrap_or_default();
+        let message = wire::Message { body: Some(body), ..message };
+        Self::of(message).expect("there is a body")
+    }
+
+    /// Where it is, and at which place there.
+    pub fn place(&self) -> (ConversationId, Seq) {
+        match self {
+            Self::Message(message) => (message.conversation, message.seq),
+            Self::Change(change) => (change.conversation, change.seq),
+        }
     }
 }
 
@@ -60,6 +113,10 @@ pub enum Event {
     },
     /// A message: each exactly once, in order within its conversation.
     Message(Message),
+    /// A group has changed: exactly once, in order with the group's messages. Whoever is added to a group begins with the
+    /// change that says so, and whoever is removed ends with the one that says that; what was said in between, if they
+    /// come back, is not handed up.
+    Change(Change),
     /// A message given to this client in this run is in the local store: it will be sent, whatever becomes of this
     /// process. Always before its [`Sent`](Self::Sent) or [`SendFailed`](Self::SendFailed).
     Stored {
@@ -92,4 +149,13 @@ pub enum Event {
     Receipt(Receipt),
     /// The client has ended by itself. Nothing follows.
     Terminal(TerminalError),
+}
+
+impl From<Entry> for Event {
+    fn from(entry: Entry) -> Self {
+        match entry {
+            Entry::Message(message) => Self::Message(message),
+            Entry::Change(change) => Self::Change(change),
+        }
+    }
 }

@@ -4,7 +4,9 @@
 //! number of connections, restarts of this process with a durable [`LocalStore`] included; each message of the user's
 //! conversations is handed up exactly once, in order within its conversation, by [`Events::next`]; and the server
 //! hears that a message arrived only once the application has taken it and the local store has noted so. When the
-//! process is killed, at most the last event handed up comes a second time.
+//! process is killed, at most the last event handed up comes a second time. What happens to a group
+//! ([`Event::Change`]) has its place among the group's messages, and all this holds for it too. A group is made or changed
+//! by a request ([`Client::create_group`], [`Client::change_group`]) that can be repeated and is done once.
 //!
 //! Decisions are in `machine`, which has no clock, socket or file; `driver` is the one task that acts for it. Time comes
 //! from tokio alone, randomness from the generator given to [`Client::start`], connections from a [`Dialer`]: a
@@ -54,8 +56,10 @@ pub use address::{AddressError, NodeAddress, Scheme};
 pub use client::{Client, Events, SendTicket, Started, Status};
 pub use config::Config;
 pub use dialer::{DialFuture, Dialer, NetworkDialer};
-pub use error::{EnqueueError, Refusal, RequestError, SendError, StartError, TerminalError, code_name};
-pub use event::{Event, Identity, Message};
+pub use error::{
+    EnqueueError, GroupError, Refusal, RequestError, SendError, StartError, TerminalError, code_name,
+};
+pub use event::{Change, Entry, Event, Identity, Message};
 pub use link::{ByteStream, Link};
 pub use local_store::{
     Batch, Commit, LmdbStore, LocalStore, LocalStoreError, MemoryStore, OutboxEntry, Saved,
@@ -65,6 +69,7 @@ pub use token::{TokenError, TokenProvider};
 
 /// The protocol's types that this crate's interface uses.
 pub use rookery_protocol::{
-    Body, ConversationId, DeviceId, ErrorCode, Found, Handle, HistoryPage, MessageId, Receipt, Seq, Stamp,
+    Body, ConversationId, DeviceId, ErrorCode, Found, Group, GroupChange, GroupChangeError, GroupId,
+    GroupMember, GroupSettings, Handle, HistoryPage, MemberMark, MessageId, Receipt, Role, Seq, Stamp,
     UserId,
 };

@@ -39,7 +39,7 @@ pub struct Saved {
     pub device: Option<(UserId, DeviceId)>,
     /// The inbox up to here needs no pushing again.
     pub cursor: Option<Stamp>,
-    /// The last message handed up and taken, by conversation.
+    /// The last message handed up and taken, by conversation; a change of a group counts as one.
     pub positions: Vec<(ConversationId, Seq)>,
     /// Unconfirmed messages, by ascending order.
     pub outbox: Vec<OutboxEntry>,

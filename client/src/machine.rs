@@ -6,11 +6,13 @@
 //! Invariants:
 //! - a message is transmitted only after a commit has put it into the local store;
 //! - an event is acknowledged only after the commit that covers it, and on the connection that pushed it;
-//! - a conversation's messages are handed up once each, in order.
+//! - a conversation's messages, and the changes among them, are handed up once each, in order.
 
 mod acks;
 #[cfg(test)]
 mod failover_tests;
+#[cfg(test)]
+mod group_tests;
 mod marks;
 mod nodes;
 mod online;
@@ -32,7 +34,7 @@ use rookery_protocol::{
 
 use crate::backoff::Backoff;
 use crate::local_store::{Batch, Saved};
-use crate::{Config, Identity, LocalStoreError, Message, NodeAddress, Refusal, RequestError, TerminalError};
+use crate::{Config, Entry, Identity, LocalStoreError, NodeAddress, Refusal, RequestError, TerminalError};
 use acks::AckQueue;
 use marks::Marks;
 use nodes::Nodes;
@@ -104,7 +106,7 @@ pub(crate) enum Effect {
     Commit(Batch),
     HandUp {
         delivery: u64,
-        message: Message,
+        entry: Entry,
     },
     HandUpReceipt {
         delivery: u64,

@@ -144,7 +144,6 @@ impl Shared {
         body: Body,
         reply: SentReply,
     ) -> Result<MessageId, EnqueueError> {
-        let unix_ms = self.started_unix_ms + u64::try_from(self.now().as_millis()).unwrap_or_default();
         let mut state = self.state();
         if state.life != Life::Running {
             return Err(EnqueueError::Closed);
@@ -156,13 +155,23 @@ impl Shared {
         }
         state.outbox_messages += 1;
         state.outbox_bytes += body.len();
-        let random: [u8; 10] = state.rng.random();
-        let id = uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid();
-        let id = MessageId::from_bytes(id.into_bytes());
+        let id = self.id_of(&mut state);
         state.commands.push(Command::Send { conversation, id, body, reply });
         drop(state);
         self.driver.notify_one();
         Ok(id)
+    }
+
+    /// An id that nothing has yet.
+    pub(crate) fn new_id(&self) -> MessageId {
+        self.id_of(&mut self.state())
+    }
+
+    fn id_of(&self, state: &mut State) -> MessageId {
+        let unix_ms = self.started_unix_ms + u64::try_from(self.now().as_millis()).unwrap_or_default();
+        let random: [u8; 10] = state.rng.random();
+        let id = uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid();
+        MessageId::from_bytes(id.into_bytes())
     }
 
     pub(crate) fn call(&self, call: Call, reply: AnswerReply) -> Result<(), RequestError> {
@@ -221,6 +230,7 @@ impl Shared {
         };
         match &event {
             Event::Message(message) => state.current.position = Some((message.conversation, message.seq)),
+            Event::Change(change) => state.current.position = Some((change.conversation, change.seq)),
             Event::Sent { .. } | Event::SendFailed { .. } => state.outbox_messages -= 1,
             _ => {}
         }

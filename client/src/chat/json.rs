@@ -8,7 +8,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rookery_protocol::{Body, ConversationId, Handle, HistoryPage, MessageId, Receipt, Seq, UserId};
+use rookery_protocol::{
+    Body, ConversationId, GroupChange, GroupSettings, Handle, HistoryPage, MessageId, Receipt, Seq, UserId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -17,7 +19,10 @@ use tokio::time::{Instant, sleep_until};
 use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
-use crate::{Client, Event, Message, Refusal, RequestError, Started, TerminalError, code_name};
+use super::words;
+use crate::{
+    Change, Client, Entry, Event, Message, Refusal, RequestError, Started, TerminalError, code_name,
+};
 
 /// After `quit` or the end of the input: how long to wait for messages on the way.
 const FINISHING: Duration = Duration::from_secs(10);
@@ -74,6 +79,7 @@ enum Output {
         reason: String,
     },
     Message(MessageLine),
+    Change(ChangeLine),
     Queued {
         id: String,
         conversation: String,
@@ -118,7 +124,7 @@ enum Output {
         conversation: String,
         head: u64,
         next: u64,
-        messages: Vec<MessageLine>,
+        messages: Vec<EntryLine>,
         #[serde(skip_serializing_if = "Option::is_none")]
         tag: Option<Value>,
     },
@@ -156,6 +162,124 @@ struct MessageLine {
     time_ms: u64,
     /// `None` when the body is not UTF-8.
     text: Option<String>,
+}
+
+/// What has happened to a group. `users`, `text` and `settings` where the change has them.
+#[derive(Debug, Serialize)]
+struct ChangeLine {
+    conversation: String,
+    seq: u64,
+    id: String,
+    from: Option<Handle>,
+    user: UserId,
+    device: u32,
+    time_ms: u64,
+    change: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    users: Vec<PersonLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<SettingsLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct PersonLine {
+    user: UserId,
+    handle: Option<Handle>,
+}
+
+#[derive(Debug, Serialize)]
+struct SettingsLine {
+    only_admins_send: bool,
+    only_admins_edit: bool,
+    only_admins_add: bool,
+    backlog: u32,
+}
+
+impl From<GroupSettings> for SettingsLine {
+    fn from(settings: GroupSettings) -> Self {
+        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog } = settings;
+        Self { only_admins_send, only_admins_edit, only_admins_add, backlog }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum EntryLine {
+    Message(MessageLine),
+    Change(ChangeLine),
+}
+
+impl EntryLine {
+    /// With the names of those it is about.
+    async fn name(people: &People, entry: Entry) -> Self {
+        let change = match entry {
+            Entry::Message(message) => {
+                let from = people.handle(message.sender).await;
+                return Self::Message(MessageLine::new(message, from));
+            }
+            Entry::Change(change) => change,
+        };
+        let from = people.handle(change.sender).await;
+        let mut users = Vec::new();
+        for user in words::users_of(&change.change) {
+            users.push(PersonLine { user: *user, handle: people.handle(*user).await });
+        }
+        Self::Change(ChangeLine::new(change, from, users))
+    }
+}
+
+impl From<EntryLine> for Output {
+    fn from(line: EntryLine) -> Self {
+        match line {
+            EntryLine::Message(message) => Self::Message(message),
+            EntryLine::Change(change) => Self::Change(change),
+        }
+    }
+}
+
+impl ChangeLine {
+    fn new(change: Change, from: Option<Handle>, users: Vec<PersonLine>) -> Self {
+        let Change { conversation, seq, sender, device, id, time_ms, change } = change;
+        let word = change_word(&change);
+        let (text, settings) = match change {
+            GroupChange::Created { name, .. } | GroupChange::Named(name) => (Some(name), None),
+            GroupChange::Described(text) | GroupChange::Pictured(text) => (Some(text), None),
+            GroupChange::Set(settings) => (None, Some(settings.into())),
+            _ => (None, None),
+        };
+        Self {
+            conversation: conversation.to_string(),
+            seq: seq.get(),
+            id: id.to_string(),
+            from,
+            user: sender,
+            device: device.get(),
+            time_ms,
+            change: word,
+            users,
+            text,
+            settings,
+        }
+    }
+}
+
+fn change_word(change: &GroupChange) -> &'static str {
+    match change {
+        GroupChange::Created { .. } => "created",
+        GroupChange::Added(_) => "added",
+        GroupChange::Removed(_) => "removed",
+        GroupChange::Left { .. } => "left",
+        GroupChange::Promoted(_) => "promoted",
+        GroupChange::Demoted(_) => "demoted",
+        GroupChange::Named(_) => "named",
+        GroupChange::Described(_) => "described",
+        GroupChange::Pictured(_) => "pictured",
+        GroupChange::Set(_) => "set",
+        GroupChange::Deleted => "deleted",
+        GroupChange::Unknown(_) => "unknown",
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -432,13 +556,8 @@ impl<'a> Chat<'a> {
                 let retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
                 now(Output::Disconnected { retry_in_ms, reason })
             }
-            Event::Message(message) => {
-                self.heads.insert(message.conversation, message.seq);
-                Box::pin(async move {
-                    let from = people.handle(message.sender).await;
-                    vec![Output::Message(MessageLine::new(message, from))]
-                })
-            }
+            Event::Message(message) => self.name_entry(Entry::Message(message)),
+            Event::Change(change) => self.name_entry(Entry::Change(change)),
             Event::Stored { id, conversation } => {
                 let tag = self.on_the_way.get(&id).cloned().flatten();
                 now(Output::Queued { id: id.to_string(), conversation: conversation.to_string(), tag })
@@ -465,6 +584,13 @@ impl<'a> Chat<'a> {
                 now(Output::Error { line: None, code, text, tag: None })
             }
         }
+    }
+
+    fn name_entry(&mut self, entry: Entry) -> Work<'a, Vec<Output>> {
+        let people = self.people;
+        let (conversation, seq) = entry.place();
+        self.heads.insert(conversation, seq);
+        Box::pin(async move { vec![EntryLine::name(people, entry).await.into()] })
     }
 
     fn name_receipt(&mut self, receipt: Receipt) -> Work<'a, Vec<Output>> {
@@ -533,10 +659,8 @@ async fn history_output(
     tag: Option<Value>,
 ) -> Output {
     let mut messages = Vec::with_capacity(page.messages.len());
-    for mut message in page.messages {
-        let body = message.body.take().unwrap_or_default();
-        let from = people.handle(message.sender).await;
-        messages.push(MessageLine::new(Message::from_wire(message, body), from));
+    for message in page.messages {
+        messages.push(EntryLine::name(people, Entry::of_history(message)).await);
     }
     let (head, next) = (page.head.get(), page.next.get());
     Output::History { conversation: conversation.to_string(), head, next, messages, tag }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rookery_protocol::{ConversationId, Handle, MessageId, Receipt, Seq, UserId};
+use rookery_protocol::{ConversationId, GroupChange, Handle, MessageId, Receipt, Seq, UserId};
 
-use crate::{Identity, Message};
+use super::words;
+use crate::{Change, Identity, Message};
 
 /// Messages kept of a conversation; older ones are in its history.
 const SHOWN_MAX: usize = 2_000;
@@ -19,12 +20,20 @@ pub(super) enum Tick {
     Failed,
 }
 
-/// A message as shown.
+/// A message as shown, or a change.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) sender: UserId,
     pub(super) time_ms: u64,
-    pub(super) text: String,
+    pub(super) what: What,
+}
+
+/// What a line says.
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Said(String),
+    /// Put into words when it is shown: names may have become known by then.
+    Changed(GroupChange),
 }
 
 /// An own message that is not in the conversation yet.
@@ -41,6 +50,8 @@ pub(super) struct Room {
     pub(super) unsent: Vec<Unsent>,
     pub(super) unread: usize,
     pub(super) history_asked: bool,
+    /// A group's, once it is known.
+    pub(super) name: Option<String>,
     delivered: Seq,
     read: Seq,
     /// The newest message of somebody else's, and the newest that was marked as read.
@@ -84,7 +95,12 @@ impl Rooms {
     }
 
     pub(super) fn title(&self, conversation: ConversationId) -> String {
-        self.peer(conversation).map_or_else(|| conversation.to_string(), |peer| self.name(peer))
+        if let Some(peer) = self.peer(conversation) {
+            return self.name(peer);
+        }
+        let name = self.rooms.get(&conversation).and_then(|room| room.name.as_ref());
+        // A group may have the name of a person.
+        name.map_or_else(|| conversation.to_string(), |name| format!("#{name}"))
     }
 
     pub(super) fn room(&mut self, conversation: ConversationId) -> &mut Room {
@@ -102,11 +118,29 @@ impl Rooms {
             room.unread += usize::from(is_new && !open);
         }
         let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
-        let line = Line { sender: message.sender, time_ms: message.time_ms, text };
-        room.lines.insert(message.seq, line);
-        if room.lines.len() > SHOWN_MAX {
-            room.lines.pop_first();
+        let line = Line { sender: message.sender, time_ms: message.time_ms, what: What::Said(text) };
+        room.insert(message.seq, line);
+    }
+
+    /// A group has changed, now or in its history.
+    pub(super) fn change(&mut self, change: Change, is_new: bool) {
+        let Change { conversation, seq, sender, time_ms, change, .. } = change;
+        let own = self.is_me(sender);
+        let room = self.rooms.entry(conversation).or_default();
+        if !own {
+            room.newest_of_others = room.newest_of_others.max(seq);
         }
+        if let GroupChange::Created { name, .. } | GroupChange::Named(name) = &change
+            && (is_new || room.name.is_none())
+        {
+            room.name = Some(printable(name));
+        }
+        room.insert(seq, Line { sender, time_ms, what: What::Changed(change) });
+    }
+
+    /// A change in a sentence.
+    pub(super) fn words(&self, sender: UserId, change: &GroupChange) -> String {
+        printable(&words::of_change(change, &self.name(sender), |user| self.name(user)))
     }
 
     /// An own message is durable; it is shown at its place even if its event is still on the way.
@@ -115,7 +149,8 @@ impl Rooms {
         let room = self.rooms.entry(conversation).or_default();
         if let Some(place) = room.unsent.iter().position(|unsent| unsent.id == id) {
             let unsent = room.unsent.remove(place);
-            room.lines.entry(seq).or_insert(Line { sender, time_ms, text: unsent.text });
+            let what = What::Said(unsent.text);
+            room.lines.entry(seq).or_insert(Line { sender, time_ms, what });
         }
     }
 
@@ -142,6 +177,13 @@ impl Rooms {
 }
 
 impl Room {
+    fn insert(&mut self, seq: Seq, line: Line) {
+        self.lines.insert(seq, line);
+        if self.lines.len() > SHOWN_MAX {
+            self.lines.pop_first();
+        }
+    }
+
     pub(super) fn tick(&self, seq: Seq) -> Tick {
         if seq <= self.read {
             Tick::Read

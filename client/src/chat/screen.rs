@@ -6,7 +6,7 @@ use rookery_protocol::ConversationId;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::editor::Editor;
-use super::rooms::{Room, Tick, clock};
+use super::rooms::{Room, Tick, What, clock};
 use super::session::Session;
 
 /// Terminals narrower than this show no list of conversations.
@@ -114,6 +114,16 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
     {
         let shown: Vec<_> = room.lines.iter().rev().take(rows).collect();
         for (seq, line) in shown.into_iter().rev() {
+            let time = clock(line.time_ms);
+            let text = match &line.what {
+                What::Said(text) => text,
+                What::Changed(change) => {
+                    let words = format!("{time} {}", session.rooms.words(line.sender, change));
+                    let wrapped = wrap(&words, columns).into_iter();
+                    lines.extend(wrapped.map(|line| terminal.paint(Style::Dim, &line)));
+                    continue;
+                }
+            };
             let own = session.rooms.is_me(line.sender);
             let (who, style) = if own {
                 ("me".to_owned(), Style::Own)
@@ -122,8 +132,7 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
             };
             // In notes to oneself nobody else's receipts come.
             let tick = (own && session.rooms.peer(open) != Some(line.sender)).then(|| room.tick(*seq));
-            let time = clock(line.time_ms);
-            lines.extend(message_lines(terminal, columns, &time, (&who, style), &line.text, tick));
+            lines.extend(message_lines(terminal, columns, &time, (&who, style), text, tick));
         }
         for unsent in &room.unsent {
             let tick = if unsent.refused.is_some() { Tick::Failed } else { Tick::Waiting };

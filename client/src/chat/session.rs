@@ -5,7 +5,8 @@ use tokio::sync::mpsc;
 
 use super::ChatOptions;
 use super::rooms::{Rooms, Unsent, clock, printable};
-use crate::{Client, Event, Message, RequestError, Started, TerminalError};
+use super::words;
+use crate::{Change, Client, Entry, Event, RequestError, Started, TerminalError};
 
 /// Messages asked for when a conversation is opened.
 const HISTORY_ON_OPENING: u64 = 50;
@@ -24,7 +25,7 @@ pub(super) const COMMANDS: [(&str, &str); 6] = [
 pub(super) enum Update {
     Opened(Handle, UserId),
     Named(UserId, Handle),
-    History(Vec<Message>),
+    History(Vec<Entry>),
     Problem(String),
 }
 
@@ -203,10 +204,15 @@ impl Session {
                 }
             }
             Update::Named(user, handle) => self.rooms.learn(user, handle),
-            Update::History(messages) => {
-                for message in messages {
-                    self.ask_name(message.sender);
-                    self.rooms.add(message, false);
+            Update::History(entries) => {
+                for entry in entries {
+                    match entry {
+                        Entry::Message(message) => {
+                            self.ask_name(message.sender);
+                            self.rooms.add(message, false);
+                        }
+                        Entry::Change(change) => self.changed(change, false),
+                    }
                 }
             }
             Update::Problem(problem) => {
@@ -285,6 +291,13 @@ impl Session {
                 self.rooms.add(message, true);
                 (!own).then_some(line)
             }
+            Event::Change(change) => {
+                let line =
+                    format!("{} {}", clock(change.time_ms), self.rooms.words(change.sender, &change.change));
+                let own = self.rooms.is_me(change.sender);
+                self.changed(change, true);
+                (!own).then_some(indented(&line))
+            }
             Event::Stored { .. } => None,
             Event::Sent { id, conversation, seq, time_ms } => {
                 self.rooms.sent(conversation, id, seq, time_ms);
@@ -311,6 +324,12 @@ impl Session {
                 None
             }
         }
+    }
+
+    fn changed(&mut self, change: Change, is_new: bool) {
+        self.ask_name(change.sender);
+        words::users_of(&change.change).iter().for_each(|user| self.ask_name(*user));
+        self.rooms.change(change, is_new);
     }
 
     fn ask_name(&mut self, user: UserId) {
@@ -353,22 +372,19 @@ async fn last_messages(
     client: &Client,
     conversation: ConversationId,
     count: u64,
-) -> Result<Vec<Message>, RequestError> {
+) -> Result<Vec<Entry>, RequestError> {
     let head = client.history(conversation, Seq::new(1), Seq::new(1)).await?.head.get();
     let mut from = (head + 1).saturating_sub(count).max(1);
-    let mut messages = Vec::new();
+    let mut entries = Vec::new();
     while from <= head {
         let page: HistoryPage = client.history(conversation, Seq::new(from), Seq::new(head)).await?;
-        messages.extend(page.messages.into_iter().map(|mut message| {
-            let body = message.body.take().unwrap_or_default();
-            Message::from_wire(message, body)
-        }));
+        entries.extend(page.messages.into_iter().map(Entry::of_history));
         if page.next.get() <= from {
             break;
         }
         from = page.next.get();
     }
-    Ok(messages)
+    Ok(entries)
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_protocol::{
-    ConversationId, DecodeError, Error, ErrorCode, Goaway, Heartbeat, History, HistoryPage, Lookup,
-    MessageEvent, Opcode, RawFrame, Read, ReceiptEvent, RequestId, Send, Sent, ServerFrame, Stamp, Welcome,
-    decode_value, limits, positional,
+    ChangeGroup, ConversationId, CreateGroup, DecodeError, Error, ErrorCode, GetGroup, GetReceipts, Goaway,
+    GroupChange, Heartbeat, History, HistoryPage, ListGroups, Lookup, MessageEvent, Opcode, RawFrame, Read,
+    ReceiptEvent, RequestId, Send, Sent, ServerFrame, Stamp, UserId, Welcome, decode_value, limits,
+    positional,
 };
 
 use super::acks::Settled;
@@ -225,15 +226,7 @@ impl Machine {
         }
         if let Some((id, call)) = self.requests.next_call() {
             let request = online.request(Purpose::Call(id));
-            match call {
-                Call::LookupHandle(handle) => {
-                    self.put(&Lookup { request, handle: Some(handle), user: None });
-                }
-                Call::LookupUser(user) => self.put(&Lookup { request, handle: None, user: Some(user) }),
-                Call::History { conversation, from, to } => {
-                    self.put(&History { request, conversation, from, to });
-                }
-            }
+            self.put_call(request, call);
         } else if let Some((conversation, seq)) = self.requests.next_mark() {
             let request = online.request(Purpose::Mark(conversation));
             self.put(&Read { request, conversation, seq });
@@ -251,6 +244,23 @@ impl Machine {
             return false;
         }
         true
+    }
+
+    fn put_call(&mut self, request: RequestId, call: Call) {
+        match call {
+            Call::LookupHandle(handle) => self.put(&Lookup { request, handle: Some(handle), user: None }),
+            Call::LookupUser(user) => self.put(&Lookup { request, handle: None, user: Some(user) }),
+            Call::History { conversation, from, to } => {
+                self.put(&History { request, conversation, from, to });
+            }
+            Call::CreateGroup { id, name, members, settings } => {
+                self.put(&CreateGroup { request, id, name, members, settings });
+            }
+            Call::ChangeGroup { id, group, change } => self.put(&ChangeGroup { request, group, id, change }),
+            Call::Group(group) => self.put(&GetGroup { request, group }),
+            Call::Groups { after } => self.put(&ListGroups { request, after }),
+            Call::Receipts(conversation) => self.put(&GetReceipts { request, conversation }),
+        }
     }
 
     pub(super) fn frame(&mut self, now: Duration, frame: &RawFrame) {
@@ -284,17 +294,19 @@ impl Machine {
                     self.acks.push(stamp, Settled::WhenTaken(self.ordering.last_delivery()));
                 }
             }
-            Ok(ServerFrame::Sent(sent)) => self.sent(&sent),
+            Ok(ServerFrame::Sent(sent)) => self.sent(sent),
             Ok(ServerFrame::Done(done)) => {
                 if let Some(Purpose::Mark(conversation)) = self.answered(done.request) {
                     self.requests.mark_answered(conversation);
                 }
             }
             Ok(ServerFrame::HistoryPage(page)) => self.page(now, page),
-            Ok(ServerFrame::Found(found)) => {
-                if let Some(Purpose::Call(id)) = self.answered(found.request) {
-                    self.answer(id, Ok(Answer::Found(found)));
-                }
+            Ok(ServerFrame::Found(found)) => self.answer_call(found.request, Answer::Found(found)),
+            Ok(ServerFrame::GroupCreated(made)) => self.answer_call(made.request, Answer::Created(made)),
+            Ok(ServerFrame::Group(group)) => self.answer_call(group.request, Answer::Group(group)),
+            Ok(ServerFrame::GroupList(list)) => self.answer_call(list.request, Answer::Groups(list)),
+            Ok(ServerFrame::Receipts(receipts)) => {
+                self.answer_call(receipts.request, Answer::Receipts(receipts));
             }
             Ok(ServerFrame::Error(error)) => self.refused(now, error),
             Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
@@ -344,19 +356,18 @@ impl Machine {
         let MessageEvent { stamp, mut message } = event;
         let ack = self.acks.push(stamp, Settled::NotYet);
         let own = self.device == Some((message.sender, message.device));
-        let body = match message.body.take() {
-            Some(body) => {
-                if own {
-                    self.outbox.take_confirmed(message.id);
-                }
-                Some(body)
-            }
-            None if own => self.outbox.body_for_event(message.conversation, message.id),
-            None => None,
+        if own && message.body.is_some() {
+            self.outbox.take_confirmed(message.id);
+        } else if own && message.change.is_none() {
+            message.body = self.outbox.body_for_event(message.conversation, message.id);
+        }
+        let begins = match (&message.change, self.device) {
+            (Some(change), Some((me, _))) => makes_a_member(change, me, message.sender),
+            _ => false,
         };
         let conversation = message.conversation;
         let was_missing = self.ordering.missing(conversation).is_some();
-        match self.ordering.offer(message, body, ack) {
+        match self.ordering.offer(message, begins, ack) {
             Ok(outcome) => {
                 // While something was missing before, a request for it is on its way.
                 let missing = self.hand_up(outcome);
@@ -373,7 +384,7 @@ impl Machine {
     /// Says whether messages are missing still.
     fn hand_up(&mut self, outcome: Outcome) -> bool {
         for ready in outcome.ready {
-            self.effects.push_back(Effect::HandUp { delivery: ready.delivery, message: ready.message });
+            self.effects.push_back(Effect::HandUp { delivery: ready.delivery, entry: ready.entry });
         }
         for settlement in outcome.settled {
             self.acks.settle(settlement.ack, Settled::WhenTaken(settlement.delivery));
@@ -412,8 +423,12 @@ impl Machine {
         }
     }
 
-    fn sent(&mut self, sent: &Sent) {
-        let Some(Purpose::Send { conversation, order }) = self.answered(sent.request) else { return };
+    fn sent(&mut self, sent: Sent) {
+        let (conversation, order) = match self.answered(sent.request) {
+            Some(Purpose::Send { conversation, order }) => (conversation, order),
+            Some(Purpose::Call(id)) => return self.answer(id, Ok(Answer::Changed(sent))),
+            _ => return,
+        };
         let Some(removed) = self.outbox.confirmed(conversation, order) else { return };
         self.batch.outbox_removed.push(order);
         self.effects.push_back(Effect::Sent {
@@ -428,6 +443,12 @@ impl Machine {
     fn answered(&mut self, request: RequestId) -> Option<Purpose> {
         let Phase::Online(online) = &mut self.phase else { return None };
         online.answered(request)
+    }
+
+    fn answer_call(&mut self, request: RequestId, answer: Answer) {
+        if let Some(Purpose::Call(id)) = self.answered(request) {
+            self.answer(id, Ok(answer));
+        }
     }
 
     fn answer(&mut self, id: CallId, answer: Result<Answer, RequestError>) {
@@ -518,6 +539,15 @@ impl Machine {
     fn part(&mut self, now: Duration, reason: String, retry_after_ms: u32) {
         self.not_again_before = now + Duration::from_millis(u64::from(retry_after_ms));
         self.hang_up(now, reason);
+    }
+}
+
+/// Whether this is the first that `me` is to see of a group, or of a group once left.
+fn makes_a_member(change: &GroupChange, me: UserId, sender: UserId) -> bool {
+    match change {
+        GroupChange::Created { members, .. } => sender == me || members.contains(&me),
+        GroupChange::Added(users) => users.contains(&me),
+        _ => false,
     }
 }
 

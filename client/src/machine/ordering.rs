@@ -1,14 +1,15 @@
 //! Each message once, in order within its conversation: what to hand up, what to hold, what to ask for.
 //!
-//! The first message ever seen of a conversation sets its base. After that one whose predecessor is missing is held
-//! until HISTORY has brought the missing ones, or said that they no longer exist.
+//! The first message ever seen of a conversation sets its base, and so does a change that makes this user a member of a
+//! group: what was said before is not for them. After that one whose predecessor is missing is held until HISTORY has
+//! brought the missing ones, or said that they no longer exist. Changes of groups count as messages here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use rookery_protocol::{self as wire, Body, ConversationId, HistoryPage, Seq};
+use rookery_protocol::{self as wire, ConversationId, HistoryPage, Seq};
 
 use super::acks::AckIndex;
-use crate::Message;
+use crate::Entry;
 
 /// Messages from the event stream that came before their predecessors.
 #[derive(Debug)]
@@ -20,7 +21,9 @@ struct Gap {
 struct Held {
     ack: AckIndex,
     /// `None` when the event came without a body that this client still has.
-    message: Option<Message>,
+    entry: Option<Entry>,
+    /// Nothing before it is missed.
+    begins: bool,
 }
 
 #[derive(Debug)]
@@ -32,12 +35,12 @@ struct Track {
     gap: Option<Box<Gap>>,
 }
 
-/// A message to hand up.
+/// An entry to hand up.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// The delivery's number.
     pub(crate) delivery: u64,
-    pub(crate) message: Message,
+    pub(crate) entry: Entry,
 }
 
 /// An event that is settled once a delivery is taken.
@@ -103,11 +106,12 @@ impl Ordering {
         self.held = 0;
     }
 
-    /// A message came in an event; `body` where the event has it or this client still does.
+    /// A message came in an event, with its body where the event has it or this client still does; `begins` when it made
+    /// this user a member.
     pub(crate) fn offer(
         &mut self,
         message: wire::Message,
-        body: Option<Body>,
+        begins: bool,
         ack: AckIndex,
     ) -> Result<Outcome, Overflow> {
         let mut outcome = Outcome::default();
@@ -118,25 +122,25 @@ impl Ordering {
             outcome.settled.push(Settlement { ack, delivery: track.delivery });
             return Ok(outcome);
         }
-        let message = body.map(|body| Message::from_wire(message, body));
-        match message {
-            Some(message) if seq == track.handed.next() => {
+        let is_next = seq == track.handed.next() || (begins && track.gap.is_none());
+        match Entry::of(message) {
+            Some(entry) if is_next => {
                 self.delivery += 1;
                 (track.handed, track.delivery) = (seq, self.delivery);
-                outcome.ready.push(Ready { delivery: self.delivery, message });
+                outcome.ready.push(Ready { delivery: self.delivery, entry });
                 outcome.settled.push(Settlement { ack, delivery: self.delivery });
                 if track.gap.is_some() {
                     self.close_gap(conversation, &mut outcome);
                 }
             }
-            message => {
+            entry => {
                 if self.held >= self.held_max {
                     return Err(Overflow);
                 }
                 let gap = track.gap.get_or_insert_with(|| Box::new(Gap { held: BTreeMap::new() }));
                 self.with_gap.insert(conversation);
                 // The older of two events for one message needs nothing of its own: acknowledgements are cumulative.
-                match gap.held.insert(seq, Held { ack, message }) {
+                match gap.held.insert(seq, Held { ack, entry, begins }) {
                     Some(older) => outcome.settled.push(Settlement { ack: older.ack, delivery: 0 }),
                     None => self.held += 1,
                 }
@@ -150,7 +154,7 @@ impl Ordering {
     pub(crate) fn missing(&self, conversation: ConversationId) -> Option<(Seq, Seq)> {
         let track = self.tracks.get(&conversation)?;
         let (seq, held) = track.gap.as_ref()?.held.first_key_value()?;
-        let to = if held.message.is_some() { Seq::new(seq.get() - 1) } else { *seq };
+        let to = if held.entry.is_some() { Seq::new(seq.get() - 1) } else { *seq };
         Some((track.handed.next(), to))
     }
 
@@ -163,10 +167,9 @@ impl Ordering {
             if message.conversation != conversation || message.seq <= track.handed || message.seq > to {
                 continue;
             }
-            let body = message.body.clone().unwrap_or_default();
             self.delivery += 1;
             (track.handed, track.delivery) = (message.seq, self.delivery);
-            outcome.ready.push(Ready { delivery: self.delivery, message: Message::from_wire(message, body) });
+            outcome.ready.push(Ready { delivery: self.delivery, entry: Entry::of_history(message) });
         }
         let said = Seq::new(page.next.get().saturating_sub(1)).min(to);
         track.handed = track.handed.max(said);
@@ -192,16 +195,17 @@ impl Ordering {
         let Some(gap) = &mut track.gap else { return };
         while let Some(first) = gap.held.first_entry() {
             let seq = *first.key();
-            if seq > track.handed.next() || (seq > track.handed && first.get().message.is_none()) {
+            let waits = seq > track.handed.next() && !first.get().begins;
+            if waits || (seq > track.handed && first.get().entry.is_none()) {
                 outcome.missing = true;
                 return;
             }
-            let Held { ack, message } = first.remove();
+            let Held { ack, entry, .. } = first.remove();
             self.held -= 1;
-            if let Some(message) = message.filter(|_| seq > track.handed) {
+            if let Some(entry) = entry.filter(|_| seq > track.handed) {
                 self.delivery += 1;
                 (track.handed, track.delivery) = (seq, self.delivery);
-                outcome.ready.push(Ready { delivery: self.delivery, message });
+                outcome.ready.push(Ready { delivery: self.delivery, entry });
             }
             outcome.settled.push(Settlement { ack, delivery: track.delivery });
         }

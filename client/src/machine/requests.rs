@@ -1,9 +1,13 @@
-//! Requests other than messages: lookups, history, read marks. Each can be repeated without harm.
+//! Requests other than messages: lookups, history, read marks, and what there is to ask and to change of groups. Each can
+//! be repeated without harm: what makes or changes a group carries an id.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rookery_protocol::{ConversationId, Found, Handle, HistoryPage, Seq, UserId};
+use rookery_protocol::{
+    ConversationId, Found, Group, GroupChange, GroupCreated, GroupId, GroupList, GroupSettings, Handle,
+    HistoryPage, MessageId, Receipts, Sent, Seq, UserId,
+};
 
 /// The application's name for a request; grows.
 pub(crate) type CallId = u64;
@@ -14,6 +18,11 @@ pub(crate) enum Call {
     LookupHandle(Handle),
     LookupUser(UserId),
     History { conversation: ConversationId, from: Seq, to: Seq },
+    CreateGroup { id: MessageId, name: String, members: Vec<UserId>, settings: GroupSettings },
+    ChangeGroup { id: MessageId, group: GroupId, change: GroupChange },
+    Group(GroupId),
+    Groups { after: Option<GroupId> },
+    Receipts(ConversationId),
 }
 
 /// The server's answer.
@@ -21,6 +30,11 @@ pub(crate) enum Call {
 pub(crate) enum Answer {
     Found(Found),
     Page(HistoryPage),
+    Created(GroupCreated),
+    Changed(Sent),
+    Group(Group),
+    Groups(GroupList),
+    Receipts(Receipts),
 }
 
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use rookery_protocol::{
 use super::*;
 use crate::TokenProvider;
 
-struct Bench {
-    machine: Machine,
-    now: Duration,
+pub(super) struct Bench {
+    pub(super) machine: Machine,
+    pub(super) now: Duration,
     decoder: FrameDecoder,
 }
 
@@ -21,7 +21,7 @@ fn conversation() -> ConversationId {
     ConversationId::direct(user(1), user(2))
 }
 
-fn stamp(number: u8) -> Stamp {
+pub(super) fn stamp(number: u8) -> Stamp {
     Stamp::from_bytes([number; 12])
 }
 
@@ -33,19 +33,23 @@ pub(super) fn raw(payload: &impl Payload) -> RawFrame {
 
 impl Bench {
     fn new() -> Self {
+        Self::resuming(Saved::default())
+    }
+
+    pub(super) fn resuming(saved: Saved) -> Self {
         let config = Config::new(vec!["tcp://a:1".parse().unwrap()], TokenProvider::fixed("t"));
-        let machine = Machine::new(&config, Saved::default(), &mut StdRng::seed_from_u64(3));
+        let machine = Machine::new(&config, saved, &mut StdRng::seed_from_u64(3));
         Self { machine, now: Duration::ZERO, decoder: FrameDecoder::new(limits::FRAME_BYTES_MAX) }
     }
 
-    fn online() -> Self {
+    pub(super) fn online() -> Self {
         let mut bench = Self::new();
         bench.input(Input::Start);
         bench.come_online();
         bench
     }
 
-    fn come_online(&mut self) -> Option<Stamp> {
+    pub(super) fn come_online(&mut self) -> Option<Stamp> {
         self.input(Input::Dialed { token: "t".to_owned() });
         let [ClientFrame::Hello(hello)] = &self.frames()[..] else { panic!("no HELLO") };
         self.input(Input::Frame(raw(&Welcome {
@@ -65,11 +69,11 @@ impl Bench {
         hello.resume
     }
 
-    fn input(&mut self, input: Input) {
+    pub(super) fn input(&mut self, input: Input) {
         self.machine.handle(self.now, input);
     }
 
-    fn effects(&mut self) -> Vec<Effect> {
+    pub(super) fn effects(&mut self) -> Vec<Effect> {
         std::iter::from_fn(|| self.machine.next_effect()).collect()
     }
 
@@ -77,7 +81,7 @@ impl Bench {
         self.effects().iter().filter(|effect| matches!(effect, Effect::Commit(_))).count()
     }
 
-    fn frames(&mut self) -> Vec<ClientFrame> {
+    pub(super) fn frames(&mut self) -> Vec<ClientFrame> {
         let mut bytes = Vec::new();
         self.machine.take_output(&mut bytes);
         self.decoder.extend(&bytes);
@@ -97,6 +101,7 @@ impl Bench {
                 id: MessageId::from_bytes([number; 16]),
                 time_ms: 0,
                 body: Some(Body::new("x")),
+                change: None,
             },
         })));
     }

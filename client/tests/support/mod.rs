@@ -61,6 +61,7 @@ pub fn message(conversation: ConversationId, seq: u64) -> Message {
         id: MessageId::from_bytes(id),
         time_ms: 1_000 + seq,
         body: Some(Body::new(format!("message {seq}"))),
+        change: None,
     }
 }
 

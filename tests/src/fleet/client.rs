@@ -243,6 +243,8 @@ impl Listener {
             Event::Connected(_) => note(What::Connected),
             Event::Disconnected { reason, .. } => note(What::Disconnected { reason }),
             Event::Message(message) => self.take_message(message),
+            // The oracles know of messages alone.
+            Event::Change(_) => {}
             Event::Stored { id, conversation } => note(What::Stored { conversation, id }),
             Event::Sent { id, conversation, seq, .. } => note(What::Accepted { conversation, id, seq }),
             Event::SendFailed { id, refusal, .. } => note(What::Refused { id, reason: refusal.to_string() }),
