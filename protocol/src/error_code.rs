@@ -55,7 +55,7 @@ pub enum ErrorCode {
     BadRequest = 25,
     /// The group leaves this to its admins.
     NotAllowed = 26,
-    /// There are as many members, or groups of a user, as there may be.
+    /// There are as many members as there may be.
     Full = 27,
     /// The id belongs to something else: choose another.
     IdTaken = 28,

@@ -137,7 +137,8 @@ pub enum GroupChangeError {
 }
 
 /// How every change travels: `[kind, users, text, settings]`, of which each kind uses what it needs. A kind to come finds
-/// these of these types as well, and appends what it needs besides.
+/// these of these types as well, and appends what it needs besides. It has to be readable without: a node that does not
+/// know it passes on its number alone when it answers HISTORY.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct ChangeFields(Parts);

@@ -462,7 +462,7 @@ positional! {
     pub struct GroupList {
         /// The request.
         pub request: RequestId,
-        /// Ascending.
+        /// Ascending; not empty if there are others.
         pub groups: Vec<GroupId> as List<GroupId>,
         /// Whether there are others after them.
         pub more: bool,

@@ -47,6 +47,8 @@ fn read(frame: &RawFrame) {
     let _ = ServerFrame::decode(frame);
     match ClientFrame::decode(frame) {
         Ok(ClientFrame::Hello(hello)) => drop(hello.check_limits()),
+        Ok(ClientFrame::CreateGroup(group)) => drop(group.check()),
+        Ok(ClientFrame::ChangeGroup(change)) => drop(change.change.check()),
         Ok(_) => {}
         Err(error) => {
             let answer = Error::new(RequestId::new(0), error.error_code(), error.to_string());

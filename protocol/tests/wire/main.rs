@@ -7,6 +7,7 @@ mod documentation;
 mod evolution;
 mod examples;
 mod fuzz_seeds;
+mod groups;
 mod identifiers;
 mod invalid;
 mod lengths;
