@@ -24,11 +24,13 @@ mod op;
 pub mod ops;
 pub mod placement;
 pub mod queries;
+mod removal;
 mod stamp;
 mod store;
 
 pub use batch::{Batch, Mutations, StampedPut};
 pub use error::{Source, StoreError};
 pub use op::{Base, KeyRange, Op, Reads, View, Writes};
+pub use removal::remove_user;
 pub use stamp::{CommitStamp, StampSlot};
 pub use store::{Committed, Store, StoreConfig};

@@ -12,10 +12,9 @@ use rookery_store::keys::device::Device as StoredDevice;
 use rookery_store::keys::inbox::InboxEntry;
 use rookery_store::keys::user::{Suspension as StoredSuspension, User as Account};
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser as AddUserOp, AddUserError, RemoveUser, RevokeDevice, SuspendUser,
-    Suspended,
+    AddDevice, AddDeviceError, AddUser as AddUserOp, AddUserError, RevokeDevice, SuspendUser, Suspended,
 };
-use rookery_store::{StoreError, queries};
+use rookery_store::{StoreError, queries, remove_user};
 
 use super::api::{
     AddUser, Device, DeviceBacklog, Devices, Done, EventKind, FailureCode, Inbox, InboxEvent, Page, Peek,
@@ -107,7 +106,7 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, Body(wanted): Body<Ad
 
 pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(user): Path<String>) -> Answer<Done> {
     let (user, account) = find_user(&*shared.store.snapshot().await?, &user).await?;
-    let changed = shared.store.submit(&user, RemoveUser { user }).await?.answer?;
+    let changed = remove_user(&shared.store, user, shared.clock.now_ms()).await?;
     close(&shared, user, None, ErrorCode::TokenRevoked, "this account has been removed");
     tracing::info!(%user, handle = %account.handle, "an operator has removed a user");
     Ok(Json(Done { changed }))

@@ -9,8 +9,8 @@ use rookery_actors::{Clock, SystemClock};
 use rookery_protocol::{DeviceId, Handle, UserId};
 use rookery_store::keys::device::Device;
 use rookery_store::keys::user::User as Account;
-use rookery_store::ops::{AddUser, AddUserError, RemoveUser};
-use rookery_store::{Store, queries};
+use rookery_store::ops::{AddUser, AddUserError};
+use rookery_store::{Store, queries, remove_user};
 use serde_json::json;
 
 use super::arguments::{Place, User};
@@ -47,9 +47,9 @@ pub(super) async fn run(command: User) -> Result<()> {
             if !yes && !confirm(&question)? {
                 bail!("nothing was removed");
             }
-            let removed = local.store.submit(&user, RemoveUser { user }).await;
+            let removed = remove_user(&local.store, user, SystemClock.now_ms()).await;
             local.store.close().await;
-            if removed?.answer? {
+            if removed? {
                 println!("removed {name} (user {user})");
             } else {
                 bail!("{name} was removed by somebody else in the meantime");

@@ -58,7 +58,7 @@ pub struct Accepted {
     pub told: Vec<UserId>,
 }
 
-/// Why an entry may not be. It may be another time, but not by itself.
+/// Why an entry may not be, as the store is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Nobody has this number.
@@ -134,15 +134,14 @@ pub(super) fn next_seq(conversation: ConversationId, view: &View<'_>) -> Result<
     Ok(head.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO).next())
 }
 
-/// Writes the entry `seq`, which is the next.
+/// Writes the entry `seq`, which is the next, for those who are `told`.
 pub(super) fn append(
     writes: &mut Writes<'_>,
     author: &Author,
-    conversation: ConversationId,
-    seq: Seq,
+    (conversation, seq): (ConversationId, Seq),
     content: Content,
     told: Vec<UserId>,
-) -> Outcome {
+) -> Accepted {
     let (body, change) = match content {
         Content::Body(body) => (Some(body), None),
         Content::Change(change) => (None, Some(change)),
@@ -158,5 +157,5 @@ pub(super) fn append(
     for user in &told {
         writes.put_stamped(inbox::prefix(*user), slot, pointer.clone());
     }
-    Outcome::Accepted(Accepted { seq, slot, logged, told })
+    Accepted { seq, slot, logged, told }
 }

@@ -21,11 +21,11 @@ pub use cluster::{
     RenewOutcome, SetDraining, SetWeight, TakeMail,
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
-pub use group::{ChangeGroup, CreateGroup};
+pub use group::{ChangeGroup, CreateGroup, Withdraw};
 pub use read::{MarkRead, MarkedRead};
 pub use send::SendMessage;
 pub use trim::{TrimInbox, TrimLog};
 pub use users::{
-    AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, RevokeDevice, SuspendUser,
-    Suspended,
+    AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, Removed, RevokeDevice,
+    SuspendUser, Suspended,
 };

@@ -72,7 +72,8 @@ impl SendMessage {
         match self.told(view)? {
             Ok(told) => {
                 let seq = next_seq(*conversation, view)?;
-                Ok(append(writes, author, *conversation, seq, Content::Body(body.clone()), told))
+                let content = Content::Body(body.clone());
+                Ok(Outcome::Accepted(append(writes, author, (*conversation, seq), content, told)))
             }
             Err(refusal) => Ok(Outcome::Refused(refusal)),
         }

@@ -4,6 +4,7 @@ use rookery_protocol::{DeviceId, Handle, UserId};
 
 use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
+use crate::keys::group::memberships_prefix;
 use crate::keys::user::{Suspension, User};
 use crate::keys::{self, cursor, handle, inbox, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
@@ -59,22 +60,50 @@ impl Op for AddUser {
 }
 
 /// Removes an account, its handle, devices and inbox. The other sides keep their conversations.
+///
+/// Groups must have been left before, each by a [`Withdraw`](super::Withdraw): nobody is a member for ever who is no
+/// more. [`remove_user`](crate::remove_user) does both. Interrupted in between, the account is there and usable, and out
+/// of some of its groups; done again, it goes on from there.
 #[derive(Debug, Clone)]
 pub struct RemoveUser {
     /// Which.
     pub user: UserId,
 }
 
+/// What became of an account that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// It is no more.
+    Done,
+    /// There is no such account.
+    NoSuchUser,
+    /// The user is or was in groups, and has not been withdrawn from them. Nothing was removed.
+    InGroups,
+}
+
+/// More than the operations of any batch, each of which deletes one membership of a user: if some are left after those,
+/// some are seen.
+const MEMBERSHIPS_SEEN: usize = 2_048;
+
+impl RemoveUser {
+    fn memberships(&self) -> KeyRange {
+        KeyRange::prefix(&memberships_prefix(self.user), MEMBERSHIPS_SEEN)
+    }
+}
+
 impl Op for RemoveUser {
-    /// Whether there was one.
-    type Answer = Result<bool, StoreError>;
+    type Answer = Result<Removed, StoreError>;
 
     fn reads(&self, reads: &mut Reads) {
         reads.key(user::key(self.user));
+        reads.range(self.memberships());
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
-        let Some(account) = view.get(&user::key(self.user)) else { return Ok(false) };
+        let Some(account) = view.get(&user::key(self.user)) else { return Ok(Removed::NoSuchUser) };
+        if !view.range(&self.memberships()).is_empty() {
+            return Ok(Removed::InGroups);
+        }
         let account: User = keys::decode(&account)?;
         writes.delete(handle::key(&account.handle));
         writes.delete(user::key(self.user));
@@ -82,7 +111,7 @@ impl Op for RemoveUser {
             let KeyRange { begin, end, .. } = KeyRange::prefix(&prefix, 0);
             writes.clear_range(begin, end);
         }
-        Ok(true)
+        Ok(Removed::Done)
     }
 }
 

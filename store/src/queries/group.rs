@@ -1,5 +1,6 @@
 //! What is read of groups.
 
+use bytes::Bytes;
 use rookery_protocol::{ConversationId, GroupId, UserId};
 
 use super::get;
@@ -7,7 +8,9 @@ use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::conversation::{Mark, mark_key, marks_prefix};
 use crate::keys::decode;
-use crate::keys::group::{self, Group, Members, Membership, members_key, membership_key, memberships_prefix};
+use crate::keys::group::{
+    self, Group, Members, Membership, members_key, membership_key, membership_of, memberships_prefix,
+};
 use crate::op::KeyRange;
 
 /// A group. One that has been deleted is still there, without members.
@@ -38,7 +41,7 @@ pub async fn membership(
     get(snapshot, membership_key(user, group)).await?.map(|value| decode(&value)).transpose()
 }
 
-/// The groups after `after` that a user is or was in, up to `limit`.
+/// The groups after `after` that a user is or was in, by number, up to `limit`.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -53,8 +56,8 @@ pub async fn groups(
         range.begin = membership_key(user, after);
         range.begin.push(0);
     }
-    let entry = |(key, value): (bytes::Bytes, bytes::Bytes)| {
-        let group = group::group_of(&key)
+    let entry = |(key, value): (Bytes, Bytes)| {
+        let (_, group) = membership_of(&key)
             .ok_or_else(|| StoreError::Corrupt(format!("a membership's key: {key:02x?}")))?;
         Ok((group, decode(&value)?))
     };
@@ -77,7 +80,7 @@ pub async fn marks(
         range.begin = mark_key(conversation, after);
         range.begin.push(0);
     }
-    let entry = |(key, value): (bytes::Bytes, bytes::Bytes)| {
+    let entry = |(key, value): (Bytes, Bytes)| {
         let user = key.get(prefix.len()..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
         let user = user.and_then(|number| UserId::new(number).ok());
         let user = user.ok_or_else(|| StoreError::Corrupt(format!("a mark's key: {key:02x?}")))?;

@@ -4,7 +4,7 @@ use rookery_protocol::Stamp;
 use rookery_store::keys::device::DEVICES_MAX;
 use rookery_store::keys::user::Suspension;
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser, AddUserError, Outcome, Refusal, RemoveUser, RevokeDevice, SuspendUser, Suspended,
+    AddDevice, AddDeviceError, AddUser, AddUserError, Outcome, Refusal, RemoveUser, Removed, RevokeDevice, SuspendUser, Suspended,
 };
 use rookery_store::queries;
 
@@ -37,8 +37,9 @@ pub(crate) async fn a_removed_user_leaves_no_handle_device_cursor_or_event(mut t
     acked(&store, ack(gone, first, &[])).await;
 
     let remove = RemoveUser { user: gone.user };
-    assert!(store.submit(&0, remove.clone()).await.expect("it commits").answer.expect("it can be read"));
-    assert!(!store.submit(&0, remove).await.expect("it commits").answer.expect("it can be read"));
+    let removed = async |op: RemoveUser| store.submit(&0, op).await.expect("it commits").answer.expect("read");
+    assert_eq!(removed(remove.clone()).await, Removed::Done);
+    assert_eq!(removed(remove).await, Removed::NoSuchUser);
     let snapshot = store.snapshot().await.expect("the store can be read");
     assert_eq!(queries::user(&*snapshot, gone.user).await.expect("read"), None);
     assert_eq!(queries::user_by_handle(&*snapshot, &handle("user1")).await.expect("read"), None);

@@ -5,6 +5,7 @@
 
 mod engines;
 mod faulty;
+mod groups;
 mod lmdb;
 mod nodes;
 mod one_batch;
@@ -94,6 +95,67 @@ contract! {
         a_revoked_device_sends_nothing
         both_inboxes_point_at_the_message
         notes_to_oneself_arrive_once
+    }
+    group_accounts {
+        a_removed_account_leaves_its_groups_as_if_its_user_had
+        a_removal_that_was_interrupted_goes_on_and_leaves_once
+        an_account_is_not_removed_while_one_group_is_left_in_its_batch
+        who_is_added_while_being_removed_is_no_member_in_the_end
+    }
+    group_admins_at_once {
+        who_comes_second_in_a_batch_finds_what_the_first_has_made
+        one_of_two_comes_second_when_both_ask_at_once
+        of_two_for_the_last_place_one_gets_it
+        many_who_do_anything_at_once_leave_a_group_that_its_log_tells_of
+    }
+    group_authors {
+        a_suspended_user_stays_a_member_and_does_nothing
+        a_revoked_device_does_nothing_in_groups
+    }
+    group_creation {
+        a_new_group_has_its_maker_as_admin_and_everybody_has_its_first_entry
+        a_group_made_again_is_the_same_even_when_its_log_is_gone
+        a_number_that_another_group_has_is_refused
+        who_is_named_twice_is_in_a_new_group_once
+        nobody_makes_a_group_with_somebody_who_is_not_there_or_too_many
+    }
+    group_members {
+        who_is_added_sees_the_group_from_then_on
+        a_backlog_lets_new_members_see_so_much_from_before
+        who_is_removed_gets_that_and_nothing_after
+        who_comes_back_sees_the_group_from_then_on
+        when_the_last_admin_leaves_the_oldest_member_becomes_one
+        when_the_last_member_leaves_the_group_is_no_more
+        a_deleted_group_ends_for_everybody_at_once
+        nobody_adds_somebody_who_is_not_there
+        a_full_group_takes_nobody_until_somebody_goes
+    }
+    group_messages {
+        a_message_is_in_every_members_inbox_at_one_place
+        a_message_sent_to_a_group_again_answers_the_first_seq
+        who_is_no_member_sends_nothing_whether_there_is_a_group_or_not
+        a_groups_seqs_are_dense_under_concurrent_senders
+    }
+    group_reading {
+        reading_tells_nobody_but_the_reader
+        acknowledging_moves_the_mark_and_tells_nobody
+        who_is_no_member_reads_nothing
+    }
+    group_retries {
+        a_change_made_again_after_an_unknown_outcome_is_made_once
+        the_end_of_a_group_asked_for_again_is_answered_as_before
+        what_is_asked_for_twice_in_one_batch_happens_once
+    }
+    group_rights {
+        admins_do_everything_whatever_the_settings
+        members_do_what_the_settings_leave_to_them_and_no_more
+        who_is_no_member_changes_nothing_whether_there_is_a_group_or_not
+        what_would_change_nothing_is_refused_and_leaves_no_entry
+    }
+    group_roles {
+        admins_are_made_and_unmade_by_admins
+        the_last_admin_stays_one
+        texts_and_settings_are_what_they_were_changed_to
     }
     idempotency {
         a_message_sent_again_after_an_unknown_outcome_is_there_once

@@ -1,6 +1,6 @@
 //! Making a group: its record, its members, and the first entry of its log.
 
-use rookery_protocol::{ConversationId, GroupChange, GroupId, GroupSettings, Role, Seq, UserId};
+use rookery_protocol::{ConversationId, GroupChange, GroupId, GroupSettings, Role, Seq, UserId, limits};
 
 use crate::error::StoreError;
 use crate::keys::conversation::SentRecord;
@@ -9,14 +9,14 @@ use crate::keys::{self, user};
 use crate::op::{Op, Reads, View, Writes};
 use crate::ops::entry::{Author, Content, Outcome, Refusal, append};
 
-/// A new group. Its number follows from its author's request.
+/// A new group. Its number follows from its author's request, so that a retry finds it.
 #[derive(Debug, Clone)]
 pub struct CreateGroup {
     /// Who makes it, and is its admin.
     pub author: Author,
     /// Its name.
     pub name: String,
-    /// The other members, each once. The author may be among them.
+    /// The other members. The author may be among them.
     pub members: Vec<UserId>,
     /// What is left to everybody.
     pub settings: GroupSettings,
@@ -34,24 +34,27 @@ impl CreateGroup {
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
         let Author { user: creator, device, id, time_ms, .. } = self.author;
-        // A retry after retention finds no answer in the log, but the group.
+        if let Some(objection) = self.author.objection(self.conversation(), view)? {
+            return Ok(objection);
+        }
+        // Retention takes answers to ids away, but no group: a retry finds that, even when it has been deleted.
         if let Some(existing) = view.get(&group::key(self.group())) {
             let existing: Group = keys::decode(&existing)?;
             let is_same = (existing.creator, existing.device, existing.id) == (creator, device, id);
             let record = SentRecord { seq: Seq::ZERO.next(), time_ms: existing.created_ms };
             return Ok(if is_same { Outcome::Duplicate(record) } else { Outcome::Refused(Refusal::IdTaken) });
         }
-        if let Some(objection) = self.author.objection(self.conversation(), view)? {
-            return Ok(objection);
-        }
         if let Some(nobody) = self.members.iter().find(|member| view.get(&user::key(**member)).is_none()) {
             return Ok(Outcome::Refused(Refusal::NoSuchUser(*nobody)));
         }
         let first = Seq::ZERO.next();
-        let member = |user, role| Member { user, role, since: first, from: first };
-        let mut members = Members::new(self.settings.clone(), vec![member(creator, Role::Admin)]);
+        let mut members = Members::new(self.settings.clone());
+        members.add(Member { user: creator, role: Role::Admin, since: first, from: first });
         for user in &self.members {
-            members.add(member(*user, Role::Member));
+            members.add(Member { user: *user, role: Role::Member, since: first, from: first });
+        }
+        if members.list().len() > limits::GROUP_MEMBERS_MAX {
+            return Ok(Outcome::Refused(Refusal::Full));
         }
         let record = Group {
             name: self.name.clone(),
@@ -69,9 +72,9 @@ impl CreateGroup {
             writes.put(membership_key(user, self.group()), membership.clone());
         }
         let others = members.users().filter(|user| *user != creator).collect();
-        let change = GroupChange::Created { members: others, name: self.name.clone() };
-        let told = members.users().collect();
-        Ok(append(writes, &self.author, self.conversation(), first, Content::Change(change), told))
+        let content = Content::Change(GroupChange::Created { members: others, name: self.name.clone() });
+        let (place, told) = ((self.conversation(), first), members.users().collect());
+        Ok(Outcome::Accepted(append(writes, &self.author, place, content, told)))
     }
 }
 
@@ -91,6 +94,7 @@ impl Op for CreateGroup {
     }
 
     fn bytes_hint(&self) -> usize {
-        1024 + 160 * self.members.len()
+        // For each member its place among them, a membership, a pointer and its name in the entry.
+        1024 + self.name.len() + 160 * self.members.len()
     }
 }
