@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_actors::Clock;
+use rookery_protocol::ConversationId;
 use rookery_store::queries::{self, StepLimits};
 use rookery_store::{Store, StoreError};
 use tokio::sync::watch;
@@ -49,11 +50,13 @@ impl Retention {
         }
     }
 
-    /// One walk over everything. How many conversations and inboxes it had to trim, each as often as it was.
+    /// One walk over everything. How many conversations and inboxes it had to trim, each as often as it was, and how
+    /// many memberships it had to forget.
     async fn walk(&self) -> Result<usize, StoreError> {
         let age_ms = u64::try_from(self.age_max.as_millis()).unwrap_or(u64::MAX);
         let before_ms = self.clock.now_ms().saturating_sub(age_ms);
-        Ok(self.walk_logs(before_ms).await? + self.walk_inboxes(before_ms).await?)
+        let messages = self.walk_logs(before_ms).await? + self.walk_inboxes(before_ms).await?;
+        Ok(messages + self.walk_memberships().await?)
     }
 
     async fn walk_logs(&self, before_ms: u64) -> Result<usize, StoreError> {
@@ -93,14 +96,33 @@ impl Retention {
             tokio::time::sleep(REST).await;
         }
     }
+
+    async fn walk_memberships(&self) -> Result<usize, StoreError> {
+        let (mut after, mut forgotten) = (None, 0);
+        loop {
+            let snapshot = self.store.snapshot().await?;
+            let step = queries::expired_memberships(&*snapshot, after, STEP).await?;
+            drop(snapshot);
+            forgotten += step.trims.len();
+            for trim in step.trims {
+                let conversation = ConversationId::group(trim.group);
+                self.store.submit(&conversation, trim).await?.answer?;
+            }
+            after = step.next;
+            if after.is_none() {
+                return Ok(forgotten);
+            }
+            tokio::time::sleep(REST).await;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rookery_protocol::{Body, ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
+    use rookery_protocol::{Body, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
     use rookery_store::StoreConfig;
     use rookery_store::engines::MemoryEngine;
-    use rookery_store::ops::{AddDevice, AddUser, SendDirect};
+    use rookery_store::ops::{AddDevice, AddUser, Author, SendMessage};
 
     use super::*;
 
@@ -130,16 +152,14 @@ mod tests {
         add(&store, 2, "bob").await;
         let conversation = ConversationId::direct(user(1), user(2));
         for number in 0..600_u64 {
-            let send = SendDirect {
-                conversation,
-                sender: user(1),
+            let author = Author {
+                user: user(1),
                 device: DeviceId::new(1),
                 generation: 1,
                 id: MessageId::from_bytes(u128::from(number).to_be_bytes()),
-                after: None,
                 time_ms: number,
-                body: Body::new("caw"),
             };
+            let send = SendMessage { conversation, author, after: None, body: Body::new("caw") };
             store.submit(&0, send).await.unwrap();
         }
         let retention =

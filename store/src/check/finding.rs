@@ -1,6 +1,6 @@
 //! What a check may find, as data and in words.
 
-use rookery_protocol::{ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, DeviceId, GroupId, Handle, MessageId, Seq, Stamp, UserId};
 
 use crate::keys::node::{Incarnation, NodeId, NodeName};
 
@@ -215,6 +215,92 @@ pub enum Finding {
         delivered: Seq,
         /// The mark of what was read.
         read: Seq,
+    },
+    /// A group has no log, though its making is an entry.
+    #[error("group {group}: there is nothing in its log")]
+    GroupWithoutLog {
+        /// Which.
+        group: GroupId,
+    },
+    /// There are members of a group that is not there.
+    #[error("members of group {group}: there is no such group")]
+    MembersOfNothing {
+        /// Which it would be.
+        group: GroupId,
+    },
+    /// Nobody may change a group.
+    #[error("members of group {group}: none is an admin")]
+    NoAdmin {
+        /// Which.
+        group: GroupId,
+    },
+    /// A member has joined by an entry yet to come, or may not see the entry by which they joined.
+    #[error("member {user} of group {group}: since {since}, sees from {from}, and the head is {head}")]
+    MemberAhead {
+        /// Of which group.
+        group: GroupId,
+        /// Who.
+        user: UserId,
+        /// The entry by which they became a member.
+        since: Seq,
+        /// The first entry they may see.
+        from: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
+    /// A member gets messages and cannot find the group, or sees another part of it.
+    #[error("member {user} of group {group}: the user is not in it, or sees it from another entry on")]
+    MemberWithoutMembership {
+        /// Of which group.
+        group: GroupId,
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody finds a group whose messages they do not get.
+    #[error("membership of user {user} in group {group}: the user is none of its members")]
+    MembershipWithoutMember {
+        /// Whose.
+        user: UserId,
+        /// In which group.
+        group: GroupId,
+    },
+    /// Somebody has ceased to be a member, and still gets messages.
+    #[error("membership of user {user} in group {group}: it has ended, and the user is a member")]
+    MembershipEndedTooSoon {
+        /// Whose.
+        user: UserId,
+        /// In which group.
+        group: GroupId,
+    },
+    /// A membership ends before it begins, or by an entry yet to come.
+    #[error("membership of user {user} in group {group}: from {from} until {until}, and the head is {head}")]
+    MembershipAhead {
+        /// Whose.
+        user: UserId,
+        /// In which group.
+        group: GroupId,
+        /// The first entry they may see.
+        from: Seq,
+        /// The last.
+        until: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
+    /// A user who is not there is or was in a group.
+    #[error("membership of user {user} in group {group}: there is no such user")]
+    MembershipOfNobody {
+        /// Whose it would be.
+        user: UserId,
+        /// In which group.
+        group: GroupId,
+    },
+    /// A user is or was in a group that is not there.
+    #[error("membership of user {user} in group {group}: there is no such group")]
+    MembershipOfNothing {
+        /// Whose.
+        user: UserId,
+        /// In which group it would be.
+        group: GroupId,
     },
     /// A lease is that of no member.
     #[error("lease of {id}: it is not a member of the cluster")]

@@ -4,19 +4,20 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, Message, Seq, Stamp};
+use rookery_protocol::{ConversationId, GroupId, Message, Seq, Stamp, UserId};
 
 use super::finding::Finding;
 use super::record::{Answer, MailPart, Record, points_to, refers_to};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::conversation::{Mark, SentRecord, decode_head, head_key, log_key, mark_key, sent_key};
+use crate::keys::group::{self, Member, Members, Membership, members_key, membership_key};
 use crate::keys::inbox::{InboxEntry, MessagePointer};
 use crate::keys::node::{self, Incarnation, Lease, NodeId};
 use crate::keys::user::User;
 use crate::keys::view::{self, ClusterView};
 use crate::keys::{decode, device, handle, mail, user};
-use crate::op::KeyRange;
+use crate::queries::first_seq;
 
 /// What some records refer to, in one snapshot.
 pub(super) struct Page {
@@ -46,7 +47,7 @@ impl Page {
         for (conversation, seq) in records.iter().filter_map(|(_, _, record)| points_to(record)) {
             let missing = values.get(&log_key(conversation, seq)).is_none_or(Option::is_none);
             if missing && !firsts.contains_key(&conversation) {
-                firsts.insert(conversation, first(snapshot, conversation).await?);
+                firsts.insert(conversation, first_seq(snapshot, conversation).await?);
             }
         }
         Ok(Self { version: snapshot.version().await?, values, firsts })
@@ -124,6 +125,12 @@ impl Page {
                 findings
             }
             Record::Answer(answer) => self.judge_answer(answer),
+            Record::Group(group) => {
+                let is_empty = self.value(&head_key(ConversationId::group(*group))).is_none();
+                found(is_empty, || Finding::GroupWithoutLog { group: *group })
+            }
+            Record::Members(group, members) => self.judge_members(*group, members),
+            Record::Membership(user, group, membership) => self.judge_membership(*user, *group, membership),
             Record::Lease(name, lease) => {
                 let id = NodeId { name: name.clone(), incarnation: lease.incarnation };
                 let view = self.value(&view::key()).map(|value| ClusterView::decode(value));
@@ -160,7 +167,7 @@ impl Page {
         }
     }
 
-    fn judge_event(&self, user: rookery_protocol::UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
+    fn judge_event(&self, user: UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
         match entry {
             InboxEntry::Message(MessagePointer { conversation, seq, sender }) => {
                 let (conversation, seq, sender) = (*conversation, *seq, *sender);
@@ -234,6 +241,54 @@ impl Page {
         }
     }
 
+    fn judge_members(&self, group: GroupId, members: &Members) -> Vec<Finding> {
+        let mut findings =
+            found(self.value(&group::key(group)).is_none(), || Finding::MembersOfNothing { group });
+        findings.extend(found(!members.has_admin(), || Finding::NoAdmin { group }));
+        let head = self.head(ConversationId::group(group));
+        for Member { user, since, from, .. } in members.list().iter().copied() {
+            if let Some(head) = head.filter(|head| since > *head || from > since) {
+                findings.push(Finding::MemberAhead { group, user, since, from, head });
+            }
+            let membership = self.value(&membership_key(user, group));
+            let fits = match membership.map(|value| decode::<Membership>(value)) {
+                // One that has ended says so itself.
+                Some(Ok(membership)) => !membership.is_current() || membership.from == from,
+                Some(Err(_)) => true,
+                None => false,
+            };
+            findings.extend(found(!fits, || Finding::MemberWithoutMembership { group, user }));
+        }
+        findings
+    }
+
+    fn judge_membership(&self, user: UserId, group: GroupId, membership: &Membership) -> Vec<Finding> {
+        let mut findings =
+            found(self.value(&user::key(user)).is_none(), || Finding::MembershipOfNobody { user, group });
+        if self.value(&group::key(group)).is_none() {
+            findings.push(Finding::MembershipOfNothing { user, group });
+        }
+        let members = self.value(&members_key(group)).map(|value| Members::decode(value));
+        let is_member = match members {
+            Some(Ok(members)) => Some(members.get(user).is_some()),
+            Some(Err(_)) => None,
+            None => Some(false),
+        };
+        match (membership.until, is_member) {
+            (None, Some(false)) => findings.push(Finding::MembershipWithoutMember { user, group }),
+            (Some(_), Some(true)) => findings.push(Finding::MembershipEndedTooSoon { user, group }),
+            _ => {}
+        }
+        let from = membership.from;
+        let head = self.head(ConversationId::group(group));
+        if let (Some(until), Some(head)) = (membership.until, head)
+            && (until < from || until > head)
+        {
+            findings.push(Finding::MembershipAhead { user, group, from, until, head });
+        }
+        findings
+    }
+
     /// A conversation's head; `None` when it cannot be read.
     fn head(&self, conversation: ConversationId) -> Option<Seq> {
         self.value(&head_key(conversation)).map_or(Some(Seq::ZERO), |value| decode_head(value).ok())
@@ -268,16 +323,4 @@ enum Pointed {
 
 fn found(wrong: bool, finding: impl FnOnce() -> Finding) -> Vec<Finding> {
     if wrong { vec![finding()] } else { Vec::new() }
-}
-
-/// The first message of a conversation's log.
-async fn first(snapshot: &dyn Snapshot, conversation: ConversationId) -> Result<Option<Seq>, StoreError> {
-    let range = KeyRange {
-        begin: log_key(conversation, Seq::ZERO),
-        end: log_key(conversation, Seq::new(u64::MAX)),
-        limit: 1,
-        reverse: false,
-    };
-    let key = snapshot.range(&range).await?.pop().map(|(key, _)| key);
-    Ok(key.and_then(|key| key.last_chunk().map(|bytes| Seq::new(u64::from_be_bytes(*bytes)))))
 }

@@ -13,6 +13,7 @@
 //! | events in inboxes | the message they point to, unless it was trimmed; the mark they tell of |
 //! | stamps of events and cursors | the store's version, which gives the next |
 //! | cursors, devices, handles, users | each other |
+//! | groups, their members, users' memberships, users | each other, and the heads of the groups' logs |
 //! | leases, members, incarnations, mail | each other |
 //!
 //! What retention has trimmed cannot be told from what was lost at a log's beginning: an empty log is fine.
@@ -28,11 +29,14 @@ use serde::Serialize;
 
 pub use self::finding::Finding;
 use self::judge::Page;
-use self::record::Record;
+use self::record::{Record, refers_to};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::op::KeyRange;
 use crate::store::Store;
+
+/// Keys that those of one step may refer to: the members of a group are one key that refers to a thousand.
+const REFERENCES_MAX: usize = 16_384;
 
 /// How much there was of what. What could not be read is counted as a key only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -59,6 +63,10 @@ pub struct Counts {
     pub answers: u64,
     /// Members' marks.
     pub marks: u64,
+    /// Groups, those included that have been deleted.
+    pub groups: u64,
+    /// Users' memberships in groups, those included that have ended.
+    pub memberships: u64,
     /// Nodes' leases.
     pub leases: u64,
     /// Entries of nodes' mail.
@@ -79,7 +87,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// From the beginning, `keys_max` keys a step. Each step costs memory for their values and those they refer to, and
+    /// From the beginning, at most `keys_max` keys a step. Each step costs memory for their values and those they refer to, and
     /// holds on to a snapshot for as long as it takes to read them: some hundred is a good number.
     pub fn new(keys_max: usize) -> Self {
         // Families begin at 1: below that are the engines' own keys.
@@ -109,9 +117,11 @@ impl Check {
         let Some(begin) = self.next.clone() else { return Ok(None) };
         let snapshot = store.snapshot().await?;
         let range = KeyRange { begin, end: vec![0xff], limit: self.keys_max, reverse: false };
-        let entries = snapshot.range(&range).await?;
-        let next =
-            (entries.len() == self.keys_max).then(|| entries.last().map(|(key, _)| after(key))).flatten();
+        let mut entries: Vec<Entry> = snapshot.range(&range).await?.into_iter().map(Entry::parse).collect();
+        let is_full = entries.len() == self.keys_max;
+        let is_cut = cut(&mut entries);
+        let last = entries.last().filter(|_| is_full || is_cut);
+        let next = last.map(|entry| after(&entry.key));
         let counts = counted(self.counts, &entries);
         let suspects: HashSet<Bytes> =
             judged(&*snapshot, entries).await?.into_iter().map(|(key, _)| key).collect();
@@ -137,6 +147,34 @@ impl Check {
     }
 }
 
+/// A key with its value, and what that is or why it cannot be read.
+struct Entry {
+    key: Bytes,
+    value: Bytes,
+    record: Result<Record, String>,
+}
+
+impl Entry {
+    fn parse((key, value): (Bytes, Bytes)) -> Self {
+        let record = Record::parse(&key, &value);
+        Self { key, value, record }
+    }
+}
+
+/// Leaves out the last entries if all refer to more than [`REFERENCES_MAX`] keys together, though not the first.
+fn cut(entries: &mut Vec<Entry>) -> bool {
+    let mut references = Vec::new();
+    let is_too_much = |entry: &Entry| {
+        entry.record.iter().for_each(|record| refers_to(record, &mut references));
+        references.len() > REFERENCES_MAX
+    };
+    let Some(at) = entries.iter().position(is_too_much) else { return false };
+    let kept = at.max(1);
+    let is_cut = kept < entries.len();
+    entries.truncate(kept);
+    is_cut
+}
+
 fn after(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
@@ -148,19 +186,16 @@ async fn look_again(store: &Store, keys: HashSet<Bytes>) -> Result<Vec<Finding>,
     keys.sort_unstable();
     let values = snapshot.get_many(&keys).await?;
     let entries = keys.into_iter().zip(values).filter_map(|(key, value)| Some((key.into(), value?)));
-    let judged = judged(&*snapshot, entries.collect()).await?;
+    let judged = judged(&*snapshot, entries.map(Entry::parse).collect()).await?;
     Ok(judged.into_iter().map(|(_, finding)| finding).collect())
 }
 
 /// What is wrong with some entries, by a snapshot that shows them.
-async fn judged(
-    snapshot: &dyn Snapshot,
-    entries: Vec<(Bytes, Bytes)>,
-) -> Result<Vec<(Bytes, Finding)>, StoreError> {
+async fn judged(snapshot: &dyn Snapshot, entries: Vec<Entry>) -> Result<Vec<(Bytes, Finding)>, StoreError> {
     let mut findings = Vec::new();
     let mut records = Vec::new();
-    for (key, value) in entries {
-        match Record::parse(&key, &value) {
+    for Entry { key, value, record } in entries {
+        match record {
             Ok(record) => records.push((key, value, record)),
             Err(why) => findings.push((key.clone(), Finding::Unreadable { key: key.to_vec(), why })),
         }
@@ -172,13 +207,38 @@ async fn judged(
     Ok(findings)
 }
 
-fn counted(mut counts: Counts, entries: &[(Bytes, Bytes)]) -> Counts {
-    for (key, value) in entries {
+fn counted(mut counts: Counts, entries: &[Entry]) -> Counts {
+    for Entry { key, value, record } in entries {
         counts.keys += 1;
         counts.bytes += (key.len() + value.len()) as u64;
-        if let Ok(record) = Record::parse(key, value) {
+        if let Ok(record) = record {
             record.count(&mut counts);
         }
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_protocol::{GroupId, GroupSettings, Role, Seq, UserId};
+
+    use super::*;
+    use crate::keys::group::{Member, Members, members_key};
+
+    #[test]
+    fn a_step_ends_where_it_would_refer_to_too_much() {
+        let mut members = Members::new(GroupSettings::default());
+        for number in 1..=1_000 {
+            let user = UserId::new(number).expect("a small number is an id");
+            members.add(Member { user, role: Role::Admin, since: Seq::new(1), from: Seq::new(1) });
+        }
+        let entry = |number| {
+            let group = GroupId::new(number).expect("a small number is an id");
+            Entry::parse((members_key(group).into(), members.encode()))
+        };
+        let mut entries: Vec<Entry> = (1..=20).map(entry).collect();
+        assert!(cut(&mut entries));
+        assert_eq!(entries.len(), REFERENCES_MAX / 1_002);
+        assert!(!cut(&mut entries), "what is left may stay");
+    }
 }

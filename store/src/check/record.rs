@@ -1,19 +1,22 @@
 //! What is under a key, whatever its family.
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, DeviceId, Handle, Message, MessageId, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, DeviceId, GroupId, Handle, Message, MessageId, Seq, Stamp, UserId};
 
 use super::Counts;
 use crate::error::StoreError;
 use crate::keys::ban::{Ban, BanList};
 use crate::keys::conversation::{Mark, SentRecord};
 use crate::keys::device::Device;
+use crate::keys::group::{Group, Members, Membership};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::mail::{Bell, Entry};
 use crate::keys::node::{Lease, NodeName};
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
-use crate::keys::{ban, conversation, cursor, decode, device, family, handle, mail, meta, node, user, view};
+use crate::keys::{
+    ban, conversation, cursor, decode, device, family, group, handle, mail, meta, node, user, view,
+};
 
 /// What is under a key.
 #[derive(Debug)]
@@ -27,6 +30,9 @@ pub(super) enum Record {
     Message(ConversationId, Seq, Message),
     Mark(ConversationId, UserId, Mark),
     Answer(Answer),
+    Group(GroupId),
+    Members(GroupId, Members),
+    Membership(UserId, GroupId, Membership),
     Lease(NodeName, Lease),
     View(ClusterView),
     /// An entry of mail, or what is kept about it.
@@ -68,6 +74,10 @@ impl<'a> Parts<'a> {
         UserId::new(u64::from_be_bytes(self.array()?)).ok()
     }
 
+    fn group(&mut self) -> Option<GroupId> {
+        GroupId::new(u64::from_be_bytes(self.array()?)).ok()
+    }
+
     fn device(&mut self) -> Option<DeviceId> {
         self.array().map(u32::from_be_bytes).map(DeviceId::new)
     }
@@ -107,11 +117,13 @@ impl Record {
             Self::Message(..) => &mut counts.messages,
             Self::Mark(..) => &mut counts.marks,
             Self::Answer(_) => &mut counts.answers,
+            Self::Group(_) => &mut counts.groups,
+            Self::Membership(..) => &mut counts.memberships,
             Self::Lease(..) => &mut counts.leases,
             Self::Mail(_, MailPart::Entry) => &mut counts.mail,
             Self::Ban => &mut counts.bans,
             Self::Unknown => &mut counts.unknown,
-            Self::View(_) | Self::Mail(..) | Self::Alone => return,
+            Self::Members(..) | Self::View(_) | Self::Mail(..) | Self::Alone => return,
         };
         *count += 1;
     }
@@ -147,6 +159,21 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
         },
         family::INBOX => match (parts.user(), parts.stamp()) {
             (Some(user), Some(stamp)) => Record::Event(user, stamp, InboxEntry::decode(value)?),
+            _ => return Ok(None),
+        },
+        family::GROUP => match parts.group() {
+            Some(group) => {
+                decode::<Group>(value)?;
+                Record::Group(group)
+            }
+            None => return Ok(None),
+        },
+        family::MEMBERS => match parts.group() {
+            Some(group) => Record::Members(group, Members::decode(value)?),
+            None => return Ok(None),
+        },
+        family::MEMBER_OF => match (parts.user(), parts.group()) {
+            (Some(user), Some(group)) => Record::Membership(user, group, decode(value)?),
             _ => return Ok(None),
         },
         family::NODE => match parts.text().and_then(|text| text.parse().ok()) {
@@ -260,6 +287,18 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         Record::Answer(answer) => {
             keys.push(log_key(answer.conversation, answer.seq));
             keys.push(head_key(answer.conversation));
+        }
+        Record::Group(group) => keys.push(head_key(ConversationId::group(*group))),
+        Record::Members(group, members) => {
+            keys.push(group::key(*group));
+            keys.push(head_key(ConversationId::group(*group)));
+            keys.extend(members.users().map(|user| group::membership_key(user, *group)));
+        }
+        Record::Membership(user, group, _) => {
+            keys.push(user::key(*user));
+            keys.push(group::key(*group));
+            keys.push(group::members_key(*group));
+            keys.push(head_key(ConversationId::group(*group)));
         }
         Record::Lease(name, _) => {
             keys.push(view::key());

@@ -24,7 +24,7 @@ pub use entry::{Accepted, Author, Outcome, Refusal};
 pub use group::{ChangeGroup, CreateGroup, Withdraw};
 pub use read::{MarkRead, MarkedRead};
 pub use send::SendMessage;
-pub use trim::{TrimInbox, TrimLog};
+pub use trim::{ForgetMembership, TrimInbox, TrimLog};
 pub use users::{
     AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, Removed, RevokeDevice,
     SuspendUser, Suspended,

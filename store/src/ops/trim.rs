@@ -1,12 +1,15 @@
 //! Forgetting what is too old. What to forget is found by
-//! [`queries::expired_messages`](crate::queries::expired_messages) and
-//! [`queries::expired_events`](crate::queries::expired_events); nothing of it ever changes or comes back, so these
-//! operations read nothing and conflict with nobody.
+//! [`queries::expired_messages`](crate::queries::expired_messages),
+//! [`queries::expired_events`](crate::queries::expired_events) and
+//! [`queries::expired_memberships`](crate::queries::expired_memberships). Of messages and events nothing ever changes or
+//! comes back, so the operations that forget them read nothing and conflict with nobody.
 
-use rookery_protocol::{ConversationId, DeviceId, MessageId, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
 
+use crate::error::StoreError;
 use crate::keys::conversation::{log_key, sent_key};
-use crate::keys::inbox;
+use crate::keys::group::{Membership, membership_key};
+use crate::keys::{self, inbox};
 use crate::op::{Op, Reads, View, Writes};
 
 /// Removes a conversation's oldest messages and the answers to their ids: sent again, one of them would be new.
@@ -55,5 +58,33 @@ impl Op for TrimInbox {
 
     fn apply(&self, _: &View<'_>, writes: &mut Writes<'_>) {
         writes.clear_range(inbox::prefix(self.user), inbox::key_after(self.user, self.upto));
+    }
+}
+
+/// Forgets that a user was in a group, unless they have come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgetMembership {
+    /// Who.
+    pub user: UserId,
+    /// In which group.
+    pub group: GroupId,
+    /// The entry by which they ceased to be a member.
+    pub until: Seq,
+}
+
+impl Op for ForgetMembership {
+    type Answer = Result<(), StoreError>;
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.key(membership_key(self.user, self.group));
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
+        let key = membership_key(self.user, self.group);
+        let membership = view.get(&key).map(|value| keys::decode::<Membership>(&value)).transpose()?;
+        if membership.is_some_and(|membership| membership.until == Some(self.until)) {
+            writes.delete(key);
+        }
+        Ok(())
     }
 }

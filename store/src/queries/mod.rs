@@ -19,7 +19,8 @@ use crate::op::KeyRange;
 
 pub use cluster::{leases, mail, view};
 pub use group::{group, groups, marks, members, membership};
-pub use retention::{Step, StepLimits, expired_events, expired_messages};
+pub(crate) use retention::first_seq;
+pub use retention::{Step, StepLimits, expired_events, expired_memberships, expired_messages};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
     Ok(snapshot.get_many(&[key]).await?.pop().flatten())

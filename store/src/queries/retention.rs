@@ -4,15 +4,16 @@
 //! Times are those of the messages. An inbox's events are as old as the messages they are about.
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, Message, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, GroupId, Message, Seq, Stamp, UserId};
 
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::conversation::{self, log_key};
+use crate::keys::group::{Membership, membership_key, membership_of, memberships_family_prefix};
 use crate::keys::inbox::{self, InboxEntry};
 use crate::keys::{decode, user};
 use crate::op::KeyRange;
-use crate::ops::{TrimInbox, TrimLog};
+use crate::ops::{ForgetMembership, TrimInbox, TrimLog};
 
 /// The bounds of a step.
 #[derive(Debug, Clone, Copy)]
@@ -195,4 +196,51 @@ async fn leading_expired(
         upto = Some(*stamp);
     }
     Ok(ExpiredEvents { upto, read: events.len(), maybe_more: !fresh && events.len() == limit })
+}
+
+/// Finds memberships after `after` that have ended before what is left of their group's log: there is nothing any more
+/// that the user might see. Of `limits`, `places_max` counts.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn expired_memberships(
+    snapshot: &dyn Snapshot,
+    after: Option<(UserId, GroupId)>,
+    limits: StepLimits,
+) -> Result<Step<ForgetMembership, (UserId, GroupId)>, StoreError> {
+    let mut page = KeyRange::prefix(&memberships_family_prefix(), limits.places_max.max(1));
+    if let Some((user, group)) = after {
+        page.begin = membership_key(user, group);
+        page.begin.push(0);
+    }
+    let (mut trims, mut next) = (Vec::new(), None);
+    let found = snapshot.range(&page).await?;
+    let is_full = found.len() == page.limit;
+    for (key, value) in found {
+        let (user, group) = membership_of(&key)
+            .ok_or_else(|| StoreError::Corrupt(format!("a membership's key: {key:02x?}")))?;
+        next = Some((user, group)).filter(|_| is_full);
+        let membership: Membership = decode(&value)?;
+        let Some(until) = membership.until else { continue };
+        let first = first_seq(snapshot, ConversationId::group(group)).await?;
+        if first.is_none_or(|first| until < first) {
+            trims.push(ForgetMembership { user, group, until });
+        }
+    }
+    Ok(Step { trims, next })
+}
+
+/// The place of the first message that is left of a conversation's log.
+pub(crate) async fn first_seq(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+) -> Result<Option<Seq>, StoreError> {
+    let range = KeyRange {
+        begin: log_key(conversation, Seq::ZERO),
+        end: log_key(conversation, Seq::new(u64::MAX)),
+        limit: 1,
+        reverse: false,
+    };
+    let key = snapshot.range(&range).await?.pop().map(|(key, _)| key);
+    Ok(key.and_then(|key| key.last_chunk().map(|bytes| Seq::new(u64::from_be_bytes(*bytes)))))
 }

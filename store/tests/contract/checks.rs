@@ -3,23 +3,28 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, DeviceId, Epoch, Message, Receipt, Seq, Stamp, UserId, encode_value};
+use rookery_protocol::{
+    ConversationId, DeviceId, Epoch, GroupChange, GroupSettings, Message, Receipt, Role, Seq, Stamp, UserId, encode_value,
+};
 use rookery_store::check::{Check, Counts, Finding};
 use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
 use rookery_store::keys::conversation::{Mark, SentRecord, encode_head, head_key, log_key, mark_key, sent_key};
 use rookery_store::keys::inbox::{InboxEntry, MessagePointer};
 use rookery_store::keys::node::{self, Incarnation, NodeId};
 use rookery_store::keys::user::User;
+use rookery_store::keys::group::{self, Member, Members, Membership};
 use rookery_store::keys::{ban, cursor, device, handle, inbox, mail, user, view};
 use rookery_store::ops::{MarkRead, PostMail, TrimLog};
-use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError};
+use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError, queries};
 
 use crate::engines::UnderTest;
+use crate::groups::{accepted, change, made, say};
 use crate::nodes::{commit, join, name};
 use crate::people::{At, ack, acked, add, add_device, id, inbox as events, send};
 use crate::probe::probe;
 
-/// A store where much has happened: messages both ways, receipts, a trimmed log, acknowledged events, nodes, mail.
+/// A store where much has happened: messages both ways, receipts, a trimmed log, acknowledged events, groups, nodes,
+/// mail.
 async fn in_use(store: &Store) -> (At, At, ConversationId) {
     let (anna, bert) = (add(store, 1).await, add(store, 2).await);
     add_device(store, anna.user, "second").await;
@@ -41,6 +46,11 @@ async fn in_use(store: &Store) -> (At, At, ConversationId) {
     });
     let trim = TrimLog { conversation, upto: Seq::new(3), sent: sent.collect() };
     store.submit(&conversation, trim).await.expect("it commits");
+    let ours = made(store, anna, 21, &[bert]).await;
+    accepted(store, say(bert, ours, 22)).await;
+    let over = made(store, bert, 23, &[anna]).await;
+    accepted(store, change(anna, over, 24, GroupChange::Left { successor: None })).await;
+    accepted(store, change(bert, over, 25, GroupChange::Deleted)).await;
     join(store, "a", 100, 1).await;
     let b = join(store, "b", 100, 1).await.id;
     let post = PostMail { to: b, entries: vec!["1".into(), "2".into()], nonce: 1 };
@@ -83,10 +93,12 @@ pub(crate) async fn a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted(mu
         devices: 3,
         cursors: 2,
         events: (events(&store, anna.user).await.len() + events(&store, bert.user).await.len()) as u64,
-        conversations: 2,
-        messages: 8,
-        answers: 8,
+        conversations: 4,
+        messages: 13,
+        answers: 13,
         marks: 2,
+        groups: 2,
+        memberships: 4,
         leases: 2,
         mail: 2,
         ..Counts::default()
@@ -213,6 +225,37 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         assert!(findings.len() > 2, "both have an event about {seq}");
         findings
     };
+    let groups = {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        queries::groups(&*snapshot, user, None, 10).await.expect("the store can be read")
+    };
+    let which = |is_current| {
+        groups.iter().find(|(_, membership)| membership.is_current() == is_current).expect("there is one").0
+    };
+    let (ours, over) = (which(true), which(false));
+    let members = |list: &[(UserId, Role, u64, u64)]| {
+        let mut members = Members::new(GroupSettings::default());
+        for (user, role, since, from) in list {
+            let (since, from) = (Seq::new(*since), Seq::new(*from));
+            members.add(Member { user: *user, role: *role, since, from });
+        }
+        members.encode()
+    };
+    let membership = |from, until: Option<u64>| {
+        bytes(&Membership { from: Seq::new(from), until: until.map(Seq::new) })
+    };
+    let member_ahead = |user, since, from, head| {
+        let [since, from, head] = [since, from, head].map(Seq::new);
+        Finding::MemberAhead { group: ours, user, since, from, head }
+    };
+    let beyond_no_head = |seq| {
+        let conversation = ConversationId::group(ours);
+        Finding::MessageBeyondHead { conversation, seq: Seq::new(seq), head: Seq::ZERO }
+    };
+    let membership_ahead = |from, until| {
+        let [from, until, head] = [from, until, 3].map(Seq::new);
+        Finding::MembershipAhead { user, group: over, from, until, head }
+    };
     let ban = ban::Ban { reason: "why".into(), since_ms: 1, until_ms: None };
     let event_key = inbox::key(bert.user, first);
 
@@ -221,6 +264,8 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
             Finding::HandleOfNobody { handle: handle.clone(), user },
             Finding::DeviceOfNobody { user, device: DeviceId::new(1) },
             Finding::DeviceOfNobody { user, device: DeviceId::new(2) },
+            Finding::MembershipOfNobody { user, group: ours },
+            Finding::MembershipOfNobody { user, group: over },
         ]),
         ("a handle is lost", handle::key(&handle), None, vec![
             Finding::UserWithoutHandle { user, handle: handle.clone(), owner: None },
@@ -286,6 +331,62 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         ("a receipt of less", event_key.clone(), Some(receipt(4, 4).encode()), vec![]),
         ("a receipt of more", event_key.clone(), Some(receipt(6, 4).encode()), vec![receipt_ahead(6, 4)]),
         ("a receipt of more read", event_key.clone(), Some(receipt(5, 5).encode()), vec![receipt_ahead(5, 5)]),
+        ("a group is lost", group::key(ours), None, vec![
+            Finding::MembersOfNothing { group: ours },
+            Finding::MembershipOfNothing { user, group: ours },
+            Finding::MembershipOfNothing { user: bert.user, group: ours },
+        ]),
+        ("a group's head is lost", head_key(ConversationId::group(ours)), None, vec![
+            Finding::GroupWithoutLog { group: ours },
+            member_ahead(user, 1, 1, 0),
+            member_ahead(bert.user, 1, 1, 0),
+            beyond_no_head(1),
+            beyond_no_head(2),
+        ]),
+        ("members are lost", group::members_key(ours), None, vec![
+            Finding::MembershipWithoutMember { user, group: ours },
+            Finding::MembershipWithoutMember { user: bert.user, group: ours },
+        ]),
+        ("a member is lost", group::members_key(ours), Some(members(&[(user, Role::Admin, 1, 1)])), vec![
+            Finding::MembershipWithoutMember { user: bert.user, group: ours },
+        ]),
+        ("a member too many", group::members_key(ours), Some(members(&[
+            (user, Role::Admin, 1, 1), (bert.user, Role::Member, 1, 1), (nobody, Role::Member, 1, 1),
+        ])), vec![Finding::MemberWithoutMembership { group: ours, user: nobody }]),
+        ("no admin", group::members_key(ours), Some(members(&[
+            (user, Role::Member, 1, 1), (bert.user, Role::Member, 1, 1),
+        ])), vec![Finding::NoAdmin { group: ours }]),
+        ("a member since later", group::members_key(ours), Some(members(&[
+            (user, Role::Admin, 3, 1), (bert.user, Role::Member, 1, 1),
+        ])), vec![member_ahead(user, 3, 1, 2)]),
+        ("a member sees less than what made them one", group::members_key(ours), Some(members(&[
+            (user, Role::Admin, 1, 2), (bert.user, Role::Member, 1, 1),
+        ])), vec![
+            member_ahead(user, 1, 2, 2),
+            Finding::MemberWithoutMembership { group: ours, user },
+        ]),
+        ("members of a deleted group", group::members_key(over), Some(members(&[(user, Role::Admin, 1, 1)])), vec![
+            Finding::MembershipEndedTooSoon { user, group: over },
+        ]),
+        ("a membership is lost", group::membership_key(user, ours), None, vec![
+            Finding::MemberWithoutMembership { group: ours, user },
+        ]),
+        ("a membership from later", group::membership_key(user, ours), Some(membership(2, None)), vec![
+            Finding::MemberWithoutMembership { group: ours, user },
+        ]),
+        ("a membership has ended", group::membership_key(user, ours), Some(membership(1, Some(2))), vec![
+            Finding::MembershipEndedTooSoon { user, group: ours },
+        ]),
+        ("a membership goes on", group::membership_key(user, over), Some(membership(1, None)), vec![
+            Finding::MembershipWithoutMember { user, group: over },
+        ]),
+        ("a membership ends later", group::membership_key(user, over), Some(membership(1, Some(4))), vec![
+            membership_ahead(1, 4),
+        ]),
+        ("a membership ends first", group::membership_key(user, over), Some(membership(2, Some(1))), vec![
+            membership_ahead(2, 1),
+        ]),
+        ("a former membership is forgotten", group::membership_key(user, over), None, vec![]),
         ("a lease is lost", node::key(&name("b")), None, vec![
             Finding::MemberWithoutLease { id: node("b", 1) },
             Finding::MailOfNobody { name: name("b") },
@@ -307,11 +408,13 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         user::key(user), handle::key(&handle), device::key(user, anna.device), cursor::key(bert.user, bert.device),
         event_key.clone(), head_key(conversation), logged(8), mark_key(conversation, user), answer_key(8),
         node::key(&name("a")), view::key(), node::incarnation_key(&name("a")), mail::bell_key(&name("b")),
+        group::key(ours), group::members_key(ours), group::membership_key(user, ours), group::membership_key(user, over),
+        head_key(ConversationId::group(ours)),
         rookery_store::keys::meta::format_key(), ban::list_key(),
     ] {
         cases.push(("unreadable", key, Some(Bytes::new()), vec![]));
     }
-    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x20, 0x40, 0x42, 0x43, 0x44] {
+    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x20, 0x30, 0x31, 0x32, 0x40, 0x42, 0x43, 0x44] {
         cases.push(("unreadable", vec![family, 0xfe], Some(Bytes::new()), vec![]));
     }
     for (key, what) in [(event_key.clone(), "event"), (cursor::key(user, anna.device), "cursor")] {

@@ -216,6 +216,8 @@ contract! {
         steps_are_bounded_and_reach_the_end
         a_removed_users_inbox_is_found
         receipts_go_with_the_messages_they_are_about
+        a_groups_log_is_trimmed_and_memberships_that_ended_before_what_is_left_are_forgotten
+        a_membership_that_began_anew_is_not_forgotten
     }
     slots {
         who_joins_takes_its_share_and_nothing_else_moves

@@ -1,12 +1,14 @@
 //! Forgetting what is too old. A message's time is its number.
 
-use rookery_protocol::{ConversationId, Seq};
-use rookery_store::ops::{MarkRead, Outcome};
+use rookery_protocol::{ConversationId, GroupChange, Seq};
+use rookery_store::check::Check;
+use rookery_store::ops::{ForgetMembership, MarkRead, Outcome, Refusal};
 use rookery_store::queries::{self, StepLimits};
 use rookery_store::{KeyRange, Store, keys};
 
 use crate::engines::UnderTest;
-use crate::people::{add, counts, inbox, message, send, submit, user};
+use crate::groups::{accepted, change, got, made, members, outcome, people, refused, say, sees, users};
+use crate::people::{At, add, counts, inbox, message, send, submit, user};
 
 /// Crawls the whole store once, and answers how many steps that took over conversations and over inboxes.
 async fn crawl(store: &Store, before_ms: u64, limits: StepLimits) -> (usize, usize) {
@@ -22,6 +24,19 @@ async fn crawl(store: &Store, before_ms: u64, limits: StepLimits) -> (usize, usi
         }
         from = step.next;
         if from.is_none() {
+            break;
+        }
+    }
+    let mut after = None;
+    loop {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        let step = queries::expired_memberships(&*snapshot, after, limits).await.expect("read");
+        drop(snapshot);
+        for trim in step.trims {
+            store.submit(&0, trim).await.expect("it commits").answer.expect("it can be read");
+        }
+        after = step.next;
+        if after.is_none() {
             break;
         }
     }
@@ -125,4 +140,50 @@ pub(crate) async fn receipts_go_with_the_messages_they_are_about(mut test: Under
     assert_eq!(counts(&store, anna.user).await, (1, 1));
     crawl(&store, 3, WIDE).await;
     assert_eq!(counts(&store, anna.user).await, (0, 0));
+}
+
+pub(crate) async fn a_groups_log_is_trimmed_and_memberships_that_ended_before_what_is_left_are_forgotten(
+    mut test: UnderTest,
+) {
+    let store = test.store().await;
+    let [anna, bert, carl] = people::<3>(&store).await;
+    let group = made(&store, anna, 1, &[bert, carl]).await;
+    accepted(&store, change(bert, group, 2, GroupChange::Left { successor: None })).await;
+    accepted(&store, change(anna, group, 3, GroupChange::Removed(users(&[carl])))).await;
+    let over = made(&store, anna, 4, &[bert]).await;
+    accepted(&store, change(anna, over, 5, GroupChange::Deleted)).await;
+    for number in 6..=8 {
+        accepted(&store, say(anna, group, number)).await;
+    }
+    let sees_of = async |at: At| (sees(&store, at.user, group).await, sees(&store, at.user, over).await);
+
+    crawl(&store, 3, WIDE).await;
+    assert_eq!(sees_of(anna).await, (Some((1, None)), Some((1, Some(2)))));
+    assert_eq!(sees_of(bert).await, (None, Some((1, Some(2)))), "what bert saw of the first is gone");
+    assert_eq!(sees_of(carl).await, (Some((1, Some(3))), None));
+    assert_eq!(got(&store, carl.user, group).await, [3]);
+    crawl(&store, 100, StepLimits { places_max: 1, entries_max: 2 }).await;
+    assert_eq!(sees_of(anna).await, (Some((1, None)), None));
+    assert_eq!((sees_of(bert).await, sees_of(carl).await), ((None, None), (None, None)));
+
+    // The group goes on where it was, and nothing is known of the ids.
+    assert_eq!(members(&store, group).await.len(), 1);
+    assert_eq!(accepted(&store, say(anna, group, 6)).await.seq, Seq::new(7));
+    assert_eq!(refused(&store, say(anna, over, 6)).await, Refusal::NotMember);
+    assert!(matches!(outcome(&store, crate::groups::create(anna, 4, &[])).await, Outcome::Duplicate(_)));
+    assert_eq!(Check::new(9).finish(&store, 9).await.expect("read"), []);
+}
+
+pub(crate) async fn a_membership_that_began_anew_is_not_forgotten(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert] = people::<2>(&store).await;
+    let group = made(&store, anna, 1, &[bert]).await;
+    accepted(&store, change(bert, group, 2, GroupChange::Left { successor: None })).await;
+    let forget = ForgetMembership { user: bert.user, group, until: Seq::new(2) };
+    accepted(&store, change(anna, group, 3, GroupChange::Added(users(&[bert])))).await;
+    store.submit(&0, forget.clone()).await.expect("it commits").answer.expect("it can be read");
+    assert_eq!(sees(&store, bert.user, group).await, Some((3, None)));
+    accepted(&store, change(bert, group, 4, GroupChange::Left { successor: None })).await;
+    store.submit(&0, forget).await.expect("it commits").answer.expect("it can be read");
+    assert_eq!(sees(&store, bert.user, group).await, Some((3, Some(4))));
 }
