@@ -3,6 +3,7 @@
 //! Bodies are UTF-8 text.
 
 mod editor;
+mod group_command;
 mod json;
 mod line_reader;
 mod people;

@@ -3,310 +3,40 @@
 //! A line is written and flushed before the event behind it counts as taken, so what was printed and what was
 //! acknowledged agree.
 
+mod entries;
+mod groups;
+mod lines;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rookery_protocol::{
-    Body, ConversationId, GroupChange, GroupSettings, Handle, HistoryPage, MessageId, Receipt, Seq, UserId,
-};
-use serde::{Deserialize, Serialize};
+use rookery_protocol::{Body, ConversationId, Handle, HistoryPage, MessageId, Receipt, Seq, UserId};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
+use self::entries::EntryLine;
+use self::groups::Wanted;
+use self::lines::{Command, ConversationLine, Output};
 use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
-use super::words;
-use crate::{
-    Change, Client, Entry, Event, Message, Refusal, RequestError, Started, TerminalError, code_name,
-};
+use crate::{Client, Entry, Event, Refusal, RequestError, Started, TerminalError, code_name};
 
 /// After `quit` or the end of the input: how long to wait for messages on the way.
 const FINISHING: Duration = Duration::from_secs(10);
 /// How many messages `history` gives when it does not say.
 const HISTORY_DEFAULT: u64 = 50;
 
-#[derive(Debug, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-enum Command {
-    Send {
-        to: Option<Handle>,
-        conversation: Option<String>,
-        text: String,
-        tag: Option<Value>,
-    },
-    Read {
-        to: Option<Handle>,
-        conversation: Option<String>,
-        seq: Option<u64>,
-        tag: Option<Value>,
-    },
-    Lookup {
-        handle: Option<Handle>,
-        user: Option<UserId>,
-        tag: Option<Value>,
-    },
-    History {
-        to: Option<Handle>,
-        conversation: Option<String>,
-        from: Option<u64>,
-        upto: Option<u64>,
-        tag: Option<Value>,
-    },
-    State {
-        tag: Option<Value>,
-    },
-    Quit,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Output {
-    Ready {
-        version: &'static str,
-        unsent: usize,
-    },
-    Connected {
-        user: UserId,
-        handle: Handle,
-        device: u32,
-    },
-    Disconnected {
-        retry_in_ms: u64,
-        reason: String,
-    },
-    Message(MessageLine),
-    Change(ChangeLine),
-    Queued {
-        id: String,
-        conversation: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    Sent {
-        id: String,
-        conversation: String,
-        seq: u64,
-        time_ms: u64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    Delivered {
-        conversation: String,
-        user: UserId,
-        handle: Option<Handle>,
-        seq: u64,
-    },
-    Read {
-        conversation: String,
-        user: UserId,
-        handle: Option<Handle>,
-        seq: u64,
-    },
-    Failed {
-        id: String,
-        conversation: String,
-        code: String,
-        text: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    Found {
-        user: UserId,
-        handle: Handle,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    History {
-        conversation: String,
-        head: u64,
-        next: u64,
-        messages: Vec<EntryLine>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    State {
-        connected: bool,
-        user: Option<UserId>,
-        handle: Option<Handle>,
-        device: Option<u32>,
-        outbox: usize,
-        conversations: Vec<ConversationLine>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    Error {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        line: Option<u64>,
-        code: String,
-        text: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tag: Option<Value>,
-    },
-    Bye {
-        unsent: usize,
-    },
-}
-
-#[derive(Debug, Serialize)]
-struct MessageLine {
-    conversation: String,
-    seq: u64,
-    id: String,
-    from: Option<Handle>,
-    user: UserId,
-    device: u32,
-    time_ms: u64,
-    /// `None` when the body is not UTF-8.
-    text: Option<String>,
-}
-
-/// What has happened to a group. `users`, `text` and `settings` where the change has them.
-#[derive(Debug, Serialize)]
-struct ChangeLine {
-    conversation: String,
-    seq: u64,
-    id: String,
-    from: Option<Handle>,
-    user: UserId,
-    device: u32,
-    time_ms: u64,
-    change: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    users: Vec<PersonLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<SettingsLine>,
-}
-
-#[derive(Debug, Serialize)]
-struct PersonLine {
-    user: UserId,
-    handle: Option<Handle>,
-}
-
-#[derive(Debug, Serialize)]
-struct SettingsLine {
-    only_admins_send: bool,
-    only_admins_edit: bool,
-    only_admins_add: bool,
-    backlog: u32,
-}
-
-impl From<GroupSettings> for SettingsLine {
-    fn from(settings: GroupSettings) -> Self {
-        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog } = settings;
-        Self { only_admins_send, only_admins_edit, only_admins_add, backlog }
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum EntryLine {
-    Message(MessageLine),
-    Change(ChangeLine),
-}
-
-impl EntryLine {
-    /// With the names of those it is about.
-    async fn name(people: &People, entry: Entry) -> Self {
-        let change = match entry {
-            Entry::Message(message) => {
-                let from = people.handle(message.sender).await;
-                return Self::Message(MessageLine::new(message, from));
-            }
-            Entry::Change(change) => change,
-        };
-        let from = people.handle(change.sender).await;
-        let mut users = Vec::new();
-        for user in words::users_of(&change.change) {
-            users.push(PersonLine { user: *user, handle: people.handle(*user).await });
-        }
-        Self::Change(ChangeLine::new(change, from, users))
-    }
-}
-
-impl From<EntryLine> for Output {
-    fn from(line: EntryLine) -> Self {
-        match line {
-            EntryLine::Message(message) => Self::Message(message),
-            EntryLine::Change(change) => Self::Change(change),
-        }
-    }
-}
-
-impl ChangeLine {
-    fn new(change: Change, from: Option<Handle>, users: Vec<PersonLine>) -> Self {
-        let Change { conversation, seq, sender, device, id, time_ms, change } = change;
-        let word = change_word(&change);
-        let (text, settings) = match change {
-            GroupChange::Created { name, .. } | GroupChange::Named(name) => (Some(name), None),
-            GroupChange::Described(text) | GroupChange::Pictured(text) => (Some(text), None),
-            GroupChange::Set(settings) => (None, Some(settings.into())),
-            _ => (None, None),
-        };
-        Self {
-            conversation: conversation.to_string(),
-            seq: seq.get(),
-            id: id.to_string(),
-            from,
-            user: sender,
-            device: device.get(),
-            time_ms,
-            change: word,
-            users,
-            text,
-            settings,
-        }
-    }
-}
-
-fn change_word(change: &GroupChange) -> &'static str {
-    match change {
-        GroupChange::Created { .. } => "created",
-        GroupChange::Added(_) => "added",
-        GroupChange::Removed(_) => "removed",
-        GroupChange::Left { .. } => "left",
-        GroupChange::Promoted(_) => "promoted",
-        GroupChange::Demoted(_) => "demoted",
-        GroupChange::Named(_) => "named",
-        GroupChange::Described(_) => "described",
-        GroupChange::Pictured(_) => "pictured",
-        GroupChange::Set(_) => "set",
-        GroupChange::Deleted => "deleted",
-        GroupChange::Unknown(_) => "unknown",
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct ConversationLine {
-    conversation: String,
-    seq: u64,
-}
-
-impl MessageLine {
-    fn new(message: Message, from: Option<Handle>) -> Self {
-        Self {
-            conversation: message.conversation.to_string(),
-            seq: message.seq.get(),
-            id: message.id.to_string(),
-            from,
-            user: message.sender,
-            device: message.device.get(),
-            time_ms: message.time_ms,
-            text: std::str::from_utf8(message.body.as_bytes()).ok().map(str::to_owned),
-        }
-    }
-}
-
 /// Why a command came to nothing.
 struct Complaint {
     code: String,
     text: String,
+    /// Of a request that may have been done.
+    id: Option<MessageId>,
 }
 
 /// What is looked for in a line that is no command, so that whoever wrote it knows which one is meant.
@@ -317,7 +47,7 @@ struct Tagged {
 
 impl Complaint {
     fn usage(text: impl Into<String>) -> Self {
-        Self { code: "bad_command".to_owned(), text: text.into() }
+        Self { code: "bad_command".to_owned(), text: text.into(), id: None }
     }
 }
 
@@ -333,7 +63,7 @@ impl From<RequestError> for Complaint {
             RequestError::Refused(refusal) => refusal.text,
             other => other.to_string(),
         };
-        Self { code, text }
+        Self { code, text, id: None }
     }
 }
 
@@ -385,7 +115,7 @@ pub async fn run_json_on(
                 Some(Event::Terminal(error)) => {
                     let (code, text) = terminal_words(&error);
                     end = Err(ChatError::Ended(error));
-                    write(&mut stdout, &[Output::Error { line: None, code, text, tag: None }]).await?;
+                    write(&mut stdout, &[Output::Error { line: None, code, text, id: None, tag: None }]).await?;
                     break;
                 }
                 Some(event) => {
@@ -494,6 +224,37 @@ impl<'a> Chat<'a> {
                     Err(error) => complaint(error, line, tag),
                 }])
             }),
+            Command::CreateGroup { name, members, settings, id, tag } => {
+                let (what, repeated) = ((name, members, settings), tag.clone());
+                answered(line, tag, async move { groups::create(people, &client, what, id, repeated).await })
+            }
+            Command::ChangeGroup { conversation, change, users, text, settings, id, tag } => {
+                let (wanted, repeated) = (Wanted { change, users, text, settings }, tag.clone());
+                answered(line, tag, async move {
+                    groups::change(people, &client, conversation, wanted, id, repeated).await
+                })
+            }
+            Command::Group { conversation, tag } => {
+                let repeated = tag.clone();
+                answered(
+                    line,
+                    tag,
+                    async move { groups::describe(people, &client, conversation, repeated).await },
+                )
+            }
+            Command::Groups { tag } => {
+                let repeated = tag.clone();
+                answered(line, tag, async move { groups::list(&client, repeated).await })
+            }
+            Command::Receipts { to, conversation, tag } => {
+                let repeated = tag.clone();
+                answered(line, tag, async move {
+                    let conversation = target(people, &client, to, conversation).await?;
+                    let members = groups::receipts(people, &client, conversation).await?;
+                    let conversation = conversation.to_string();
+                    Ok(Output::Receipts { conversation, members, tag: repeated })
+                })
+            }
             Command::State { tag } => {
                 let status = client.status();
                 let identity = status.identity;
@@ -534,7 +295,7 @@ impl<'a> Chat<'a> {
                             crate::EnqueueError::BodyTooLarge { .. } => "body_too_large",
                             crate::EnqueueError::Closed => "closed",
                         };
-                        let error = Complaint { code: code.to_owned(), text: error.to_string() };
+                        let error = Complaint { code: code.to_owned(), text: error.to_string(), id: None };
                         vec![complaint(error, line, tag)]
                     }
                 }
@@ -581,7 +342,7 @@ impl<'a> Chat<'a> {
             Event::Receipt(receipt) => self.name_receipt(receipt),
             Event::Terminal(error) => {
                 let (code, text) = terminal_words(&error);
-                now(Output::Error { line: None, code, text, tag: None })
+                now(Output::Error { line: None, code, text, id: None, tag: None })
             }
         }
     }
@@ -615,6 +376,15 @@ impl<'a> Chat<'a> {
     }
 }
 
+/// Says what came of a command.
+fn answered<'a>(
+    line: u64,
+    tag: Option<Value>,
+    answer: impl Future<Output = Result<Output, Complaint>> + Send + 'a,
+) -> Work<'a, Done> {
+    Box::pin(async move { Done::Say(vec![answer.await.unwrap_or_else(|error| complaint(error, line, tag))]) })
+}
+
 async fn target(
     people: &People,
     client: &Client,
@@ -625,7 +395,11 @@ async fn target(
         (Some(handle), None) => {
             let user = people.user(&handle).await?;
             let Some(me) = client.status().identity else {
-                return Err(Complaint { code: "closed".to_owned(), text: "not connected yet".to_owned() });
+                return Err(Complaint {
+                    code: "closed".to_owned(),
+                    text: "not connected yet".to_owned(),
+                    id: None,
+                });
             };
             Ok(ConversationId::direct(me.user, user))
         }
@@ -666,8 +440,8 @@ async fn history_output(
     Output::History { conversation: conversation.to_string(), head, next, messages, tag }
 }
 
-fn complaint(Complaint { code, text }: Complaint, line: u64, tag: Option<Value>) -> Output {
-    Output::Error { line: Some(line), code, text, tag }
+fn complaint(Complaint { code, text, id }: Complaint, line: u64, tag: Option<Value>) -> Output {
+    Output::Error { line: Some(line), code, text, id: id.map(|id| id.to_string()), tag }
 }
 
 fn terminal_words(error: &TerminalError) -> (String, String) {

@@ -50,8 +50,8 @@ pub(super) struct Room {
     pub(super) unsent: Vec<Unsent>,
     pub(super) unread: usize,
     pub(super) history_asked: bool,
-    /// A group's, once it is known.
-    pub(super) name: Option<String>,
+    /// A group's, once it is known, and since which entry it has been so.
+    name: Option<(Seq, String)>,
     delivered: Seq,
     read: Seq,
     /// The newest message of somebody else's, and the newest that was marked as read.
@@ -98,9 +98,24 @@ impl Rooms {
         if let Some(peer) = self.peer(conversation) {
             return self.name(peer);
         }
-        let name = self.rooms.get(&conversation).and_then(|room| room.name.as_ref());
+        let name = self.rooms.get(&conversation).and_then(Room::name);
         // A group may have the name of a person.
         name.map_or_else(|| conversation.to_string(), |name| format!("#{name}"))
+    }
+
+    /// The groups with this name, or the one with this number.
+    pub(super) fn groups_called(&self, name: &str) -> Vec<ConversationId> {
+        if let Ok(conversation) = name.parse::<ConversationId>() {
+            return conversation.group_id().map(|_| conversation).into_iter().collect();
+        }
+        let name = name.strip_prefix('#').unwrap_or(name);
+        let called = self.rooms.iter().filter(|(_, room)| room.name() == Some(name));
+        called.map(|(conversation, _)| *conversation).collect()
+    }
+
+    /// What is known of users' names.
+    pub(super) fn all_names(&self) -> &HashMap<UserId, Handle> {
+        &self.names
     }
 
     pub(super) fn room(&mut self, conversation: ConversationId) -> &mut Room {
@@ -123,24 +138,22 @@ impl Rooms {
     }
 
     /// A group has changed, now or in its history.
-    pub(super) fn change(&mut self, change: Change, is_new: bool) {
+    pub(super) fn change(&mut self, change: Change) {
         let Change { conversation, seq, sender, time_ms, change, .. } = change;
         let own = self.is_me(sender);
         let room = self.rooms.entry(conversation).or_default();
         if !own {
             room.newest_of_others = room.newest_of_others.max(seq);
         }
-        if let GroupChange::Created { name, .. } | GroupChange::Named(name) = &change
-            && (is_new || room.name.is_none())
-        {
-            room.name = Some(printable(name));
+        if let GroupChange::Created { name, .. } | GroupChange::Named(name) = &change {
+            room.call(seq, name);
         }
         room.insert(seq, Line { sender, time_ms, what: What::Changed(change) });
     }
 
-    /// A change in a sentence.
+    /// A change in a sentence, on one line: a description must not pass for what somebody says.
     pub(super) fn words(&self, sender: UserId, change: &GroupChange) -> String {
-        printable(&words::of_change(change, &self.name(sender), |user| self.name(user)))
+        printable(&words::of_change(change, &self.name(sender), |user| self.name(user))).replace('\n', " ")
     }
 
     /// An own message is durable; it is shown at its place even if its event is still on the way.
@@ -177,6 +190,24 @@ impl Rooms {
 }
 
 impl Room {
+    /// A group's name, if it is known.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(|(_, name)| name.as_str())
+    }
+
+    /// A group is called that after the entry `seq`.
+    pub(super) fn call(&mut self, seq: Seq, name: &str) {
+        if self.name.as_ref().is_none_or(|(known, _)| *known <= seq) {
+            self.name = Some((seq, printable(name)));
+        }
+    }
+
+    /// Where this user's newest message is.
+    pub(super) fn newest_of(&self, user: UserId) -> Option<Seq> {
+        let said = |line: &Line| line.sender == user && matches!(line.what, What::Said(_));
+        self.lines.iter().rev().find(|(_, line)| said(line)).map(|(seq, _)| *seq)
+    }
+
     fn insert(&mut self, seq: Seq, line: Line) {
         self.lines.insert(seq, line);
         if self.lines.len() > SHOWN_MAX {

@@ -1,20 +1,26 @@
 //! A person's chat, whatever it is shown on: commands, and what the network says, applied to the [`Rooms`].
 
-use rookery_protocol::{Body, ConversationId, Handle, HistoryPage, Seq, UserId};
+mod groups;
+
+use std::collections::{HashMap, HashSet};
+
+use rookery_protocol::{Body, ConversationId, Group, GroupId, Handle, HistoryPage, Seq, UserId};
 use tokio::sync::mpsc;
 
 use super::ChatOptions;
+use super::group_command;
 use super::rooms::{Rooms, Unsent, clock, printable};
-use super::words;
-use crate::{Change, Client, Entry, Event, RequestError, Started, TerminalError};
+use crate::{Client, Entry, Event, RequestError, Started, TerminalError};
 
 /// Messages asked for when a conversation is opened.
 const HISTORY_ON_OPENING: u64 = 50;
 const HISTORY_AT_MOST: u64 = 250;
 
-pub(super) const COMMANDS: [(&str, &str); 6] = [
+pub(super) const COMMANDS: [(&str, &str); 8] = [
     ("/to NAME", "open the conversation with NAME"),
     ("/list", "list conversations"),
+    ("/groups", "list the groups that you are in"),
+    ("/receipts", "who has received and read the last message that you sent here"),
     ("/history N", "show the last N messages"),
     ("/read", "mark this conversation as read"),
     ("/help", "this list"),
@@ -25,6 +31,13 @@ pub(super) const COMMANDS: [(&str, &str); 6] = [
 pub(super) enum Update {
     Opened(Handle, UserId),
     Named(UserId, Handle),
+    /// A group is made.
+    Made(GroupId, String),
+    /// What a group is called is news, perhaps.
+    Called(Group),
+    /// An answer for the person, and names learnt with it.
+    Told(Vec<String>, HashMap<UserId, Handle>),
+    Groups(Vec<Group>, usize),
     History(Vec<Entry>),
     Problem(String),
 }
@@ -49,10 +62,11 @@ pub(super) struct Session {
     meant: Option<Handle>,
     /// To open once it is known who this is.
     open_first: Option<Handle>,
-    /// A conversation is being looked up.
-    opening: bool,
+    /// A command is being carried out on which those behind it may depend: a conversation is opened, say.
+    busy: bool,
     /// Whose names have been asked for.
-    asked: std::collections::HashSet<UserId>,
+    asked: HashSet<UserId>,
+    asked_groups: HashSet<GroupId>,
     updates: mpsc::Sender<Update>,
 }
 
@@ -72,8 +86,9 @@ impl Session {
             ended: None,
             meant: options.me.clone(),
             open_first: options.open.clone(),
-            opening: false,
-            asked: std::collections::HashSet::new(),
+            busy: false,
+            asked: HashSet::new(),
+            asked_groups: HashSet::new(),
             updates,
         };
         (session, received)
@@ -99,10 +114,14 @@ impl Session {
         match name {
             "to" => self.open_by_name(argument),
             "list" => self.list(),
+            "group" => self.group_command(argument),
+            "groups" => self.list_groups(),
+            "receipts" | "who" => self.show_receipts(),
             "history" => self.show_history(argument),
             "read" => self.mark_read(),
             "help" | "?" => {
-                self.notices = COMMANDS.iter().map(|(usage, what)| format!("{usage:<12} {what}")).collect();
+                let commands = COMMANDS.iter().chain(&group_command::COMMANDS);
+                self.notices = commands.map(|(usage, what)| format!("{usage:<41} {what}")).collect();
                 self.notices
                     .push("✓ sent, ✓✓ delivered, ✓✓ coloured: read; … waiting; times are UTC".to_owned());
                 self.notices.push(
@@ -131,6 +150,12 @@ impl Session {
     }
 
     fn open_by_name(&mut self, name: &str) {
+        // A name is a person's: a group could have been given any.
+        if let Ok(conversation) = name.parse::<ConversationId>()
+            && conversation.group_id().is_some()
+        {
+            return self.open(conversation);
+        }
         let handle: Handle = match name.parse() {
             Ok(handle) => handle,
             Err(error) => {
@@ -138,15 +163,21 @@ impl Session {
                 return;
             }
         };
-        self.opening = true;
-        let (client, updates) = (self.client.clone(), self.updates.clone());
-        tokio::spawn(async move {
-            let update = match client.lookup(handle.clone()).await {
+        self.ask(|client| async move {
+            match client.lookup(handle.clone()).await {
                 Ok(found) => Update::Opened(found.handle, found.user),
                 Err(error) => Update::Problem(format!("{handle}: {}", plainly(&error))),
-            };
+            }
+        });
+    }
+
+    /// Carries a command out in the background.
+    fn ask<F: Future<Output = Update> + Send + 'static>(&mut self, asking: impl FnOnce(Client) -> F) {
+        self.busy = true;
+        let (asking, updates) = (asking(self.client.clone()), self.updates.clone());
+        tokio::spawn(async move {
             // Nobody listens any more when the chat is over.
-            let _ = updates.send(update).await;
+            let _ = updates.send(asking.await).await;
         });
     }
 
@@ -195,7 +226,7 @@ impl Session {
     pub(super) fn update(&mut self, update: Update) {
         match update {
             Update::Opened(handle, user) => {
-                self.opening = false;
+                self.busy = false;
                 self.rooms.learn(user, handle.clone());
                 match &self.rooms.me {
                     Some(me) => self.open(ConversationId::direct(me.user, user)),
@@ -204,6 +235,30 @@ impl Session {
                 }
             }
             Update::Named(user, handle) => self.rooms.learn(user, handle),
+            Update::Made(group, name) => {
+                self.busy = false;
+                let conversation = ConversationId::group(group);
+                self.rooms.room(conversation).call(Seq::new(1), &name);
+                self.open(conversation);
+            }
+            Update::Called(group) => self.called(&group),
+            Update::Told(lines, names) => {
+                self.busy = false;
+                names.into_iter().for_each(|(user, handle)| self.rooms.learn(user, handle));
+                self.notices.extend(lines);
+            }
+            Update::Groups(groups, others) => {
+                self.busy = false;
+                for group in &groups {
+                    self.called(group);
+                    self.notices.push(group_command::summary(group));
+                }
+                match (groups.len(), others) {
+                    (0, 0) => self.notices.push("no groups: /group create makes one".to_owned()),
+                    (_, 0) => {}
+                    (_, others) => self.notices.push(format!("and {others} others")),
+                }
+            }
             Update::History(entries) => {
                 for entry in entries {
                     match entry {
@@ -211,20 +266,20 @@ impl Session {
                             self.ask_name(message.sender);
                             self.rooms.add(message, false);
                         }
-                        Entry::Change(change) => self.changed(change, false),
+                        Entry::Change(change) => self.changed(change),
                     }
                 }
             }
             Update::Problem(problem) => {
-                self.opening = false;
+                self.busy = false;
                 self.notices.push(problem);
             }
         }
     }
 
-    /// Whether lines that are entered now may be meant for a conversation that is not open yet.
-    pub(super) fn is_opening(&self) -> bool {
-        self.opening || self.open_first.is_some()
+    /// Whether lines that are entered now may be meant for a conversation that is not open yet, or a group as it will be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy || self.open_first.is_some()
     }
 
     /// Whether messages wait for confirmation.
@@ -250,6 +305,7 @@ impl Session {
 
     pub(super) fn open(&mut self, conversation: ConversationId) {
         self.rooms.open = Some(conversation);
+        self.ask_group(conversation);
         let room = self.rooms.room(conversation);
         if !std::mem::replace(&mut room.history_asked, true) {
             self.fetch_history(conversation, HISTORY_ON_OPENING);
@@ -270,6 +326,8 @@ impl Session {
                 self.rooms.me = Some(identity);
                 let peers: Vec<_> = self.rooms.rooms.keys().filter_map(|id| self.rooms.peer(*id)).collect();
                 peers.into_iter().for_each(|peer| self.ask_name(peer));
+                let rooms: Vec<_> = self.rooms.rooms.keys().copied().collect();
+                rooms.into_iter().for_each(|room| self.ask_group(room));
                 if let Some(handle) = self.open_first.take() {
                     self.open_by_name(handle.as_str());
                 }
@@ -284,19 +342,20 @@ impl Session {
             }
             Event::Message(message) => {
                 self.ask_name(message.sender);
+                self.ask_group(message.conversation);
                 let who = self.rooms.name(message.sender);
                 let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
-                let line = indented(&format!("{} {who}: {text}", clock(message.time_ms)));
+                let group = self.group_mark(message.conversation);
+                let line = indented(&format!("{} {group}{who}: {text}", clock(message.time_ms)));
                 let own = self.rooms.is_me(message.sender);
                 self.rooms.add(message, true);
                 (!own).then_some(line)
             }
             Event::Change(change) => {
-                let line =
-                    format!("{} {}", clock(change.time_ms), self.rooms.words(change.sender, &change.change));
-                let own = self.rooms.is_me(change.sender);
-                self.changed(change, true);
-                (!own).then_some(indented(&line))
+                let words = self.rooms.words(change.sender, &change.change);
+                let (conversation, time) = (change.conversation, clock(change.time_ms));
+                self.changed(change);
+                Some(format!("{time} {}{words}", self.group_mark(conversation)))
             }
             Event::Stored { .. } => None,
             Event::Sent { id, conversation, seq, time_ms } => {
@@ -326,12 +385,6 @@ impl Session {
         }
     }
 
-    fn changed(&mut self, change: Change, is_new: bool) {
-        self.ask_name(change.sender);
-        words::users_of(&change.change).iter().for_each(|user| self.ask_name(*user));
-        self.rooms.change(change, is_new);
-    }
-
     fn ask_name(&mut self, user: UserId) {
         if self.rooms.knows(user) || !self.asked.insert(user) {
             return;
@@ -350,6 +403,13 @@ impl Session {
             .iter()
             .map(|(usage, _)| usage.split_once(' ').map_or(usage.to_string(), |(name, _)| format!("{name} ")))
             .chain(self.rooms.names().map(|name| format!("/to {name}")))
+            .chain(group_command::completions())
+            .chain(
+                group_command::WITH_HANDLES
+                    .iter()
+                    .flat_map(|word| self.rooms.names().map(move |name| format!("/group {word} {name}"))),
+            )
+            .chain(self.rooms.rooms.values().filter_map(|room| Some(format!("/group open {}", room.name()?))))
             .collect();
         lines.sort_unstable();
         lines
@@ -361,7 +421,7 @@ fn indented(entry: &str) -> String {
     entry.replace('\n', "\n    ")
 }
 
-fn plainly(error: &RequestError) -> String {
+pub(super) fn plainly(error: &RequestError) -> String {
     match error {
         RequestError::Refused(refusal) => printable(&refusal.text),
         other => other.to_string(),

@@ -178,7 +178,7 @@ async fn run_plain(options: &ChatOptions, started: Started) -> Result<(), ChatEr
     let mut stdout = tokio::io::stdout();
     loop {
         let said = tokio::select! {
-            line = lines.next(), if !session.is_opening() => match line? {
+            line = lines.next(), if !session.is_busy() => match line? {
                 Line::Text(line) => {
                     if session.enter(&line) == Next::Quit {
                         break;
