@@ -118,7 +118,7 @@ impl GroupCommand {
             "backlog" => {
                 let backlog = rest.parse().map_err(|_| takes("backlog N, a number of messages"))?;
                 let settings = GroupSettings { backlog, ..GroupSettings::default() };
-                GroupChange::Set(settings).check().map_err(|error| error.to_string())?;
+                settings.check().map_err(|error| error.to_string())?;
                 Ok(Self::Change(Change::Backlog(backlog)))
             }
             "" => Err("/group does nothing alone; /help lists what it does".to_owned()),

@@ -57,7 +57,7 @@ impl Client {
         let name = name.into();
         check_name(&name)?;
         check_users(&members)?;
-        GroupChange::Set(settings.clone()).check()?;
+        settings.check()?;
         match self.call_once(id, Call::CreateGroup { id, name, members, settings }).await? {
             Answer::Created(made) => Ok(made.group),
             _ => Err(GroupError::Unknown { id }),

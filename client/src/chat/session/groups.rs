@@ -143,6 +143,8 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::chat::editor::Editor;
+    use crate::chat::screen::{self, Terminal};
     use crate::chat::session::Next;
     use crate::{
         Client, Config, DialFuture, Dialer, Event, Identity, MemoryStore, Message, NodeAddress, TlsOptions,
@@ -231,6 +233,13 @@ mod tests {
         assert_eq!(session.event(Event::Message(ahoy)).unwrap(), "10:00 #crew bob: ahoy");
         session.event(changed(9, 4, GroupChange::Named("the crew".to_owned())));
         assert_eq!(notices(&mut session, "/list"), "#the crew (1 new)");
+        session.rooms.learn(user(3), handle("carol"));
+        session.open(crew(9));
+        let size = Terminal { columns: 60, rows: 12, colours: false };
+        let screen = screen::draw(&session, &Editor::default(), size);
+        for shown in ["10:00 bob has added carol", "10:00 bob: ahoy", "#the crew> "] {
+            assert!(screen.contains(shown), "{shown}: {screen}");
+        }
     }
 
     #[tokio::test]
