@@ -2,6 +2,7 @@
 
 use rookery_protocol::ErrorCode;
 use rookery_store::StoreError;
+use rookery_store::ops::Refusal;
 
 /// The code and text for a client.
 pub(crate) fn of_store(error: &StoreError) -> (ErrorCode, String) {
@@ -20,6 +21,18 @@ pub(crate) fn of_store(error: &StoreError) -> (ErrorCode, String) {
         }
     };
     (code, text.into())
+}
+
+/// The code for a client whose message or change is refused.
+pub(crate) fn of_refusal(refusal: Refusal) -> ErrorCode {
+    match refusal {
+        Refusal::NoSuchUser(_) => ErrorCode::NotFound,
+        Refusal::NotMember => ErrorCode::NotMember,
+        Refusal::OnlyAdmins | Refusal::LastAdmin => ErrorCode::NotAllowed,
+        Refusal::Full => ErrorCode::Full,
+        Refusal::Nothing | Refusal::Oneself => ErrorCode::BadRequest,
+        Refusal::IdTaken => ErrorCode::IdTaken,
+    }
 }
 
 /// The text for a client whose account has been suspended.

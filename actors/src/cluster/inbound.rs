@@ -79,6 +79,10 @@ fn deal_with(
     match message {
         LinkMessage::Ring { bell, hops } => return router.rung(bell, hops, arrival.from, arrival.is_newer),
         LinkMessage::Bell(bell) => router.bell_of_host(bell),
+        LinkMessage::RingMany { bells, hops } => {
+            return router.rung_many(&bells, hops, arrival.from, arrival.is_newer);
+        }
+        LinkMessage::BellMany(bells) => router.bells_of_host(bells),
         LinkMessage::Host { host, user, number, devices } => {
             // One whose view is later knows better; to others, the later view tells where to register.
             let is_mine = cluster.view().has(&host) && cluster.owner_of(user).is_here();

@@ -11,7 +11,8 @@
 //! understand, and the oldest until it knows. `epoch` is the sender's view, `seq` counts its batches to this node from 1
 //! (0: not counted), `ack` is the last `seq` it has had from this node. Kinds that a reader does not know are skipped.
 //!
-//! Version 2 adds to bells the id of the message they ring for, so that logs on every node name it.
+//! Version 2 adds to bells the id of the message they ring for, so that logs on every node name it. Version 3 adds bells
+//! for many users at once; to others they go one by one.
 
 use bytes::{BufMut, Bytes};
 use rookery_protocol::{DeviceId, MessageId, Stamp, UserId};
@@ -22,9 +23,14 @@ use rookery_store::placement::SLOTS;
 /// The oldest format understood.
 pub(crate) const VERSION_MIN: u8 = 1;
 /// The newest format understood.
-pub(crate) const VERSION_MAX: u8 = 2;
+pub(crate) const VERSION_MAX: u8 = 3;
 /// The format from which on bells bear the id of their message.
 const VERSION_WITH_IDS: u8 = 2;
+/// The format from which on one message rings many users.
+pub(crate) const VERSION_WITH_MANY: u8 = 3;
+
+/// Users that one message rings, at most: a message of that many is still shorter than a letter may be, but for its hint.
+pub(crate) const BELLS_MAX: usize = 1024;
 
 const HEADER_BYTES: usize = 26;
 const MESSAGE_HEADER_BYTES: usize = 5;
@@ -37,6 +43,36 @@ pub(crate) struct Bell {
     pub(crate) id: Option<MessageId>,
     /// The event's stamp and frame, to spare reading it. Never needed.
     pub(crate) event: Option<(Stamp, Bytes)>,
+}
+
+/// The bells of several users for one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bells {
+    /// At least one, and at most [`BELLS_MAX`] on a link.
+    pub(crate) users: Vec<UserId>,
+    /// As in [`Bell`].
+    pub(crate) id: Option<MessageId>,
+    /// As in [`Bell`].
+    pub(crate) event: Option<(Stamp, Bytes)>,
+}
+
+impl Bells {
+    /// Of some of the users.
+    pub(crate) fn of(&self, users: Vec<UserId>) -> Self {
+        Self { users, id: self.id, event: self.event.clone() }
+    }
+
+    fn split(&self, users_max: usize) -> impl Iterator<Item = Self> {
+        self.users.chunks(users_max).map(|some| self.of(some.to_vec()))
+    }
+
+    /// The bell, if it is only one.
+    pub(crate) fn single(self) -> Result<Bell, Self> {
+        match self.users[..] {
+            [user] => Ok(Bell { user, id: self.id, event: self.event }),
+            _ => Err(self),
+        }
+    }
 }
 
 /// A device that a host has connected.
@@ -58,6 +94,14 @@ pub(crate) enum LinkMessage {
     },
     /// From an owner to a host: ring this user's session.
     Bell(Bell),
+    /// To an owner: ring these users, everywhere.
+    RingMany {
+        bells: Bells,
+        /// As in [`Ring`](Self::Ring).
+        hops: u8,
+    },
+    /// From an owner to a host: ring these users' sessions.
+    BellMany(Bells),
     /// From a host to an owner: these devices of the user are connected here now. None: nobody any more.
     Host {
         host: NodeId,
@@ -111,6 +155,8 @@ mod kind {
     pub(super) const VIEW: u8 = 6;
     pub(super) const PROVE: u8 = 7;
     pub(super) const FORGOTTEN: u8 = 8;
+    pub(super) const RING_MANY: u8 = 9;
+    pub(super) const BELL_MANY: u8 = 10;
 }
 
 impl LinkMessage {
@@ -120,6 +166,9 @@ impl LinkMessage {
             + match self {
                 Self::Ring { bell, .. } | Self::Bell(bell) => {
                     40 + bell.event.as_ref().map_or(0, |(_, frame)| frame.len())
+                }
+                Self::RingMany { bells, .. } | Self::BellMany(bells) => {
+                    40 + 8 * bells.users.len() + bells.event.as_ref().map_or(0, |(_, frame)| frame.len())
                 }
                 Self::Host { host, devices, .. } => 25 + host.name.as_str().len() + 12 * devices.len(),
                 Self::Forgotten { owner, .. } => 13 + owner.name.as_str().len(),
@@ -132,10 +181,35 @@ impl LinkMessage {
     /// The same without what is only there to spare a reading.
     pub(crate) fn without_hint(self) -> Self {
         let bare = |bell: Bell| Bell { event: None, ..bell };
+        let all_bare = |bells: Bells| Bells { event: None, ..bells };
         match self {
+            Self::RingMany { bells, hops } => Self::RingMany { bells: all_bare(bells), hops },
+            Self::BellMany(bells) => Self::BellMany(all_bare(bells)),
             Self::Ring { bell, hops } => Self::Ring { bell: bare(bell), hops },
             Self::Bell(bell) => Self::Bell(bare(bell)),
             other => other,
+        }
+    }
+
+    /// As messages that a peer understands which speaks this format: what rings many is split, into single bells for one
+    /// that knows no others.
+    pub(crate) fn in_format(self, version: u8, mut take: impl FnMut(Self)) {
+        let users_max = if version >= VERSION_WITH_MANY { BELLS_MAX } else { 1 };
+        match self {
+            Self::RingMany { bells, hops } => {
+                bells.split(users_max).for_each(|some| {
+                    take(match some.single() {
+                        Ok(bell) => Self::Ring { bell, hops },
+                        Err(bells) => Self::RingMany { bells, hops },
+                    });
+                });
+            }
+            Self::BellMany(bells) => {
+                bells
+                    .split(users_max)
+                    .for_each(|some| take(some.single().map_or_else(Self::BellMany, Self::Bell)));
+            }
+            other => take(other),
         }
     }
 
@@ -149,6 +223,8 @@ impl LinkMessage {
             Self::View(_) => kind::VIEW,
             Self::Prove => kind::PROVE,
             Self::Forgotten { .. } => kind::FORGOTTEN,
+            Self::RingMany { .. } => kind::RING_MANY,
+            Self::BellMany(_) => kind::BELL_MANY,
         };
         out.put_u8(kind);
         let length_at = out.len();
@@ -159,6 +235,11 @@ impl LinkMessage {
                 put_bell(bell, version, out);
             }
             Self::Bell(bell) => put_bell(bell, version, out),
+            Self::RingMany { bells, hops } => {
+                out.put_u8(*hops);
+                put_bells(bells, out);
+            }
+            Self::BellMany(bells) => put_bells(bells, out),
             Self::Host { host, user, number, devices } => {
                 put_node(host, out);
                 out.put_u64(user.get());
@@ -195,6 +276,11 @@ impl LinkMessage {
                 Self::Ring { hops, bell: reader.bell(version)? }
             }
             kind::BELL => Self::Bell(reader.bell(version)?),
+            kind::RING_MANY => {
+                let hops = reader.u8("bells")?;
+                Self::RingMany { hops, bells: reader.bells()? }
+            }
+            kind::BELL_MANY => Self::BellMany(reader.bells()?),
             kind::HOST => {
                 let host = reader.node()?;
                 let (user, number) = (reader.user()?, reader.u64("a registration")?);
@@ -225,9 +311,27 @@ impl LinkMessage {
 fn put_bell(bell: &Bell, version: u8, out: &mut Vec<u8>) {
     out.put_u64(bell.user.get());
     if version >= VERSION_WITH_IDS {
-        out.extend_from_slice(&bell.id.map_or([0; 16], |id| *id.as_bytes()));
+        put_id(bell.id, out);
     }
-    if let Some((stamp, frame)) = &bell.event {
+    put_event(bell.event.as_ref(), out);
+}
+
+fn put_bells(bells: &Bells, out: &mut Vec<u8>) {
+    // What goes on a link has been split.
+    out.put_u16(bells.users.len() as u16);
+    for user in &bells.users {
+        out.put_u64(user.get());
+    }
+    put_id(bells.id, out);
+    put_event(bells.event.as_ref(), out);
+}
+
+fn put_id(id: Option<MessageId>, out: &mut Vec<u8>) {
+    out.extend_from_slice(&id.map_or([0; 16], |id| *id.as_bytes()));
+}
+
+fn put_event(event: Option<&(Stamp, Bytes)>, out: &mut Vec<u8>) {
+    if let Some((stamp, frame)) = event {
         out.extend_from_slice(stamp.as_bytes());
         out.extend_from_slice(frame);
     }
@@ -341,19 +445,30 @@ impl<'a> Reader<'a> {
 
     fn bell(&mut self, version: u8) -> Result<Bell, BatchError> {
         let user = self.user()?;
-        let id = if version >= VERSION_WITH_IDS {
-            let bytes = self.array::<16>("a bell")?;
-            (bytes != [0; 16]).then(|| MessageId::from_bytes(bytes))
-        } else {
-            None
-        };
-        let event = if self.0.is_empty() {
-            None
-        } else {
-            let stamp = Stamp::from_bytes(self.array("a bell")?);
-            // Copied: a hint that is kept must not keep the whole batch.
-            Some((stamp, Bytes::copy_from_slice(std::mem::take(&mut self.0))))
-        };
-        Ok(Bell { user, id, event })
+        let id = if version >= VERSION_WITH_IDS { self.id()? } else { None };
+        Ok(Bell { user, id, event: self.event()? })
+    }
+
+    fn bells(&mut self) -> Result<Bells, BatchError> {
+        let count = usize::from(self.u16("bells")?);
+        if !(1..=BELLS_MAX).contains(&count) {
+            return Err(BatchError::Invalid("number of bells"));
+        }
+        let users = (0..count).map(|_| self.user()).collect::<Result<_, _>>()?;
+        Ok(Bells { users, id: self.id()?, event: self.event()? })
+    }
+
+    fn id(&mut self) -> Result<Option<MessageId>, BatchError> {
+        let bytes = self.array::<16>("a bell")?;
+        Ok((bytes != [0; 16]).then(|| MessageId::from_bytes(bytes)))
+    }
+
+    fn event(&mut self) -> Result<Option<(Stamp, Bytes)>, BatchError> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let stamp = Stamp::from_bytes(self.array("a bell")?);
+        // Copied: a hint that is kept must not keep the whole batch.
+        Ok(Some((stamp, Bytes::copy_from_slice(std::mem::take(&mut self.0)))))
     }
 }

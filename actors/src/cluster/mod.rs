@@ -38,7 +38,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) use actor::{MembershipActor, MembershipMessage};
 pub use links::{LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkState, LinkStatus, Links, Peer as LinkPeer};
-pub(crate) use message::{Bell, HostedDevice, LinkMessage};
+pub(crate) use message::{Bell, Bells, HostedDevice, LinkMessage};
 pub use outgoing::Depth;
 pub(crate) use peer::PeerMessage;
 pub(crate) use peers::{Peer, Peers};

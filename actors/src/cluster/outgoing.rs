@@ -84,8 +84,11 @@ impl Subject {
             LinkMessage::Hosted { user, .. } => Self::Hosted(*user),
             LinkMessage::Replace { user, newer } => Self::Replace(*user, newer.device),
             LinkMessage::Forgotten { shard, .. } => Self::Forgotten(*shard),
-            // A view is in the store, and a proof is asked for by its own way.
-            LinkMessage::View(_) | LinkMessage::Prove => return None,
+            // A view is in the store, and a proof is asked for by its own way. Mail has bells one by one.
+            LinkMessage::View(_)
+            | LinkMessage::Prove
+            | LinkMessage::RingMany { .. }
+            | LinkMessage::BellMany(_) => return None,
         })
     }
 }
@@ -138,12 +141,14 @@ impl Outgoing {
 
     /// Takes a message.
     pub(crate) fn push(&mut self, message: LinkMessage) {
-        if self.is_up && self.queue.len() < QUEUE_MESSAGES_MAX && self.queue_bytes < QUEUE_BYTES_MAX {
-            self.queue_bytes += message.bytes_hint();
-            self.queue.push_back(message);
-        } else {
-            self.put_in_mail(message);
-        }
+        message.in_format(self.format(), |message| {
+            if self.is_up && self.queue.len() < QUEUE_MESSAGES_MAX && self.queue_bytes < QUEUE_BYTES_MAX {
+                self.queue_bytes += message.bytes_hint();
+                self.queue.push_back(message);
+            } else {
+                self.put_in_mail(message);
+            }
+        });
     }
 
     /// The next batch to send, if one is due.
@@ -178,8 +183,12 @@ impl Outgoing {
     }
 
     fn header(&self, epoch: u64, seq: u64) -> Header {
-        let version = self.peer_speaks.min(self.speaks_max);
-        Header { version, speaks: self.speaks_max, epoch, seq, ack: self.heard }
+        Header { version: self.format(), speaks: self.speaks_max, epoch, seq, ack: self.heard }
+    }
+
+    /// The newest format that both understand.
+    fn format(&self) -> u8 {
+        self.peer_speaks.min(self.speaks_max)
     }
 
     /// A batch has come from the peer over the link.
@@ -231,12 +240,14 @@ impl Outgoing {
     }
 
     fn put_in_mail(&mut self, message: LinkMessage) {
-        let Some(subject) = Subject::of(&message) else { return };
-        if self.mail.len() < MAIL_MAX || self.mail.contains_key(&subject) {
-            self.mail.insert(subject, message.without_hint());
-        } else {
-            self.shed += 1;
-        }
+        message.without_hint().in_format(VERSION_MIN, |message| {
+            let Some(subject) = Subject::of(&message) else { return };
+            if self.mail.len() < MAIL_MAX || self.mail.contains_key(&subject) {
+                self.mail.insert(subject, message);
+            } else {
+                self.shed += 1;
+            }
+        });
     }
 
     /// What is to be mailed, in up to `letters_max` letters. They are to be posted, then [`posted`](Self::posted) or

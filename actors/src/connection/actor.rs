@@ -4,19 +4,17 @@
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use rookery_protocol::{
-    Ack, ErrorCode, Found, Goaway, Hello, History, HistoryPage, Lookup, Message, Read, Send, Seq, Stamp,
-    Welcome, decode_value, encode, limits,
-};
+use rookery_protocol::{Ack, ErrorCode, Goaway, Hello, Read, Stamp, Welcome, encode, limits};
 use rookery_store::{StoreError, queries};
 
 use super::handle::{Connection, Departure, Identity, Permit, Reply};
+use super::reading::{Reading, Refusal};
 use crate::auth::{DeviceToken, TokenError};
 use crate::context::Context;
 use crate::failure::suspended;
 use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::nodes::Told;
-use crate::session::SessionMessage;
+use crate::session::{SessionMessage, Writing};
 use crate::shard::{Arriving, Attachment, ShardMessage};
 
 /// The actor.
@@ -35,15 +33,13 @@ pub(crate) enum ConnectionMessage {
     /// Who it says it is.
     Authenticate(Hello, Permit),
     /// For the session.
-    Send(Send, Reply),
+    Write(Writing, Reply),
     /// For the session.
     Ack(Ack, Permit),
     /// For the session.
     Read(Read, Reply),
     /// From the store.
-    History(History, Reply),
-    /// From the store.
-    Lookup(Lookup, Reply),
+    Look(Reading, Reply),
     /// The connection has gone, and this is the last message.
     Leave(Departure),
     /// Fail, to show that nothing is lost by it.
@@ -71,28 +67,24 @@ impl Actor for ConnectionActor {
         message: ConnectionMessage,
         (state, _): &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        let context = &*state.context;
         match message {
             ConnectionMessage::Authenticate(hello, permit) => {
                 state.authenticate(hello).await;
                 drop(permit);
             }
-            ConnectionMessage::Send(send, reply) => state.to_session(SessionMessage::Send { send, reply }),
+            ConnectionMessage::Write(writing, reply) => {
+                state.to_session(SessionMessage::Write { writing, reply });
+            }
             ConnectionMessage::Read(read, reply) => state.to_session(SessionMessage::Read { read, reply }),
             ConnectionMessage::Ack(ack, permit) => {
                 state.to_session(SessionMessage::Ack { stamp: ack.stamp, permit });
             }
-            ConnectionMessage::History(history, reply) => {
-                state.connection.comfortable().await;
-                match history_page(context, state.identity(), &history).await {
-                    Ok(page) => reply.answer(&page),
-                    Err(refusal) => refusal.answer(reply),
+            ConnectionMessage::Look(reading, reply) => {
+                if reading.is_long() {
+                    state.connection.comfortable().await;
                 }
+                reading.answer(&state.context.store, state.identity().user, reply).await;
             }
-            ConnectionMessage::Lookup(lookup, reply) => match find(context, lookup).await {
-                Ok(found) => reply.answer(&found),
-                Err(refusal) => refusal.answer(reply),
-            },
             ConnectionMessage::Leave(departure) => {
                 drop(departure);
                 myself.stop(None);
@@ -100,22 +92,6 @@ impl Actor for ConnectionActor {
             ConnectionMessage::Crash => panic!("asked to fail"),
         }
         Ok(())
-    }
-}
-
-/// Why a request is refused.
-struct Refusal(ErrorCode, String);
-
-impl Refusal {
-    fn answer(self, reply: Reply) {
-        reply.refuse(self.0, self.1);
-    }
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        let (code, text) = crate::failure::of_store(&error);
-        Self(code, text)
     }
 }
 
@@ -226,55 +202,5 @@ impl ConnectionStart {
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
         Ok(Ok((welcome, told, attachment)))
-    }
-}
-
-async fn history_page(
-    context: &Context,
-    identity: Identity,
-    history: &History,
-) -> Result<HistoryPage, Refusal> {
-    let conversation = history.conversation;
-    if conversation.direct_peer(identity.user).is_none() {
-        return Err(Refusal(ErrorCode::NotMember, format!("not a member of {conversation}")));
-    }
-    if history.from > history.to || history.from == Seq::ZERO {
-        return Err(Refusal(ErrorCode::BadRequest, "from must be at least 1 and at most to".into()));
-    }
-    let snapshot = context.store.snapshot().await?;
-    let head = queries::head(&*snapshot, conversation).await?;
-    let to = history.to.min(head);
-    let limit = limits::HISTORY_MESSAGES_MAX as usize;
-    let logged = queries::log(&*snapshot, conversation, (history.from, to), limit).await?;
-
-    let mut next = if logged.len() < limit { to.next().max(history.from) } else { Seq::ZERO };
-    let mut messages: Vec<Message> = Vec::with_capacity(logged.len());
-    let mut bytes = 0;
-    for logged in &logged {
-        let message: Message =
-            decode_value(logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        bytes += logged.len();
-        if bytes > limits::HISTORY_BYTES_MAX && !messages.is_empty() {
-            next = message.seq;
-            break;
-        }
-        messages.push(message);
-    }
-    if next == Seq::ZERO {
-        next = messages.last().map_or(history.from, |message| message.seq.next());
-    }
-    Ok(HistoryPage { request: history.request, head, next, messages })
-}
-
-async fn find(context: &Context, lookup: Lookup) -> Result<Found, Refusal> {
-    let snapshot = context.store.snapshot().await?;
-    let (user, handle) = match (lookup.user, lookup.handle) {
-        (Some(user), None) => (Some(user), queries::user(&*snapshot, user).await?.map(|user| user.handle)),
-        (None, Some(handle)) => (queries::user_by_handle(&*snapshot, &handle).await?, Some(handle)),
-        _ => return Err(Refusal(ErrorCode::BadRequest, "give a handle or a user, and one of them".into())),
-    };
-    match (user, handle) {
-        (Some(user), Some(handle)) => Ok(Found { request: lookup.request, user, handle }),
-        _ => Err(Refusal(ErrorCode::NotFound, "no such user".into())),
     }
 }

@@ -1,8 +1,9 @@
 //! What an inbound frame asks for. No socket, no store, no clock.
 
-use rookery_protocol::{
-    Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, History, Lookup, Opcode, RawFrame, Read, Send,
-};
+use rookery_protocol::{Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, Opcode, RawFrame, Read};
+
+use super::reading::Reading;
+use crate::session::Writing;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +22,13 @@ pub(crate) enum Action {
     /// Answer at once.
     Heartbeat(Heartbeat),
     /// Pass to the session.
-    Send(Send),
+    Write(Writing),
     /// Pass to the session.
     Ack(Ack),
     /// Pass to the session.
     Read(Read),
     /// Answer from the store.
-    History(History),
-    /// Answer from the store.
-    Lookup(Lookup),
+    Look(Reading),
     /// Answer with an error; the connection goes on.
     Refuse(ErrorCode, String),
     /// Answer with an error and close.
@@ -53,11 +52,16 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::Hello(_)) => {
             Action::Close(ErrorCode::AlreadyWelcome, "HELLO comes once, and did".into())
         }
-        (Phase::Welcome, ClientFrame::Send(send)) => Action::Send(send),
+        (Phase::Welcome, ClientFrame::Send(send)) => Action::Write(Writing::Send(send)),
+        (Phase::Welcome, ClientFrame::CreateGroup(create)) => Action::Write(Writing::CreateGroup(create)),
+        (Phase::Welcome, ClientFrame::ChangeGroup(change)) => Action::Write(Writing::ChangeGroup(change)),
         (Phase::Welcome, ClientFrame::Ack(ack)) => Action::Ack(ack),
         (Phase::Welcome, ClientFrame::Read(read)) => Action::Read(read),
-        (Phase::Welcome, ClientFrame::History(history)) => Action::History(history),
-        (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Lookup(lookup),
+        (Phase::Welcome, ClientFrame::History(history)) => Action::Look(Reading::History(history)),
+        (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Look(Reading::Lookup(lookup)),
+        (Phase::Welcome, ClientFrame::GetGroup(get)) => Action::Look(Reading::Group(get)),
+        (Phase::Welcome, ClientFrame::ListGroups(list)) => Action::Look(Reading::Groups(list)),
+        (Phase::Welcome, ClientFrame::GetReceipts(get)) => Action::Look(Reading::Receipts(get)),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
     }
 }
@@ -78,7 +82,7 @@ fn hello_first() -> Action {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use rookery_protocol::{RequestId, encode, limits};
+    use rookery_protocol::{Lookup, RequestId, encode, limits};
 
     use super::*;
 

@@ -3,6 +3,7 @@
 //! - [`socket`]: the task. Reads frames, writes what is queued, keeps deadlines. It is all that an idle connection has.
 //! - [`actor`]: made for the first frame that needs one, given back when idle, replaced when it fails.
 //! - [`machine`]: what the actor decides: the handshake's order, and what each frame asks for.
+//! - [`reading`]: what is answered from the store alone.
 //! - [`handle`]: what others hold of a connection: a bounded queue of frames to write, and the way to end it.
 //! - [`supervisor`]: starts the actors and learns of their ends.
 //!
@@ -14,6 +15,7 @@
 mod actor;
 mod handle;
 mod machine;
+mod reading;
 mod socket;
 mod supervisor;
 

@@ -192,22 +192,18 @@ impl<T: Transport> Socket<T> {
                 self.stop_if_left()?;
                 ConnectionMessage::Authenticate(hello, permit)
             }
-            Action::Send(send) => {
-                let reply = permit().reply_to(send.request);
-                ConnectionMessage::Send(send, reply)
+            Action::Write(writing) => {
+                let reply = permit().reply_to(writing.request());
+                ConnectionMessage::Write(writing, reply)
             }
             Action::Ack(ack) => ConnectionMessage::Ack(ack, permit()),
             Action::Read(read) => {
                 let reply = permit().reply_to(read.request);
                 ConnectionMessage::Read(read, reply)
             }
-            Action::History(history) => {
-                let reply = permit().reply_to(history.request);
-                ConnectionMessage::History(history, reply)
-            }
-            Action::Lookup(lookup) => {
-                let reply = permit().reply_to(lookup.request);
-                ConnectionMessage::Lookup(lookup, reply)
+            Action::Look(reading) => {
+                let reply = permit().reply_to(reading.request());
+                ConnectionMessage::Look(reading, reply)
             }
             Action::Heartbeat(heartbeat) => {
                 self.connection.push(encode(&HeartbeatAck { nonce: heartbeat.nonce }));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rookery_protocol::{
-    ConversationId, DeviceId, ErrorCode, Message, MessageId, Send, Seq, ServerFrame, Stamp, UserId, limits,
+    ConversationId, DeviceId, ErrorCode, Message, MessageId, Seq, ServerFrame, Stamp, UserId, limits,
     whole_frames,
 };
 use rookery_store::keys::node::NodeName;
@@ -15,6 +15,18 @@ use rookery_store::keys::node::NodeName;
 use super::trace::{TooManyTraces, Trace, TraceEvent, Tracer};
 use crate::actors::Actors;
 use crate::connection::{Connection, ConnectionId};
+
+/// A line for the logs about an event on its way to one user. In a group there are as many of them as members: they are
+/// for those who want to know everything.
+macro_rules! step {
+    ($event:expr, $step:literal, $($field:tt)*) => {
+        if $event.is_some_and(|event: &Event| event.conversation.group_id().is_some()) {
+            tracing::trace!(step = $step, $($field)*);
+        } else {
+            tracing::debug!(step = $step, $($field)*);
+        }
+    };
+}
 
 /// Tells of steps. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,9 +54,9 @@ impl Steps {
         self.tracer.is_idle() && !tracing::enabled!(tracing::Level::DEBUG)
     }
 
-    /// A message has come in.
-    pub(crate) fn arrived(&self, user: UserId, device: DeviceId, send: &Send, connection: &Connection) {
-        let (message, conversation, body_bytes) = (send.id, send.conversation, send.body.len());
+    /// A message has come in, or a change of a group, which has no body.
+    pub(crate) fn arrived(&self, elided: &Message, body_bytes: usize, connection: &Connection) {
+        let Message { id: message, conversation, sender: user, device, .. } = *elided;
         tracing::debug!(step = "message arrived", %message, %conversation, %user, %device, body_bytes);
         self.tracer.tell(both(conversation, user), || TraceEvent::Arrived {
             message,
@@ -92,7 +104,7 @@ impl Steps {
         let message = event.as_ref().and_then(|event| event.message);
         if let Some(message) = message {
             let node = node.map(NodeName::as_str);
-            tracing::debug!(step = "bell rung", %message, %user, node);
+            step!(event.as_ref(), "bell rung", %message, %user, node);
         }
         self.tracer.tell([Some(user), other(event.as_ref(), user)], || TraceEvent::Rung {
             user,
@@ -100,6 +112,31 @@ impl Steps {
             stamp: event.as_ref().map(|event| event.stamp),
             node: node.cloned(),
         });
+    }
+
+    /// Bells are rung for several users at once, at this node's own sessions or at another node.
+    pub(crate) fn many_rung(&self, users: &[UserId], event: Option<&Bytes>, node: Option<&NodeName>) {
+        if self.is_idle() || users.is_empty() {
+            return;
+        }
+        let event = event.and_then(Event::of_frame);
+        let (message, stamp) = (event.as_ref().and_then(|it| it.message), event.as_ref().map(|it| it.stamp));
+        let sender = event.as_ref().and_then(|event| event.sender);
+        if let Some(message) = message {
+            let (users, node) = (users.len(), node.map(NodeName::as_str));
+            tracing::debug!(step = "bells rung", %message, users, node);
+        }
+        self.tracer.tell([sender, None], || TraceEvent::RungMany {
+            users: users.len(),
+            message,
+            stamp,
+            node: node.cloned(),
+        });
+        // The sessions here tell that by themselves.
+        for user in users.iter().filter(|user| node.is_some() && Some(**user) != sender) {
+            let node = node.cloned();
+            self.tracer.tell([Some(*user), None], || TraceEvent::Rung { user: *user, message, stamp, node });
+        }
     }
 
     /// An event was queued for a connection.
@@ -110,7 +147,7 @@ impl Steps {
         let Some(event) = Event::of_frame(frame) else { return };
         let message = event.message;
         if let Some(message) = message {
-            tracing::debug!(step = "message pushed", %message, %user, %device, connection = connection.0);
+            step!(Some(&event), "message pushed", %message, %user, %device, connection = connection.0);
         }
         self.tracer.tell([Some(user), other(Some(&event), user)], || TraceEvent::Pushed {
             user,
@@ -140,7 +177,11 @@ impl Steps {
 
     /// It is on record up to where a device has a conversation's messages.
     pub(crate) fn delivered(&self, user: UserId, device: DeviceId, conversation: ConversationId, seq: Seq) {
-        tracing::debug!(%user, %device, %conversation, %seq, "messages delivered");
+        if conversation.group_id().is_some() {
+            tracing::trace!(%user, %device, %conversation, %seq, "messages delivered");
+        } else {
+            tracing::debug!(%user, %device, %conversation, %seq, "messages delivered");
+        }
         self.tracer.tell(both(conversation, user), || TraceEvent::Delivered {
             user,
             device,
@@ -164,6 +205,8 @@ struct Event {
     stamp: Stamp,
     conversation: ConversationId,
     message: Option<MessageId>,
+    /// The message's.
+    sender: Option<UserId>,
 }
 
 impl Event {
@@ -174,9 +217,11 @@ impl Event {
                 stamp: event.stamp,
                 conversation: event.message.conversation,
                 message: Some(event.message.id),
+                sender: Some(event.message.sender),
             }),
             ServerFrame::ReceiptEvent(event) => {
-                Some(Self { stamp: event.stamp, conversation: event.receipt.conversation, message: None })
+                let conversation = event.receipt.conversation;
+                Some(Self { stamp: event.stamp, conversation, message: None, sender: None })
             }
             _ => None,
         }

@@ -69,6 +69,17 @@ pub enum TraceEvent {
         /// The node it was passed on to; `None`: the user's session here.
         node: Option<NodeName>,
     },
+    /// Bells for the members of a group to which the user has written.
+    RungMany {
+        /// For how many.
+        users: usize,
+        /// For which message.
+        message: Option<MessageId>,
+        /// The event's place.
+        stamp: Option<Stamp>,
+        /// The node they were passed on to; `None`: this one.
+        node: Option<NodeName>,
+    },
     /// An event was queued for a connection.
     Pushed {
         /// To whose device.

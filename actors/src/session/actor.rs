@@ -8,20 +8,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use rookery_protocol::{
-    ConversationId, Done, Error, ErrorCode, Message, MessageEvent, MessageHead, Opcode, Read, RequestId,
-    Send, Sent, Stamp, UserId, encode, encode_event, limits,
-};
-use rookery_store::ops::{AckEvents, Acked, MarkRead, MarkedRead, SendDirect, SendOutcome};
+use rookery_protocol::{Done, Error, ErrorCode, MessageHead, Read, RequestId, Stamp, UserId, encode};
+use rookery_store::ops::{AckEvents, Acked, MarkRead, MarkedRead, Refusal};
 use rookery_store::{Committed, StoreError};
 use tokio::time::Instant;
 
 use super::hint::{Hint, Hints};
 use super::machine::{Commit, Effect, Joining, Machine};
 use super::sweep::{Swept, sweep};
+use super::telling::ring_receivers;
+use super::writing::{Writing, check_conversation};
 use crate::connection::{ConnectionId, Permit, Reply};
 use crate::context::Context;
-use crate::failure::suspended;
 use crate::metrics::{Counted, SESSION_ACTORS};
 use crate::shard::{Attachment, Passivation, ShardMessage};
 
@@ -51,8 +49,8 @@ pub(crate) enum SessionMessage {
     Resync(ConnectionId),
     /// The inbox has grown.
     Doorbell(Option<Hint>),
-    /// A device sends.
-    Send { send: Send, reply: Reply },
+    /// A device has something for a conversation.
+    Write { writing: Writing, reply: Reply },
     /// A device has stored events.
     Ack { stamp: Stamp, permit: Permit },
     /// The user has read.
@@ -131,8 +129,8 @@ impl Actor for Session {
                 }
                 state.machine.ring()
             }
-            SessionMessage::Send { send, reply } => {
-                state.send(send, reply);
+            SessionMessage::Write { writing, reply } => {
+                writing.submit(&state.context, reply);
                 return Ok(());
             }
             SessionMessage::Ack { stamp, permit } => {
@@ -260,7 +258,7 @@ impl State {
                 }
                 Err(StoreError::Ambiguous(_)) => {
                     for (conversation, _) in &commit.delivered {
-                        ring_all(&context, *conversation, user);
+                        ring_receivers(&context, *conversation, user);
                     }
                 }
                 _ => {}
@@ -299,56 +297,6 @@ impl State {
         }
     }
 
-    fn send(&self, send: Send, reply: Reply) {
-        let Some(identity) = reply.connection().identity() else { return };
-        self.context.steps.arrived(self.user, identity.device, &send, reply.connection());
-        if let Err((code, text)) = check_conversation(send.conversation, self.user) {
-            self.context.steps.refused(send.id, send.conversation, self.user, code);
-            return reply.refuse(code, text);
-        }
-        if send.body.len() > limits::BODY_BYTES_MAX {
-            let text = format!("a body has at most {} bytes", limits::BODY_BYTES_MAX);
-            self.context.steps.refused(send.id, send.conversation, self.user, ErrorCode::BodyTooLarge);
-            return reply.refuse(ErrorCode::BodyTooLarge, text);
-        }
-        if self.context.is_isolated() {
-            let text = "this node has lost its cluster; retry with the same id, here or on another node";
-            return reply.refuse(ErrorCode::Unavailable, text);
-        }
-        let op = SendDirect {
-            conversation: send.conversation,
-            sender: self.user,
-            device: identity.device,
-            generation: identity.generation,
-            id: send.id,
-            after: send.after,
-            time_ms: self.context.clock.now_ms(),
-            body: send.body,
-        };
-        let again = Accepted::of(&op);
-        let (context, arrived) = (self.context.clone(), Instant::now());
-        let done = move |outcome: Result<Committed<SendOutcome>, StoreError>| match outcome {
-            Ok(committed) => {
-                let took = arrived.elapsed();
-                context.meters.send_seconds.record(took);
-                again.trace(&context, &committed, took);
-                again.tell(&context, reply, committed);
-            }
-            Err(error) => {
-                if matches!(error, StoreError::Ambiguous(_)) {
-                    ring_all(&context, again.conversation, again.sender);
-                }
-                let (code, text) = crate::failure::of_store(&error);
-                context.steps.refused(again.elided.id, again.conversation, again.sender, code);
-                reply.refuse(code, text);
-            }
-        };
-        // When it is refused, `done` is dropped and the reply in it answers by itself, but less to the point.
-        if let Err(error) = self.context.store.submit_then(&send.conversation, op, done) {
-            tracing::debug!(user = %self.user, %error, "a message was not taken");
-        }
-    }
-
     fn read(&self, read: &Read, reply: Reply) {
         if let Err((code, text)) = check_conversation(read.conversation, self.user) {
             return reply.refuse(code, text);
@@ -362,10 +310,13 @@ impl State {
                     let request = reply.request();
                     return reply.answer(&Done { request });
                 }
+                Ok(MarkedRead::NotMember) => {
+                    return reply.refuse(ErrorCode::NotMember, Refusal::NotMember.to_string());
+                }
                 Ok(MarkedRead::Corrupt(error)) | Err(error) => error,
             };
             if matches!(refused, StoreError::Ambiguous(_)) {
-                ring_all(&context, conversation, user);
+                ring_receivers(&context, conversation, user);
             }
             let (code, text) = crate::failure::of_store(&refused);
             reply.refuse(code, text);
@@ -380,107 +331,6 @@ impl State {
             let passivation =
                 Passivation { user: self.user, incarnation: self.incarnation, from_shard: self.from_shard };
             self.context.router.to_shard(self.user, ShardMessage::Passivate(passivation));
-        }
-    }
-}
-
-fn check_conversation(conversation: ConversationId, user: UserId) -> Result<(), (ErrorCode, String)> {
-    match conversation.direct_peer(user) {
-        Some(_) => Ok(()),
-        None => Err((ErrorCode::NotMember, format!("not a member of {conversation}"))),
-    }
-}
-
-/// Rings at both sides of a conversation, for something that may have been written.
-fn ring_all(context: &Context, conversation: ConversationId, user: UserId) {
-    context.router.ring(user, None, None);
-    if let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) {
-        context.router.ring(peer, None, None);
-    }
-}
-
-/// What is told once a message has been accepted: the sender, and everyone whose inbox has it.
-struct Accepted {
-    conversation: ConversationId,
-    sender: UserId,
-    /// The message without its body and place.
-    elided: Message,
-}
-
-impl Accepted {
-    fn of(op: &SendDirect) -> Self {
-        let elided = Message {
-            conversation: op.conversation,
-            seq: rookery_protocol::Seq::ZERO,
-            sender: op.sender,
-            device: op.device,
-            id: op.id,
-            time_ms: op.time_ms,
-            body: None,
-        };
-        Self { conversation: op.conversation, sender: op.sender, elided }
-    }
-
-    /// Tells those who follow its users what became of it.
-    fn trace(&self, context: &Context, committed: &Committed<SendOutcome>, took: Duration) {
-        let code = match &committed.answer {
-            SendOutcome::Accepted { seq, slot, .. } => {
-                return context.steps.committed(&self.elided, *seq, Some(committed.stamp(*slot)), took);
-            }
-            SendOutcome::Duplicate(record) => {
-                return context.steps.committed(&self.elided, record.seq, None, took);
-            }
-            SendOutcome::OutOfOrder => ErrorCode::OutOfOrder,
-            SendOutcome::NoSuchUser => ErrorCode::NotFound,
-            SendOutcome::Revoked => ErrorCode::TokenRevoked,
-            SendOutcome::Suspended(_) => ErrorCode::Suspended,
-            SendOutcome::Corrupt(error) => crate::failure::of_store(error).0,
-        };
-        context.steps.refused(self.elided.id, self.conversation, self.sender, code);
-    }
-
-    fn tell(mut self, context: &Context, reply: Reply, committed: Committed<SendOutcome>) {
-        let request = reply.request();
-        match &committed.answer {
-            SendOutcome::Accepted { seq, slot, logged } => {
-                context.meters.accepted.increment(1);
-                let stamp = committed.stamp(*slot);
-                let connection = reply.connection().id;
-                reply.answer(&Sent { request, seq: *seq, time_ms: self.elided.time_ms });
-                self.elided.seq = *seq;
-                let id = self.elided.id;
-                let frame = encode_event(Opcode::MessageEvent, stamp, logged);
-                let elided = encode(&MessageEvent { stamp, message: self.elided });
-                let hint = Hint { stamp, frame: frame.clone(), sender: Some((connection, elided)) };
-                context.router.ring(self.sender, Some(id), Some(hint));
-                let peer = self.conversation.direct_peer(self.sender).filter(|peer| *peer != self.sender);
-                if let Some(peer) = peer {
-                    context.router.ring(peer, Some(id), Some(Hint { stamp, frame, sender: None }));
-                }
-            }
-            SendOutcome::Duplicate(record) => {
-                reply.answer(&Sent { request, seq: record.seq, time_ms: record.time_ms });
-                // Nobody may have been rung when it was accepted.
-                ring_all(context, self.conversation, self.sender);
-            }
-            SendOutcome::OutOfOrder => {
-                reply.refuse(ErrorCode::OutOfOrder, "the message named in `after` has not been accepted");
-            }
-            SendOutcome::NoSuchUser => reply.refuse(ErrorCode::NotFound, "the other user does not exist"),
-            SendOutcome::Revoked => {
-                // The message itself is not refused: it may be sent again with a new token.
-                let text = "the device's tokens have been revoked";
-                reply.connection().close_with(ErrorCode::TokenRevoked, text);
-            }
-            SendOutcome::Suspended(reason) => {
-                // Neither is it here: the suspension may end.
-                reply.connection().close_with(ErrorCode::Suspended, suspended(reason));
-            }
-            SendOutcome::Corrupt(error) => {
-                tracing::error!(conversation = %self.conversation, %error, "a conversation cannot be read");
-                let (code, text) = crate::failure::of_store(error);
-                reply.refuse(code, text);
-            }
         }
     }
 }
@@ -511,8 +361,8 @@ impl Drop for Sweeping {
 }
 
 /// Runs a future to its end if it needs no waiting, as reads of an embedded store do; else in a task of its own.
-fn run_now_or_spawn(future: impl Future<Output = ()> + std::marker::Send + 'static) {
-    let mut future: Pin<Box<dyn Future<Output = ()> + std::marker::Send>> = Box::pin(future);
+fn run_now_or_spawn(future: impl Future<Output = ()> + Send + 'static) {
+    let mut future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
     let mut context = std::task::Context::from_waker(Waker::noop());
     if future.as_mut().poll(&mut context) == Poll::Pending {
         // A task polls it again at once, so the wake-up that went nowhere is not missed.

@@ -10,7 +10,8 @@ use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, limits};
 
 use crate::connection::ConnectionId;
 
-/// Events acknowledged that need no receipt are committed this many at a time, or when there is other reason to.
+/// Events acknowledged that nobody waits for to be committed are committed this many at a time, or when there is other
+/// reason to: those that need no receipt, and messages of groups, whose receipts are told to nobody unasked.
 const LAZY_ACKS_MAX: u32 = 64;
 
 /// After this many acknowledged events the inbox is trimmed of what every device has.
@@ -410,7 +411,7 @@ impl Machine {
         }
         let delivered = &self.delivered;
         let due = self.devices.iter_mut().find(|device| {
-            let has_receipts = delivered.keys().any(|(of, _)| *of == device.device);
+            let has_receipts = delivered.keys().any(|key| key.0 == device.device && is_awaited(key));
             let is_lazy = device.acked > device.committed && (lazy_too || device.lazy_acks >= LAZY_ACKS_MAX);
             has_receipts || is_lazy
         });
@@ -423,9 +424,14 @@ impl Machine {
             return Some((device.device, device.acked, trim));
         }
         // Receipts of a device that has left and whose cursor needs no commit.
-        let (device, _) = self.delivered.keys().next()?;
+        let (device, _) = self.delivered.keys().find(|key| lazy_too || is_awaited(key))?;
         Some((*device, Stamp::ZERO, false))
     }
+}
+
+/// Whether a receipt is told to the sender at once.
+fn is_awaited((_, conversation): &(DeviceId, ConversationId)) -> bool {
+    conversation.group_id().is_none()
 }
 
 fn deliver(

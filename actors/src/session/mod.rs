@@ -1,7 +1,8 @@
 //! One actor per user: what has been offered to the user's devices and not yet acknowledged.
 //!
 //! Durable truth lives in the store's inbox; losing this actor loses no event. Decisions are in [`machine`], which has
-//! no clock, socket or store; [`actor`] carries them out; [`sweep`] reads the inbox.
+//! no clock, socket or store; [`actor`] carries them out; [`sweep`] reads the inbox. What devices send is checked in
+//! [`writing`], and [`telling`] tells what became of it.
 //!
 //! Invariants:
 //! - a device is pushed events in the order of their stamps, each after its commit, and none is skipped;
@@ -12,6 +13,9 @@ mod actor;
 mod hint;
 mod machine;
 mod sweep;
+mod telling;
+mod writing;
 
 pub(crate) use actor::{Session, SessionMessage, SessionStart};
 pub(crate) use hint::Hint;
+pub(crate) use writing::Writing;

@@ -12,7 +12,7 @@ use super::actor::{PassOn, State};
 use super::entry::Attachment;
 use super::look::look_for_waiting;
 use super::registry::Replaced;
-use crate::cluster::{Bell, HostedDevice, LinkMessage, Owner, Peer, Placed};
+use crate::cluster::{Bell, Bells, HostedDevice, LinkMessage, Owner, Peer, Placed};
 use crate::connection::Connection;
 use crate::session::{Hint, SessionMessage};
 
@@ -123,6 +123,38 @@ impl State {
             let frame = event.as_ref().map(|(_, frame)| frame);
             self.context.steps.rung(user, frame, Some(&host.node.id.name));
             host.node.send(LinkMessage::Bell(Bell { user, id, event }));
+        }
+    }
+
+    /// As [`pass_bell_on`](Self::pass_bell_on), for many: one message for each host.
+    pub(super) fn pass_bells_on(
+        &mut self,
+        users: &[UserId],
+        id: Option<MessageId>,
+        hint: Option<&Hint>,
+        pass_on: &PassOn,
+    ) {
+        let but = match pass_on {
+            PassOn::No | PassOn::AsHost => {
+                return users.iter().for_each(|user| self.pass_bell_on(*user, id, hint, pass_on));
+            }
+            PassOn::ToAll => None,
+            PassOn::ToAllBut(node) => Some(node),
+        };
+        let mut hosts: Vec<(&Arc<Peer>, Vec<UserId>)> = Vec::new();
+        for user in users {
+            for host in self.registry.hosts(*user).iter().filter(|host| Some(&host.node.id) != but) {
+                match hosts.iter_mut().find(|(node, _)| node.id == host.node.id) {
+                    Some((_, users)) => users.push(*user),
+                    None => hosts.push((&host.node, vec![*user])),
+                }
+            }
+        }
+        for (host, users) in hosts {
+            let event = hint.map(|hint| (hint.stamp, hint.frame.clone()));
+            let frame = event.as_ref().map(|(_, frame)| frame);
+            users.iter().for_each(|user| self.context.steps.rung(*user, frame, Some(&host.id.name)));
+            host.send(LinkMessage::BellMany(Bells { users, id, event }));
         }
     }
 

@@ -140,13 +140,19 @@ impl Client {
         request
     }
 
-    /// Sends a message under an id of its own, and waits until it is accepted.
-    pub(crate) async fn say(&mut self, conversation: ConversationId, text: &str) -> Seq {
+    /// An id that no other message has.
+    pub(crate) fn new_id(&mut self) -> MessageId {
         self.messages += 1;
         let mut unique = [0; 16];
         unique[..8].copy_from_slice(&self.number.to_be_bytes());
         unique[8..].copy_from_slice(&(self.messages as u64).to_be_bytes());
-        let request = self.send(conversation, MessageId::from_bytes(unique), text).await;
+        MessageId::from_bytes(unique)
+    }
+
+    /// Sends a message under an id of its own, and waits until it is accepted.
+    pub(crate) async fn say(&mut self, conversation: ConversationId, text: &str) -> Seq {
+        let id = self.new_id();
+        let request = self.send(conversation, id, text).await;
         self.sent(request).await.seq
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rookery_actors::{ActorsConfig, Counts};
 use rookery_protocol::{Body, DeviceId, Seq};
-use rookery_store::ops::SendDirect;
+use rookery_store::ops::{Author, SendMessage};
 
 use crate::client::{direct, id, user, who};
 use crate::node::{Node, config};
@@ -75,16 +75,9 @@ async fn a_heartbeat_finds_what_a_lost_doorbell_announced() {
     for (number, wait) in [(1, IDLE), (2, Duration::from_secs(6))] {
         // Asleep the first time, awake the second.
         tokio::time::sleep(wait).await;
-        let sent = SendDirect {
-            conversation: direct(1, 2),
-            sender: user(1),
-            device: DeviceId::new(1),
-            generation: 1,
-            id: id(number),
-            after: None,
-            time_ms: 0,
-            body: Body::default(),
-        };
+        let author =
+            Author { user: user(1), device: DeviceId::new(1), generation: 1, id: id(number), time_ms: 0 };
+        let sent = SendMessage { conversation: direct(1, 2), author, after: None, body: Body::default() };
         node.store.submit(&direct(1, 2), sent).await.expect("the store takes it");
         bob.quiet_for(Duration::from_millis(100)).await;
         bob.heartbeat().await;

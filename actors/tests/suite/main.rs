@@ -15,6 +15,7 @@ mod cluster;
 mod conversation;
 mod crashes;
 mod drain;
+mod groups;
 mod handshake;
 mod hibernation;
 mod inspect;

@@ -887,6 +887,19 @@ api! {
             /// At which node: this one, or the one it was passed on to.
             node: String,
         },
+        /// Doorbells for the members of a group to which the user who is followed has written.
+        RungMany {
+            /// The clock.
+            time_ms: u64,
+            /// For how many users.
+            users: u64,
+            /// The message it is about.
+            message: Option<String>,
+            /// The event's place.
+            stamp: Option<String>,
+            /// At which node: this one, or the one they were passed on to.
+            node: String,
+        },
         /// An event was put into a connection's queue.
         Pushed {
             /// The clock.

@@ -102,6 +102,13 @@ fn line(Traced { time_ms, event }: Traced, here: &str) -> TraceLine {
             stamp: stamp.map(|stamp| stamp.to_string()),
             node: node.map_or_else(|| here.to_owned(), |node| node.to_string()),
         },
+        TraceEvent::RungMany { users, message, stamp, node } => TraceLine::RungMany {
+            time_ms,
+            users: users as u64,
+            message: message.map(|message| message.to_string()),
+            stamp: stamp.map(|stamp| stamp.to_string()),
+            node: node.map_or_else(|| here.to_owned(), |node| node.to_string()),
+        },
         TraceEvent::Pushed { user, device, connection, stamp, message } => TraceLine::Pushed {
             time_ms,
             user: user.get(),

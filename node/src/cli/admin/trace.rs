@@ -134,6 +134,9 @@ fn words(line: &TraceLine) -> Option<(Option<u64>, &'static str, String)> {
         TraceLine::Rung { time_ms, user, message, node, .. } => {
             (Some(*time_ms), "rung", format!("{} for user {user} at {node}", some(message)))
         }
+        TraceLine::RungMany { time_ms, users, message, node, .. } => {
+            (Some(*time_ms), "rung", format!("{} for {users} users at {node}", some(message)))
+        }
         TraceLine::Pushed { time_ms, user, message, stamp, device, connection } => {
             let to = format!("to user {user} device {device} on connection {connection}");
             (Some(*time_ms), "pushed", format!("{} {to}, at {stamp}", some(message)))

@@ -1,0 +1,223 @@
+//! Requests that are answered from the store alone, off the session: nothing changes by them.
+
+use rookery_protocol::{
+    ConversationId, ErrorCode, Found, GetGroup, GetReceipts, Group, GroupId, GroupList, History, HistoryPage,
+    ListGroups, Lookup, MemberMark, Message, Payload, Receipts, RequestId, Seq, UserId, decode_value, limits,
+};
+use rookery_store::engine::Snapshot;
+use rookery_store::keys::conversation::Mark;
+use rookery_store::keys::group::Members;
+use rookery_store::{Store, StoreError, ops, queries};
+
+use super::handle::Reply;
+use crate::failure::of_store;
+
+/// Marks and memberships read at once.
+const READ_AT_ONCE: usize = limits::GROUP_MEMBERS_MAX;
+
+/// A request to read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A part of a conversation.
+    History(History),
+    /// A user.
+    Lookup(Lookup),
+    /// A group.
+    Group(GetGroup),
+    /// In which groups the user is.
+    Groups(ListGroups),
+    /// How far the members of a conversation have come.
+    Receipts(GetReceipts),
+}
+
+/// Why a request is refused.
+pub(super) struct Refusal(pub(super) ErrorCode, pub(super) String);
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let (code, text) = of_store(&error);
+        Self(code, text)
+    }
+}
+
+/// Whether it exists or not.
+fn not_member() -> Refusal {
+    Refusal(ErrorCode::NotMember, ops::Refusal::NotMember.to_string())
+}
+
+impl Reading {
+    /// The request's id.
+    pub(crate) fn request(&self) -> RequestId {
+        match self {
+            Self::History(history) => history.request,
+            Self::Lookup(lookup) => lookup.request,
+            Self::Group(get) => get.request,
+            Self::Groups(list) => list.request,
+            Self::Receipts(get) => get.request,
+        }
+    }
+
+    /// Whether the answer may be so long that it waits until others have been written.
+    pub(super) fn is_long(&self) -> bool {
+        !matches!(self, Self::Lookup(_))
+    }
+
+    /// Answers it, for this user.
+    pub(super) async fn answer(self, store: &Store, user: UserId, reply: Reply) {
+        let snapshot = match store.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return refuse(reply, error.into()),
+        };
+        let snapshot = &*snapshot;
+        match self {
+            Self::History(history) => give(reply, history_page(snapshot, user, &history).await),
+            Self::Lookup(lookup) => give(reply, find(snapshot, lookup).await),
+            Self::Group(get) => give(reply, group(snapshot, user, &get).await),
+            Self::Groups(list) => give(reply, groups(snapshot, user, &list).await),
+            Self::Receipts(get) => give(reply, receipts(snapshot, user, &get).await),
+        }
+    }
+}
+
+fn give<P: Payload>(reply: Reply, answer: Result<P, Refusal>) {
+    match answer {
+        Ok(answer) => reply.answer(&answer),
+        Err(refusal) => refuse(reply, refusal),
+    }
+}
+
+fn refuse(reply: Reply, Refusal(code, text): Refusal) {
+    reply.refuse(code, text);
+}
+
+/// The first and the last entry of a conversation that a user may see.
+async fn visible(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<(Seq, Seq), Refusal> {
+    let head = queries::head(snapshot, conversation).await?;
+    match conversation.group_id() {
+        Some(group) => {
+            let membership = queries::membership(snapshot, user, group).await?.ok_or_else(not_member)?;
+            Ok((membership.from, membership.until.map_or(head, |until| until.min(head))))
+        }
+        None if conversation.direct_peer(user).is_some() => Ok((Seq::ZERO.next(), head)),
+        None => Err(not_member()),
+    }
+}
+
+async fn history_page(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    history: &History,
+) -> Result<HistoryPage, Refusal> {
+    let conversation = history.conversation;
+    let (first, head) = visible(snapshot, user, conversation).await?;
+    if history.from > history.to || history.from == Seq::ZERO {
+        return Err(Refusal(ErrorCode::BadRequest, "from must be at least 1 and at most to".into()));
+    }
+    let (from, to) = (history.from.max(first), history.to.min(head));
+    let limit = limits::HISTORY_MESSAGES_MAX as usize;
+    let logged = queries::log(snapshot, conversation, (from, to), limit).await?;
+
+    let mut next = if logged.len() < limit { to.next().max(history.from) } else { Seq::ZERO };
+    let mut messages: Vec<Message> = Vec::with_capacity(logged.len());
+    let mut bytes = 0;
+    for logged in &logged {
+        let message: Message =
+            decode_value(logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        bytes += logged.len();
+        if bytes > limits::HISTORY_BYTES_MAX && !messages.is_empty() {
+            next = message.seq;
+            break;
+        }
+        messages.push(message);
+    }
+    if next == Seq::ZERO {
+        next = messages.last().map_or(history.from, |message| message.seq.next());
+    }
+    Ok(HistoryPage { request: history.request, head, next, messages })
+}
+
+async fn find(snapshot: &dyn Snapshot, lookup: Lookup) -> Result<Found, Refusal> {
+    let (user, handle) = match (lookup.user, lookup.handle) {
+        (Some(user), None) => (Some(user), queries::user(snapshot, user).await?.map(|user| user.handle)),
+        (None, Some(handle)) => (queries::user_by_handle(snapshot, &handle).await?, Some(handle)),
+        _ => return Err(Refusal(ErrorCode::BadRequest, "give a handle or a user, and one of them".into())),
+    };
+    match (user, handle) {
+        (Some(user), Some(handle)) => Ok(Found { request: lookup.request, user, handle }),
+        _ => Err(Refusal(ErrorCode::NotFound, "no such user".into())),
+    }
+}
+
+/// Who is in a group that a user is in.
+async fn members(snapshot: &dyn Snapshot, user: UserId, group: GroupId) -> Result<Members, Refusal> {
+    let members = queries::members(snapshot, group).await?;
+    members.filter(|members| members.get(user).is_some()).ok_or_else(not_member)
+}
+
+async fn group(snapshot: &dyn Snapshot, user: UserId, get: &GetGroup) -> Result<Group, Refusal> {
+    let members = members(snapshot, user, get.group).await?;
+    let group = queries::group(snapshot, get.group).await?.ok_or_else(not_member)?;
+    Ok(Group {
+        request: get.request,
+        group: get.group,
+        name: group.name,
+        about: group.about,
+        picture: group.picture,
+        settings: members.settings.clone(),
+        created_ms: group.created_ms,
+        head: queries::head(snapshot, ConversationId::group(get.group)).await?,
+        members: members.list().iter().copied().map(Into::into).collect(),
+    })
+}
+
+async fn groups(snapshot: &dyn Snapshot, user: UserId, list: &ListGroups) -> Result<GroupList, Refusal> {
+    let (mut groups, mut after) = (Vec::new(), list.after);
+    // One more than a page, to know whether there is another.
+    while groups.len() <= limits::GROUP_LIST_MAX {
+        let some = queries::groups(snapshot, user, after, READ_AT_ONCE).await?;
+        groups.extend(some.iter().filter(|(_, membership)| membership.is_current()).map(|(group, _)| *group));
+        if some.len() < READ_AT_ONCE {
+            break;
+        }
+        after = some.last().map(|(group, _)| *group);
+    }
+    let more = groups.len() > limits::GROUP_LIST_MAX;
+    groups.truncate(limits::GROUP_LIST_MAX);
+    Ok(GroupList { request: list.request, groups, more })
+}
+
+async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> Result<Receipts, Refusal> {
+    let conversation = get.conversation;
+    let marks = match conversation.group_id() {
+        Some(group) => marks_of(snapshot, conversation, &members(snapshot, user, group).await?).await?,
+        None => {
+            let peer = conversation.direct_peer(user).ok_or_else(not_member)?;
+            vec![(peer, queries::mark(snapshot, conversation, peer).await?)]
+        }
+    };
+    let others = marks.into_iter().filter(|(of, mark)| *of != user && *mark != Mark::NONE);
+    let marks = others.map(|(user, Mark { delivered, read })| MemberMark { user, delivered, read });
+    Ok(Receipts { request: get.request, marks: marks.collect() })
+}
+
+/// How far those have come who are members now: former members' marks are kept among theirs.
+async fn marks_of(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+    members: &Members,
+) -> Result<Vec<(UserId, Mark)>, Refusal> {
+    let (mut marks, mut after) = (Vec::new(), None);
+    loop {
+        let some = queries::marks(snapshot, conversation, after, READ_AT_ONCE).await?;
+        let are_more = some.len() == READ_AT_ONCE;
+        after = some.last().map(|(user, _)| *user);
+        marks.extend(some.into_iter().filter(|(user, _)| members.get(*user).is_some()));
+        if !are_more || marks.len() == members.list().len() {
+            return Ok(marks);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a device asks to have written into a conversation's log: a message, the beginning of a group, a change of one.
+//! Here is what makes sense at all; whether it may be is the operation's to say.
+
+use std::sync::Arc;
+
+use rookery_protocol::{
+    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupChangeError, GroupId, MessageId, RequestId,
+    Send, UserId, check_name, check_users, limits,
+};
+use rookery_store::ops::{self, Author, Outcome, Refusal, SendMessage};
+use rookery_store::{Committed, Op, StoreError};
+
+use super::telling::{Entry, Telling};
+use crate::connection::{Identity, Reply};
+use crate::context::Context;
+
+/// A request to write.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// A message.
+    Send(Send),
+    /// A group's first entry.
+    CreateGroup(CreateGroup),
+    /// A change of a group.
+    ChangeGroup(ChangeGroup),
+}
+
+impl Writing {
+    /// The request's id.
+    pub(crate) fn request(&self) -> RequestId {
+        match self {
+            Self::Send(send) => send.request,
+            Self::CreateGroup(create) => create.request,
+            Self::ChangeGroup(change) => change.request,
+        }
+    }
+
+    fn id(&self) -> MessageId {
+        match self {
+            Self::Send(send) => send.id,
+            Self::CreateGroup(create) => create.id,
+            Self::ChangeGroup(change) => change.id,
+        }
+    }
+
+    /// Submits it to the store; what becomes of it is told from there.
+    pub(super) fn submit(self, context: &Arc<Context>, reply: Reply) {
+        let Some(Identity { user, device, generation }) = reply.connection().identity() else { return };
+        let author = Author { user, device, generation, id: self.id(), time_ms: context.clock.now_ms() };
+        let (conversation, entry, body_bytes) = match &self {
+            Self::Send(send) => (send.conversation, Entry::Message, send.body.len()),
+            Self::CreateGroup(_) => {
+                let group = GroupId::made_by(user, device, author.id);
+                (ConversationId::group(group), Entry::Beginning(group), 0)
+            }
+            Self::ChangeGroup(ChangeGroup { group, change, .. }) => {
+                (ConversationId::group(*group), Entry::change(change), 0)
+            }
+        };
+        let telling = Telling::new(context.clone(), reply, author, conversation, entry);
+        telling.arrived(body_bytes);
+        if let Err((code, text)) = self.check(user) {
+            return telling.refuse(code, text);
+        }
+        if context.is_isolated() {
+            let text = "this node has lost its cluster; retry with the same id, here or on another node";
+            return telling.refuse(ErrorCode::Unavailable, text);
+        }
+        match self {
+            Self::Send(Send { conversation, after, body, .. }) => {
+                submit(context, conversation, SendMessage { conversation, author, after, body }, telling);
+            }
+            Self::CreateGroup(CreateGroup { name, members, settings, .. }) => {
+                submit(context, conversation, ops::CreateGroup { author, name, members, settings }, telling);
+            }
+            Self::ChangeGroup(ChangeGroup { group, change, .. }) => {
+                submit(context, conversation, ops::ChangeGroup { group, author, change }, telling);
+            }
+        }
+    }
+
+    fn check(&self, user: UserId) -> Result<(), (ErrorCode, String)> {
+        let checked = match self {
+            Self::Send(send) => {
+                check_conversation(send.conversation, user)?;
+                if send.body.len() > limits::BODY_BYTES_MAX {
+                    let text = format!("a body has at most {} bytes", limits::BODY_BYTES_MAX);
+                    return Err((ErrorCode::BodyTooLarge, text));
+                }
+                Ok(())
+            }
+            Self::CreateGroup(CreateGroup { name, members, settings, .. }) => {
+                let backlog = if settings.backlog > limits::GROUP_BACKLOG_MAX {
+                    Err(GroupChangeError::Backlog)
+                } else {
+                    Ok(())
+                };
+                check_name(name).and(check_users(members)).and(backlog)
+            }
+            Self::ChangeGroup(change) => change.change.check(),
+        };
+        checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))
+    }
+}
+
+/// Whether a user may have to do with a conversation. Who is in a group is the store's to say.
+pub(super) fn check_conversation(
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<(), (ErrorCode, String)> {
+    if conversation.group_id().is_some() || conversation.direct_peer(user).is_some() {
+        Ok(())
+    } else {
+        Err((ErrorCode::NotMember, Refusal::NotMember.to_string()))
+    }
+}
+
+fn submit<O: Op<Answer = Outcome>>(context: &Context, conversation: ConversationId, op: O, telling: Telling) {
+    let done = move |outcome: Result<Committed<Outcome>, StoreError>| telling.tell(outcome);
+    // When it is refused, `done` is dropped and the reply in it answers by itself, but less to the point.
+    if let Err(error) = context.store.submit_then(&conversation, op, done) {
+        tracing::debug!(%conversation, %error, "an entry was not taken");
+    }
+}
