@@ -1,6 +1,6 @@
 //! The machine by itself, an event a number.
 
-use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, DeviceId, GroupId, Seq, Stamp, UserId};
 
 use super::*;
 
@@ -148,6 +148,97 @@ fn acks_without_receipts_are_put_off_until_there_are_many_or_a_flush() {
     let _: Told = machine.committed(&put_off(70));
     assert_eq!(machine.ack::<u64>(connection(1), stamp(71)), []);
     assert_eq!(machine.flush(), [Effect::<u64>::Commit(put_off(71))]);
+}
+
+/// Message `number` in a group.
+fn in_group(number: u64) -> Event<u64> {
+    Event { receipt: Some((group(1), Seq::new(number))), ..event(number) }
+}
+
+fn group(number: u64) -> ConversationId {
+    ConversationId::group(GroupId::new(number).expect("a number"))
+}
+
+fn lazy_commit(upto: u64) -> Commit {
+    let delivered = vec![(group(1), Seq::new(upto))];
+    Commit { device: PHONE, stamp: stamp(upto), delivered, trim: true }
+}
+
+#[test]
+fn acks_of_a_groups_messages_are_put_off_too_and_lose_no_mark() {
+    let mut machine = with_one_device(200, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&(1..=100).map(in_group).collect::<Vec<_>>(), true);
+    assert_eq!(machine.ack::<u64>(connection(1), stamp(63)), []);
+    assert!(!machine.is_idle());
+    assert_eq!(machine.ack(connection(1), stamp(64)), [Effect::<u64>::Commit(lazy_commit(64))]);
+    let _: Told = machine.committed(&lazy_commit(64));
+    assert_eq!(machine.ack::<u64>(connection(1), stamp(70)), []);
+    assert_eq!(machine.ring(), [sweep(100, SWEEP_EVENTS_MAX)], "reading goes on");
+    assert_eq!(machine.swept::<u64>(&[], true), []);
+    assert_eq!(machine.flush(), [Effect::<u64>::Commit(lazy_commit(70))]);
+    let _: Told = machine.committed(&lazy_commit(70));
+    assert_eq!(machine.flush(), [] as [Effect<u64>; 0]);
+}
+
+#[test]
+fn a_direct_message_takes_the_marks_of_groups_along() {
+    let mut machine = with_one_device(8, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&[in_group(1), event(2), in_group(3)], true);
+    assert_eq!(machine.ack::<u64>(connection(1), stamp(1)), []);
+    let delivered = vec![(conversation(), Seq::new(2)), (group(1), Seq::new(1))];
+    let both = Commit { device: PHONE, stamp: stamp(2), delivered, trim: false };
+    assert_eq!(machine.ack(connection(1), stamp(2)), [Effect::<u64>::Commit(both.clone())]);
+    assert_eq!(machine.ack::<u64>(connection(1), stamp(3)), []);
+    assert_eq!(machine.committed(&both), [] as [Effect<u64>; 0], "what came meanwhile waits for a flush");
+    assert_eq!(machine.flush(), [Effect::<u64>::Commit(lazy_commit(3))]);
+}
+
+#[test]
+fn marks_of_groups_that_were_put_off_are_committed_when_the_device_leaves() {
+    let mut machine = with_one_device(8, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&[in_group(1)], true);
+    let _: Told = machine.ack(connection(1), stamp(1));
+    assert_eq!(machine.leave(connection(1)), [Effect::<u64>::Commit(lazy_commit(1))]);
+    let _: Told = machine.committed(&lazy_commit(1));
+    assert!(machine.is_idle());
+}
+
+#[test]
+fn a_machine_at_its_end_tells_the_marks_that_it_has_put_off() {
+    let mut machine = with_one_device(8, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&[in_group(1), in_group(2)], true);
+    let _: Told = machine.ack(connection(1), stamp(2));
+    assert_eq!(machine.uncommitted(), [lazy_commit(2)]);
+}
+
+#[test]
+fn marks_of_groups_that_could_not_be_committed_are_with_the_next() {
+    let mut machine = with_one_device(8, 0);
+    let _: Told = machine.ring();
+    let _ = machine.swept(&[in_group(1), in_group(2)], true);
+    let _: Told = machine.ack(connection(1), stamp(2));
+    let _: Told = machine.flush();
+    machine.commit_failed(lazy_commit(2));
+    assert_eq!(machine.flush(), [Effect::<u64>::Commit(lazy_commit(2))]);
+}
+
+#[test]
+fn marks_of_many_groups_are_bounded() {
+    let mut machine = with_one_device(4096, 0);
+    let _: Told = machine.ring();
+    let of_many = |number| Event { receipt: Some((group(number), Seq::new(1))), ..event(number) };
+    let _ = machine.swept(&(1..=3000).map(of_many).collect::<Vec<_>>(), true);
+    let first: Told = machine.ack(connection(1), stamp(64));
+    let Some(Effect::Commit(first)) = first.into_iter().next() else { panic!("a commit is due") };
+    assert_eq!(first.delivered.len(), 64);
+    let _: Told = machine.ack(connection(1), stamp(2000));
+    assert_eq!(machine.ring::<u64>(), [], "too many wait for the store");
+    let told: Told = machine.committed(&first);
+    assert!(matches!(told[..], [Effect::Commit(_), Effect::Sweep(_)]), "{told:?}");
 }
 
 #[test]

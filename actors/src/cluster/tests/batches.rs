@@ -6,7 +6,8 @@ use rookery_store::keys::view::ClusterView;
 use tokio::time::Instant;
 
 use crate::cluster::message::{
-    BatchError, Bell, Header, HostedDevice, LinkMessage, VERSION_MAX, VERSION_MIN, decode_batch, encode_batch,
+    BELLS_MAX, BatchError, Bell, Bells, Header, HostedDevice, LinkMessage, VERSION_MAX, VERSION_MIN,
+    VERSION_WITH_MANY, decode_batch, encode_batch,
 };
 use crate::cluster::outgoing::Outgoing;
 
@@ -17,6 +18,11 @@ fn user(number: u64) -> UserId {
 fn ring(number: u64, bytes: usize) -> LinkMessage {
     let event = (bytes > 0).then(|| (Stamp::MAX, Bytes::from(vec![7; bytes])));
     LinkMessage::Ring { bell: Bell { user: user(number), id: None, event }, hops: 0 }
+}
+
+fn ring_many(numbers: std::ops::RangeInclusive<u64>, bytes: usize) -> LinkMessage {
+    let event = (bytes > 0).then(|| (Stamp::MAX, Bytes::from(vec![7; bytes])));
+    LinkMessage::RingMany { bells: Bells { users: numbers.map(user).collect(), id: None, event }, hops: 0 }
 }
 
 fn header(version: u8) -> Header {
@@ -36,12 +42,16 @@ fn arbitrary_message() -> impl Strategy<Value = LinkMessage> {
         .prop_map(|(device, admitted)| HostedDevice { device: DeviceId::new(device), admitted });
     let id = proptest::option::of(any::<[u8; 16]>().prop_filter("an id", |id| *id != [0; 16]));
     let event = proptest::option::of((any::<[u8; 12]>(), proptest::collection::vec(any::<u8>(), 0..300)));
-    let bell = (user.clone(), id, event).prop_map(|(user, id, event)| Bell {
-        user,
-        id: id.map(MessageId::from_bytes),
-        event: event.map(|(stamp, frame)| (Stamp::from_bytes(stamp), frame.into())),
-    });
+    let bells =
+        (proptest::collection::vec(user.clone(), 2..9), id, event).prop_map(|(users, id, event)| Bells {
+            users,
+            id: id.map(MessageId::from_bytes),
+            event: event.map(|(stamp, frame)| (Stamp::from_bytes(stamp), frame.into())),
+        });
+    let bell = bells.clone().prop_map(|bells| bells.of(vec![bells.users[0]]).single().unwrap());
     prop_oneof![
+        (bells.clone(), any::<u8>()).prop_map(|(bells, hops)| LinkMessage::RingMany { bells, hops }),
+        bells.prop_map(LinkMessage::BellMany),
         (bell.clone(), any::<u8>()).prop_map(|(bell, hops)| LinkMessage::Ring { bell, hops }),
         bell.prop_map(LinkMessage::Bell),
         (arbitrary_node(), user.clone(), any::<u64>(), proptest::collection::vec(device.clone(), 0..5))
@@ -71,9 +81,13 @@ proptest! {
     fn a_batch_reads_as_written(messages in proptest::collection::vec(arbitrary_message(), 0..8)) {
         let batch = encode_batch(header(VERSION_MAX), &messages);
         prop_assert_eq!(decode_batch(&batch), Ok((header(VERSION_MAX), messages.clone(), 0)));
-        let older = encode_batch(header(VERSION_MIN), &messages);
-        let messages = messages.into_iter().map(without_ids).collect();
-        prop_assert_eq!(decode_batch(&older), Ok((header(VERSION_MIN), messages, 0)));
+        let mut understood = Vec::new();
+        for message in messages {
+            message.in_format(VERSION_MIN, |message| understood.push(message));
+        }
+        let older = encode_batch(header(VERSION_MIN), &understood);
+        let understood = understood.into_iter().map(without_ids).collect();
+        prop_assert_eq!(decode_batch(&older), Ok((header(VERSION_MIN), understood, 0)));
     }
 
     #[test]
@@ -95,6 +109,17 @@ proptest! {
         let length = encode_batch(header(VERSION_MAX), [&message]).len() - encode_batch(header(1), []).len();
         prop_assert!(length <= message.bytes_hint() + 8, "{length} > {}", message.bytes_hint());
     }
+}
+
+#[test]
+fn bells_for_nobody_or_for_too_many_are_refused() {
+    for count in [0, BELLS_MAX as u64 + 1, 40_000] {
+        let batch = encode_batch(header(VERSION_MAX), [&ring_many(1..=count, 0)]);
+        assert_eq!(decode_batch(&batch), Err(BatchError::Invalid("number of bells")), "{count}");
+    }
+    let most = ring_many(1..=BELLS_MAX as u64, 0);
+    let batch = encode_batch(header(VERSION_MAX), [&most]);
+    assert_eq!(decode_batch(&batch), Ok((header(VERSION_MAX), vec![most], 0)));
 }
 
 #[test]
@@ -243,6 +268,74 @@ fn batches_are_written_in_the_newest_format_that_both_understand() {
     older.heard(&header(VERSION_MAX));
     older.push(ring(1, 0));
     assert_eq!(batches(&mut older, now)[0].0.version, 1);
+}
+
+fn heard_from(speaks: u8) -> Outgoing {
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.heard(&Header { speaks, seq: 0, ack: 0, ..header(1) });
+    outgoing
+}
+
+fn sent_to(outgoing: &mut Outgoing) -> Vec<LinkMessage> {
+    batches(outgoing, Instant::now()).into_iter().flat_map(|(_, messages)| messages).collect()
+}
+
+#[test]
+fn many_users_are_rung_by_one_message_where_the_peer_knows_of_that() {
+    let mut newer = heard_from(VERSION_WITH_MANY);
+    newer.push(ring_many(1..=5, 30));
+    newer.push(ring_many(6..=6, 30));
+    assert_eq!(sent_to(&mut newer), [ring_many(1..=5, 30), ring(6, 30)]);
+    let mut older = heard_from(VERSION_WITH_MANY - 1);
+    older.push(ring_many(1..=3, 30));
+    assert_eq!(sent_to(&mut older), [ring(1, 30), ring(2, 30), ring(3, 30)]);
+    let mut unknown = Outgoing::new(VERSION_MAX);
+    unknown.link_up();
+    unknown.push(ring_many(1..=2, 30));
+    assert_eq!(sent_to(&mut unknown), [ring(1, 30), ring(2, 30)]);
+}
+
+#[test]
+fn more_users_than_a_message_takes_are_rung_by_several() {
+    let mut outgoing = heard_from(VERSION_MAX);
+    outgoing.push(ring_many(1..=BELLS_MAX as u64 * 2 + 1, 30));
+    let last = BELLS_MAX as u64 * 2 + 1;
+    let pieces =
+        [ring_many(1..=BELLS_MAX as u64, 30), ring_many(BELLS_MAX as u64 + 1..=last - 1, 30), ring(last, 30)];
+    assert_eq!(sent_to(&mut outgoing), pieces);
+}
+
+#[test]
+fn batches_and_queues_stay_within_their_limits_whatever_rings_whomever() {
+    for speaks in [VERSION_MIN, VERSION_MAX] {
+        let now = Instant::now();
+        let mut outgoing = heard_from(speaks);
+        for _ in 0..40 {
+            outgoing.push(ring_many(1..=BELLS_MAX as u64, 64 * 1024));
+            while let Some(batch) = outgoing.next_batch(now, 1) {
+                assert!(batch.len() <= crate::cluster::LINK_BATCH_BYTES_MAX, "{}", batch.len());
+            }
+        }
+        let depth = outgoing.depth();
+        assert!(depth.in_flight_bytes <= (2 << 20) + (256 << 10), "{depth:?}");
+        assert!(depth.queued * 64 * 1024 <= (4 << 20) + (128 << 10), "{depth:?}");
+    }
+}
+
+#[test]
+fn the_bells_of_many_are_mailed_one_by_one_and_each_user_once() {
+    let mut outgoing = heard_from(VERSION_MAX);
+    outgoing.push(ring_many(1..=1000, 300));
+    assert_eq!(sent_to(&mut outgoing).len(), 1);
+    outgoing.push(ring_many(500..=1500, 300));
+    outgoing.link_down();
+    assert_eq!(outgoing.depth().mail, 1500);
+    let (letters, messages) = outgoing.take_letters(100, 1);
+    assert!(letters.iter().all(|letter| letter.len() <= 50 * 1024));
+    assert_eq!(messages, (1..=1500).map(|number| ring(number, 0)).collect::<Vec<_>>());
+    outgoing.put_back(messages);
+    assert_eq!(outgoing.take_all().len(), 1500);
 }
 
 #[test]
