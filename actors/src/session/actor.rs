@@ -257,9 +257,8 @@ impl State {
                     told.iter().for_each(|user| context.router.ring(*user, None, None));
                 }
                 Err(StoreError::Ambiguous(_)) => {
-                    for (conversation, _) in &commit.delivered {
-                        ring_receivers(&context, *conversation, user);
-                    }
+                    let senders = commit.delivered.iter().filter_map(|(it, _)| it.direct_peer(user));
+                    senders.for_each(|sender| context.router.ring(sender, None, None));
                 }
                 _ => {}
             }

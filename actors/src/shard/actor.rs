@@ -45,10 +45,10 @@ pub(crate) enum ShardMessage {
     Heartbeat { user: UserId, connection: ConnectionId },
     /// For the session.
     Session { user: UserId, message: SessionMessage },
-    /// The user's inbox has grown, by this message if it is one.
-    Doorbell { user: UserId, id: Option<MessageId>, hint: Option<Hint>, pass_on: PassOn },
     /// These users' inboxes have grown, by the same event.
     Doorbells { users: Vec<UserId>, id: Option<MessageId>, hint: Option<Hint>, pass_on: PassOn },
+    /// The user's inbox has grown, by this message if it is one.
+    Doorbell { user: UserId, id: Option<MessageId>, hint: Option<Hint>, pass_on: PassOn },
     /// A node has these devices of a user whose owner this node is, in the view of this epoch if not in its own.
     Host { host: Arc<Peer>, user: UserId, number: u64, epoch: u64, devices: Vec<HostedDevice> },
     /// The owner of a user knows what this node has said.
@@ -164,15 +164,15 @@ impl Actor for Shard {
             }
             ShardMessage::Heartbeat { user, connection } => state.heartbeat(user, connection),
             ShardMessage::Session { user, message } => state.pass_on(&myself, user, message).await?,
-            ShardMessage::Doorbell { user, id, hint, pass_on } => {
-                state.pass_bell_on(user, id, hint.as_ref(), &pass_on);
-                state.ring(&myself, user, hint).await?;
-            }
             ShardMessage::Doorbells { users, id, hint, pass_on } => {
                 state.pass_bells_on(&users, id, hint.as_ref(), &pass_on);
                 for user in users {
                     state.ring(&myself, user, hint.clone()).await?;
                 }
+            }
+            ShardMessage::Doorbell { user, id, hint, pass_on } => {
+                state.pass_bell_on(user, id, hint.as_ref(), &pass_on);
+                state.ring(&myself, user, hint).await?;
             }
             ShardMessage::Host { host, user, number, epoch, devices } => {
                 state.host(&host, user, number, epoch, devices);
