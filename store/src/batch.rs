@@ -3,6 +3,9 @@
 //! Each is applied in turn to the committed state under what those before it have written; the sum goes to the engine
 //! as [`Mutations`]. An operation that panics spoils the batch, which the lane then runs in halves until the culprit
 //! stands alone: no other operation suffers.
+//!
+//! What an operation writes is known when it has been applied. A message to a large group writes much more than its
+//! hint says: when there is enough, the operations after it are left for the next transaction.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -71,10 +74,18 @@ where
 }
 
 /// Operations to be committed together, in order. An engine gets one, applies it, and hands it back.
-#[derive(Default)]
 pub struct Batch {
     pending: Vec<Box<dyn Pending>>,
     bytes: usize,
+    written_bytes_max: usize,
+    /// How many of the first were applied the last time.
+    applied: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::within(usize::MAX)
+    }
 }
 
 impl std::fmt::Debug for Batch {
@@ -84,6 +95,11 @@ impl std::fmt::Debug for Batch {
 }
 
 impl Batch {
+    /// Empty. Once its operations have written this much, those that are left are not applied.
+    pub(crate) fn within(written_bytes_max: usize) -> Self {
+        Self { pending: Vec::new(), bytes: 0, written_bytes_max, applied: 0 }
+    }
+
     pub(crate) fn push(&mut self, pending: Box<dyn Pending>) {
         self.bytes += pending.bytes_hint();
         self.pending.push(pending);
@@ -118,7 +134,8 @@ impl Batch {
         reads
     }
 
-    /// Applies the operations in order. May be called again, on another state, after a conflict or unknown outcome.
+    /// Applies the operations in order, or as many of the first as are enough for one transaction. May be called again, on
+    /// another state, after a conflict or unknown outcome.
     ///
     /// # Errors
     /// [`StoreError::Panicked`] when an operation panicked, [`StoreError::TooLarge`] when it wrote a longer key or value
@@ -126,7 +143,12 @@ impl Batch {
     pub fn apply(&mut self, base: &dyn Base) -> Result<Mutations, StoreError> {
         let mut overlay = Overlay::default();
         let mut log = Vec::new();
+        let mut written_bytes = 0;
+        self.applied = 0;
         for pending in &mut self.pending {
+            if written_bytes >= self.written_bytes_max {
+                break;
+            }
             let mut slots_used = overlay.slots_used;
             let view = View::new(base, &overlay);
             let mut writes = Writes { log: &mut log, slots_used: &mut slots_used };
@@ -134,17 +156,28 @@ impl Batch {
                 .map_err(|panic| StoreError::Panicked(panic_text(&*panic)))?;
             overlay.slots_used = slots_used;
             log.iter().try_for_each(within_limits)?;
+            written_bytes += log.iter().map(Write::bytes).sum::<usize>();
             overlay.absorb(log.drain(..));
+            self.applied += 1;
         }
         Ok(Mutations { overlay })
     }
 
     /// Cuts the batch in two, the first half staying here.
     pub(crate) fn split_off_half(&mut self) -> Self {
-        let pending = self.pending.split_off(self.pending.len() / 2);
+        self.split_off(self.pending.len() / 2)
+    }
+
+    /// Cuts off the operations that were not applied the last time.
+    pub(crate) fn split_off_rest(&mut self) -> Self {
+        self.split_off(self.applied)
+    }
+
+    fn split_off(&mut self, at: usize) -> Self {
+        let pending = self.pending.split_off(at);
         let bytes = pending.iter().map(|pending| pending.bytes_hint()).sum();
         self.bytes -= bytes;
-        Self { pending, bytes }
+        Self { pending, bytes, ..Self::within(self.written_bytes_max) }
     }
 
     /// Tells every operation's caller how it ended.
@@ -207,6 +240,22 @@ impl Overlay {
             begin = begin.min(other);
         }
         self.cleared.insert(begin, end);
+    }
+}
+
+/// What an engine adds to a key and its value, about: small ones are mostly that.
+const WRITE_OVERHEAD_BYTES: usize = 40;
+
+impl Write {
+    /// About how many bytes it is to an engine.
+    fn bytes(&self) -> usize {
+        let content = match self {
+            Self::Put(key, value) => key.len() + value.len(),
+            Self::PutStamped(prefix, _, value) => prefix.len() + Stamp::ZERO.as_bytes().len() + value.len(),
+            Self::Delete(key) => key.len(),
+            Self::ClearRange(begin, end) => begin.len() + end.len(),
+        };
+        WRITE_OVERHEAD_BYTES + content
     }
 }
 
@@ -413,6 +462,27 @@ mod tests {
                 prop_assert!(expected.starts_with(&seen), "{:?} of {:?}", seen, expected);
             }
         }
+    }
+
+    #[test]
+    fn a_batch_that_has_written_enough_leaves_the_rest_for_the_next() {
+        let mut batch = Batch::within(5 * (WRITE_OVERHEAD_BYTES + 2) - 1);
+        let (tell, told) = std::sync::mpsc::channel();
+        for key in 0..12 {
+            let tell = tell.clone();
+            let done = move |_: Result<_, _>| tell.send(key).expect("it is listened to");
+            batch.push(Box::new(Submitted::new(Stepping(Step::Put(key, 1)), done)));
+        }
+        // The last goes beyond.
+        assert_eq!(batch.apply(&Map::new()).expect("nothing panics").puts().len(), 5);
+        let mut rest = batch.split_off_rest();
+        assert_eq!([batch.len(), rest.len()], [5, 7]);
+        assert_eq!([batch.bytes(), rest.bytes()], [5 * 256, 7 * 256]);
+        batch.finish(Ok(CommitStamp::from_number(1)));
+        assert!(told.try_iter().eq(0..5));
+        assert_eq!(rest.apply(&Map::new()).expect("nothing panics").puts().len(), 5);
+        let last = rest.split_off_rest();
+        assert_eq!([rest.len(), last.len()], [5, 2]);
     }
 
     #[test]

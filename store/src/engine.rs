@@ -25,7 +25,8 @@ pub trait Engine: Send + Sync + 'static {
     /// The committed state as of now, at one version. To be dropped soon: seconds, not minutes.
     fn snapshot(&self) -> BoxFuture<'_, Result<Box<dyn Snapshot>, StoreError>>;
 
-    /// Commits the batch as one transaction, durably, and hands it back with the outcome.
+    /// Commits the batch, as far as it lets itself be applied, as one transaction, durably, and hands it back with the
+    /// outcome.
     ///
     /// Serialisable: as if what the operations read and wrote happened at one instant. On a conflict the engine applies
     /// the batch again, within its own bounds. The stamp is greater than that of every commit that ended before this
@@ -70,7 +71,8 @@ pub enum BackupError {
 pub struct EngineLimits {
     /// Operations in a batch.
     pub batch_ops_max: usize,
-    /// Bytes in a batch, by the operations' own hints.
+    /// Bytes in a batch, by the operations' own hints; and bytes of keys and values after which no more operations of it
+    /// are applied.
     pub batch_bytes_max: usize,
     /// Lanes that commit side by side.
     pub lanes: usize,

@@ -33,7 +33,7 @@ pub(crate) async fn run(
             }
         };
         let Some(first) = first else { return };
-        let mut batch = Batch::default();
+        let mut batch = Batch::within(limits.batch_bytes_max);
         batch.push(first);
         while batch.len() < limits.batch_ops_max {
             let Ok(pending) = queue.try_recv() else { break };
@@ -83,13 +83,14 @@ impl Ended {
     }
 }
 
-/// Commits a batch, in halves where an operation spoils it for the others. Order is kept. The callers of what has ended
+/// Commits a batch, in parts where it writes more than one transaction should, in halves where an operation spoils it for
+/// the others. Order is kept. The callers of what has ended
 /// `before` are told while the disk is busy with this.
 async fn commit(engine: &dyn Engine, batch: Batch, mut before: Option<Ended>, observe: &Observer) -> Ended {
     let mut todo = vec![batch];
     loop {
         let batch = todo.pop().expect("it has ended when nothing is left to do");
-        let (operations, begun) = (batch.len(), Instant::now());
+        let begun = Instant::now();
         let mut committing = engine.transact(batch);
         let at_once = poll_once(&mut committing);
         if let Some(before) = before.take() {
@@ -99,7 +100,13 @@ async fn commit(engine: &dyn Engine, batch: Batch, mut before: Option<Ended>, ob
             Poll::Ready(ended) => ended,
             Poll::Pending => committing.await,
         };
-        observe(operations, begun.elapsed());
+        if outcome.is_ok() {
+            let rest = batch.split_off_rest();
+            if !rest.is_empty() {
+                todo.push(rest);
+            }
+        }
+        observe(batch.len(), begun.elapsed());
         let spoiled =
             matches!(outcome, Err(StoreError::TooLarge(_) | StoreError::Panicked(_) | StoreError::Conflict));
         if spoiled && batch.len() > 1 {

@@ -99,7 +99,8 @@ impl Op for SendMessage {
     }
 
     fn bytes_hint(&self) -> usize {
-        // How many members a group has is not known before: as many as groups mostly have.
+        // How many members a group has is not known before: as many as groups mostly have. A batch with larger ones ends
+        // when it has written enough.
         let members = if self.conversation.group_id().is_some() { 64 } else { 2 };
         400 + self.body.len() + 80 * members
     }

@@ -50,6 +50,34 @@ pub(crate) async fn operations_beyond_one_batch_commit_in_several(mut test: Unde
     assert_eq!(number(get(&batch.store, "large").await.as_deref()), 4);
 }
 
+pub(crate) async fn operations_that_write_more_than_they_said_commit_in_several_and_in_order(mut test: UnderTest) {
+    let limits = test.engine().await.limits();
+    let batch = OneBatch::gather(&mut test).await;
+    let many = 3 * limits.batch_bytes_max / VALUE_BYTES_MAX;
+    let told: Vec<_> = (0..many)
+        .map(|at| {
+            let op = probe(&["n"], move |view, writes| {
+                let before = number(view.get(&key("n")).as_deref());
+                writes.put(key("n"), (before + 1).to_be_bytes().to_vec());
+                writes.put(key(&format!("v/{at}")), vec![0; VALUE_BYTES_MAX]);
+                let slot = writes.new_stamp();
+                (before, slot)
+            });
+            batch.submit(op)
+        })
+        .collect();
+    batch.commit();
+    let mut stamps = Vec::new();
+    for (at, outcome) in told.into_iter().enumerate() {
+        let committed = outcome.await.expect("told").expect("it commits");
+        assert_eq!(committed.answer.0, at as u64);
+        stamps.push(committed.stamp(committed.answer.1));
+    }
+    assert!(stamps.is_sorted_by(|one, other| one < other));
+    let commits = stamps.chunk_by(|one, other| one.as_bytes()[..10] == other.as_bytes()[..10]).count();
+    assert!((3..many).contains(&commits), "{many} in {commits}");
+}
+
 pub(crate) async fn a_full_queue_refuses_at_once(mut test: UnderTest) {
     let batch = OneBatch::gather_with(&mut test, StoreConfig { lane_queue_ops_max: 2 }).await;
     let waiting = [batch.submit(increment("n")), batch.submit(increment("n"))];

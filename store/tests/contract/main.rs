@@ -74,6 +74,7 @@ contract! {
     batch_limits {
         an_operation_over_a_limit_is_answered_alone_while_others_commit
         operations_beyond_one_batch_commit_in_several
+        operations_that_write_more_than_they_said_commit_in_several_and_in_order
         a_full_queue_refuses_at_once
     }
     checks {

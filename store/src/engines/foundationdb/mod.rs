@@ -61,11 +61,12 @@ use crate::stamp::CommitStamp;
 /// touch the same conversation at once and conflict. Operations are put into lanes by what they contend for, so lanes of
 /// one node do not conflict with each other. Eight keep a cluster of a few machines busy.
 ///
-/// **Batches.** 200 KB by the operations' own hints. With the conflict ranges of what is read and written, every key
-/// twice, and FoundationDB's own bytes, a transaction has up to four times as much (with a prefix of 16 bytes at most),
-/// which is below the 1 MB it is limited to, and small enough to be sent, checked and logged in the time of a few small
-/// ones. What is over the limit all the same is committed in halves. 512 operations, because a batch that conflicts is
-/// applied again as a whole.
+/// **Batches.** 200 KB by the operations' own hints, and no more operations once about 200 KB are to be written: three
+/// messages to groups of 1,024. With the conflict ranges of what is read and written, every key twice, and
+/// FoundationDB's own bytes, a transaction has up to four times as much (with a prefix of 16 bytes at most), which is
+/// below the 1 MB it is limited to, and small enough to be sent, checked and logged in the time of a few small ones. What
+/// is over the limit all the same is committed in halves. 512 operations, because a batch that conflicts is applied again
+/// as a whole.
 pub struct FdbEngine {
     core: Arc<Core<Client>>,
     lanes: usize,

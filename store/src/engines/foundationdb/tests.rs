@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use rookery_protocol::{Body, ConversationId, DeviceId, MessageId, UserId};
+use rookery_protocol::{
+    Body, ConversationId, DeviceId, GroupId, GroupSettings, MessageId, Role, Seq, UserId, limits,
+};
 
 use super::cluster::Cluster;
 use super::config::FdbConfig;
@@ -19,6 +21,7 @@ use crate::error::StoreError;
 use crate::keys;
 use crate::keys::conversation::sent_key;
 use crate::keys::device::{self, Device};
+use crate::keys::group::{Member, Members, members_key};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 use crate::ops::{Author, Outcome, SendMessage};
 use crate::stamp::StampSlot;
@@ -538,6 +541,59 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
         let committed = core.transact(&mut batch).await;
         assert_eq!(batch.reads().keys().len(), 4 * batch.len() + 2, "the sender and its device once");
         batch.finish(committed);
+        let bytes = cluster.transaction_bytes();
+        assert!((200_000..900_000).contains(&bytes), "{bytes}");
+    });
+}
+
+#[test]
+fn messages_to_the_largest_groups_go_in_as_many_transactions_as_they_need() {
+    block_on(async {
+        let cluster = Simulated::default();
+        let core = core_with(&cluster, 1, |config| config.prefix = vec![b'p'; 16]);
+        let put = |key: Vec<u8>, value: &[u8]| cluster.put(&core.space.key(&key), value);
+        let user = |number| UserId::new(number).expect("not 0");
+        let (alice, device) = (user(1), DeviceId::new(1));
+        put(
+            device::key(alice, device),
+            &keys::encode(&Device { name: "phone".into(), created_ms: 1, generation: 1 }),
+        );
+        let group = GroupId::new(1).expect("not 0");
+        let mut members = Members::new(GroupSettings::default());
+        for number in 1..=limits::GROUP_MEMBERS_MAX as u64 {
+            let (since, from) = (Seq::new(1), Seq::new(1));
+            members.add(Member { user: user(number), role: Role::Member, since, from });
+        }
+        put(members_key(group), &members.encode());
+
+        let mut rest = Batch::within(200_000);
+        for number in 0_u128.. {
+            let id = MessageId::from_bytes(number.to_be_bytes());
+            let send = SendMessage {
+                conversation: ConversationId::group(group),
+                author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
+                after: None,
+                body: Body::new(b"!".to_vec()),
+            };
+            if rest.bytes() + send.bytes_hint() > 200_000 {
+                break;
+            }
+            let accepted = move |sent: Result<Committed<Outcome>, _>| match answer(sent) {
+                Outcome::Accepted(accepted) => assert_eq!(u128::from(accepted.seq.get()), number + 1),
+                other => panic!("{other:?}"),
+            };
+            rest.push(Box::new(Submitted::new(send, accepted)));
+        }
+        let (messages, mut transactions) = (rest.len(), 0);
+        assert!(messages > 30, "{rest:?}");
+        while !rest.is_empty() {
+            let mut batch = rest;
+            let committed = core.transact(&mut batch).await;
+            rest = batch.split_off_rest();
+            batch.finish(committed);
+            transactions += 1;
+        }
+        assert!((messages / 6..messages / 2).contains(&transactions), "{messages} in {transactions}");
         let bytes = cluster.transaction_bytes();
         assert!((200_000..900_000).contains(&bytes), "{bytes}");
     });
