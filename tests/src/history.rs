@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rookery_client::{Body, ConversationId, DeviceId, MessageId, Seq, UserId};
+use rookery_client::{Body, ConversationId, DeviceId, GroupChange, MessageId, Refusal, Seq, UserId};
+
+use crate::group_log::Changes;
 
 /// A device of the fleet: its place in [`History::owners`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,7 +30,7 @@ pub struct Owner {
     pub device: DeviceId,
 }
 
-/// A message as a client was handed it.
+/// A message, or a group's change, as a client was handed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handed {
     /// Where.
@@ -39,8 +41,10 @@ pub struct Handed {
     pub sender: Owner,
     /// Its id.
     pub id: MessageId,
-    /// What it says.
+    /// What it says; a change has none.
     pub body: Body,
+    /// What it does to the group.
+    pub change: Option<GroupChange>,
 }
 
 /// Something a client has seen or done.
@@ -86,12 +90,39 @@ pub enum What {
     },
     /// The server refused a message for good.
     Refused {
+        /// Where it was to go.
+        conversation: ConversationId,
         /// Which.
         id: MessageId,
         /// Why.
-        reason: String,
+        refusal: Refusal,
     },
-    /// A message was handed up.
+    /// The application asks for a group to be made or changed. Whether that is ever done is unknown until somebody sees it.
+    Asked {
+        /// The group's; none if it is to be made.
+        conversation: Option<ConversationId>,
+        /// The request's id, and the change's.
+        id: MessageId,
+        /// What is asked for.
+        change: GroupChange,
+    },
+    /// The server has confirmed that it has made or changed a group as this client asked.
+    Done {
+        /// The group's.
+        conversation: ConversationId,
+        /// Which request.
+        id: MessageId,
+        /// The change's place there.
+        seq: Seq,
+    },
+    /// The server will not make or change a group as this client asked.
+    Denied {
+        /// Which request.
+        id: MessageId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A message or a group's change was handed up.
     Handed(Handed),
     /// The application has read up to here.
     Read {
@@ -139,7 +170,7 @@ pub struct History {
 }
 
 impl History {
-    /// The clients of a conversation's members.
+    /// The clients of a direct conversation's members.
     pub fn members(&self, conversation: ConversationId) -> impl Iterator<Item = Client> + '_ {
         let is_member = move |owner: &Owner| conversation.direct_peer(owner.user).is_some();
         self.owners.iter().enumerate().filter(move |(_, owner)| is_member(owner)).map(|(at, _)| Client(at))
@@ -155,7 +186,7 @@ impl History {
         self.owners[client.0]
     }
 
-    /// Every message handed up, by whom.
+    /// Every message and change handed up, by whom.
     pub fn handed(&self) -> impl Iterator<Item = (Client, &Handed)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Handed(handed) => Some((entry.client, handed)),
@@ -180,6 +211,8 @@ pub struct Progress {
     pub sent: HashMap<(ConversationId, UserId), Seq>,
     /// How far a client has been told that a member has come.
     pub delivered: HashMap<(Client, ConversationId, UserId), Seq>,
+    /// The changes that anybody was handed of each group.
+    pub changes: BTreeMap<ConversationId, Changes>,
 }
 
 #[derive(Debug)]
@@ -187,6 +220,13 @@ struct State {
     began: Instant,
     history: History,
     progress: Progress,
+}
+
+impl State {
+    fn note(&mut self, client: Client, what: What) {
+        self.progress.follow(client, self.history.owner(client), &what);
+        self.history.entries.push(Entry { at: self.began.elapsed(), client, what });
+    }
 }
 
 /// Where clients note what happens to them. Clones note in the same place.
@@ -206,10 +246,19 @@ impl Recorder {
 
     /// Notes what a client has seen or done.
     pub fn note(&self, client: Client, what: What) {
+        self.state().note(client, what);
+    }
+
+    /// Lets a client do something and notes it, so that nothing can come of it before it is noted.
+    pub fn note_while<T, E>(
+        &self,
+        client: Client,
+        act: impl FnOnce() -> Result<(T, What), E>,
+    ) -> Result<T, E> {
         let mut state = self.state();
-        let State { began, history, progress } = &mut *state;
-        progress.follow(client, history.owner(client), &what);
-        history.entries.push(Entry { at: began.elapsed(), client, what });
+        let (done, what) = act()?;
+        state.note(client, what);
+        Ok(done)
     }
 
     /// Looks at how far everybody has come.
@@ -232,11 +281,15 @@ impl Recorder {
 impl Progress {
     fn follow(&mut self, client: Client, owner: Owner, what: &What) {
         match what {
-            What::Accepted { conversation, seq, .. } => {
+            What::Accepted { conversation, seq, .. } | What::Done { conversation, seq, .. } => {
                 self.saw(*conversation, *seq, owner.user);
             }
-            What::Handed(Handed { conversation, seq, sender, .. }) => {
+            What::Handed(Handed { conversation, seq, sender, change, .. }) => {
                 self.saw(*conversation, *seq, sender.user);
+                if let Some(change) = change {
+                    let changes = self.changes.entry(*conversation).or_default();
+                    changes.entry(*seq).or_insert_with(|| (sender.user, change.clone()));
+                }
                 let position = self.positions.entry((client, *conversation)).or_default();
                 *position = (*position).max(*seq);
             }

@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod deadline;
 pub mod failover;
 pub mod fleet;
+pub mod group_log;
 pub mod history;
 mod http;
 mod metrics;

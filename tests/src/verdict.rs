@@ -22,8 +22,9 @@ impl Verdict {
     pub(crate) fn of(history: &History, unsettled: Option<Unsettled>, mut surprises: Vec<String>) -> Self {
         surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
             What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-            What::Refused { id, reason } => {
-                Some(format!("{}'s message {id} was refused: {reason}", entry.client))
+            // What groups refuse is the oracle's to judge.
+            What::Refused { conversation, id, refusal } if conversation.group_id().is_none() => {
+                Some(format!("{}'s message {id} was refused: {refusal}", entry.client))
             }
             _ => None,
         }));

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
-    Body, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore, MemoryStore,
-    Message, MessageId, NodeAddress, Status, TokenProvider,
+    Body, Change, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore,
+    MemoryStore, Message, MessageId, NodeAddress, Status, TokenProvider,
 };
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -184,9 +184,10 @@ impl FleetClient {
         let running = self.running.lock().await;
         let Some(running) = &*running else { return Ok(None) };
         let body = Body::new(body);
-        let id = running.library.send(conversation, body.clone())?.id();
-        self.recorder.note(self.me, What::Enqueued { conversation, id, body });
-        Ok(Some(id))
+        self.recorder.note_while(self.me, || {
+            let id = running.library.send(conversation, body.clone())?.id();
+            Ok((Some(id), What::Enqueued { conversation, id, body }))
+        })
     }
 
     /// How it is doing, if it runs.
@@ -227,7 +228,7 @@ impl Listener {
                 },
                 event = self.events.next() => {
                     let Some(event) = event else { return };
-                    let is_message = matches!(event, Event::Message(_));
+                    let is_message = matches!(event, Event::Message(_) | Event::Change(_));
                     self.take(event);
                     if is_message && crash_with_message {
                         return;
@@ -243,11 +244,12 @@ impl Listener {
             Event::Connected(_) => note(What::Connected),
             Event::Disconnected { reason, .. } => note(What::Disconnected { reason }),
             Event::Message(message) => self.take_message(message),
-            // The oracles know of messages alone.
-            Event::Change(_) => {}
+            Event::Change(change) => self.take_change(change),
             Event::Stored { id, conversation } => note(What::Stored { conversation, id }),
             Event::Sent { id, conversation, seq, .. } => note(What::Accepted { conversation, id, seq }),
-            Event::SendFailed { id, refusal, .. } => note(What::Refused { id, reason: refusal.to_string() }),
+            Event::SendFailed { id, conversation, refusal } => {
+                note(What::Refused { conversation, id, refusal });
+            }
             Event::Receipt(receipt) => note(What::Receipt {
                 conversation: receipt.conversation,
                 user: receipt.user,
@@ -258,11 +260,19 @@ impl Listener {
         }
     }
 
+    fn take_change(&self, change: Change) {
+        let Change { conversation, seq, sender, device, id, change, .. } = change;
+        let (sender, body) = (Owner { user: sender, device }, Body::default());
+        let handed = Handed { conversation, seq, sender, id, body, change: Some(change) };
+        self.recorder.note(self.me, What::Handed(handed));
+    }
+
     fn take_message(&self, message: Message) {
         let Message { conversation, seq, sender, device, id, body, .. } = message;
         let own = self.library.status().identity.is_some_and(|identity| identity.user == sender);
         let sender = Owner { user: sender, device };
-        self.recorder.note(self.me, What::Handed(Handed { conversation, seq, sender, id, body }));
+        let handed = Handed { conversation, seq, sender, id, body, change: None };
+        self.recorder.note(self.me, What::Handed(handed));
         if !own && seq.get().is_multiple_of(READ_EVERY) {
             self.recorder.note(self.me, What::Read { conversation, seq });
             self.library.read(conversation, seq);

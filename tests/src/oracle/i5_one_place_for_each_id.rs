@@ -1,4 +1,4 @@
-//! I5: however often a message is sent, it is one message: its id has one place.
+//! I5: however often a message is sent, or a change asked for, it is one: its id has one place.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,9 @@ pub(super) fn check(history: &History) -> Vec<String> {
     for entry in &history.entries {
         let (id, conversation, seq) = match &entry.what {
             What::Handed(message) => (message.id, message.conversation, message.seq),
-            What::Accepted { conversation, id, seq } => (*id, *conversation, *seq),
+            What::Accepted { conversation, id, seq } | What::Done { conversation, id, seq } => {
+                (*id, *conversation, *seq)
+            }
             _ => continue,
         };
         let (there, first, witness) = *places.entry(id).or_insert((conversation, seq, entry.client));
@@ -48,6 +50,15 @@ mod tests {
         story.accepted("alice", id, 1);
         assert_eq!(check(&story.history), [""; 0]);
         story.accepted("alice", id, 2);
+        assert_eq!(check(&story.history).len(), 1);
+    }
+
+    #[test]
+    fn a_group_that_was_made_twice_is_found() {
+        let mut story = Story::of_group();
+        let What::Handed(made) = story.history.entries.last().unwrap().what.clone() else { panic!() };
+        let conversation = ConversationId::group(rookery_client::GroupId::new(8).unwrap());
+        story.note("alice", What::Done { conversation, id: made.id, seq: made.seq });
         assert_eq!(check(&story.history).len(), 1);
     }
 }
