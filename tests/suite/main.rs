@@ -9,6 +9,7 @@ mod chat_json;
 mod cluster;
 mod disk_full;
 mod graceful_stop;
+mod groups;
 mod idle;
 mod node_hangs;
 mod node_killed;

@@ -11,8 +11,8 @@ mod random;
 pub use client_fault::ClientFault;
 pub(crate) use cluster::shown;
 pub use cluster::{
-    ClientStrike, ClusterPlan, ClusterReport, ClusterShape, Deliveries, Delivery, Fault, Kind, Load, Note,
-    Sending, Span, Spread, Stalled, Strike, Timeline, run_cluster,
+    ClientStrike, ClusterPlan, ClusterReport, ClusterShape, Deliveries, Delivery, Fault, Gathering, GroupAct,
+    GroupLoad, GroupRates, Kind, Load, Note, Sending, Span, Spread, Stalled, Strike, Timeline, run_cluster,
 };
 pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
 

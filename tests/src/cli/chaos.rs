@@ -35,6 +35,10 @@ pub(crate) struct Chaos {
     #[arg(long)]
     seconds: Option<u64>,
 
+    /// Groups at first, of 2 members to all users: a third of the messages goes to them, and members come and go
+    #[arg(long, default_value_t = 20)]
+    groups: usize,
+
     /// Messages a second, all clients together [default: 60, and one for every other client]
     #[arg(long)]
     rate: Option<u32>,
@@ -86,12 +90,12 @@ impl Chaos {
         ensure!(self.nodes >= 2, "there is no cluster without nodes");
         let seconds = self.seconds.unwrap_or(self.minutes * 60).max(1);
         let mut shape = ClusterShape::new(self.clients, Duration::from_secs(seconds));
-        shape.nodes = self.nodes;
+        (shape.nodes, shape.groups) = (self.nodes, self.groups);
         if let Some(rate) = self.rate {
             shape.messages_per_second = rate;
         }
         let mut replay = format!("--seconds {seconds} --nodes {} --clients {}", self.nodes, self.clients);
-        replay += &format!(" --rate {} --seed {seed}", shape.messages_per_second);
+        replay += &format!(" --groups {} --rate {} --seed {seed}", self.groups, shape.messages_per_second);
         if !self.faults.is_empty() {
             replay += &format!(
                 " --faults '{}'",

@@ -136,7 +136,7 @@ mod tests {
     /// A message each millisecond for ten seconds; those sent in some time took two seconds, the others ten milliseconds.
     fn late_between(since: u64, until: u64) -> Deliveries {
         let took = |at: u64| if (since..until).contains(&at) { ms(2_000) } else { ms(10) };
-        let delivery = |at: u64| Delivery { sent: ms(at), took: took(at), excused: false };
+        let delivery = |at: u64| Delivery { sent: ms(at), took: took(at), excused: false, in_group: false };
         Deliveries((0..10_000).map(delivery).collect())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
@@ -12,7 +12,7 @@ use rookery_client::{
     MemoryStore, Message, MessageId, NodeAddress, Status, TokenProvider,
 };
 use tempfile::TempDir;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -31,6 +31,9 @@ const CRASH_PATIENCE: Duration = Duration::from_millis(500);
 /// Time for a connection, and for an answer to HELLO: short, for the networks here are short.
 const DIAL: Duration = Duration::from_secs(3);
 
+/// Time for an answer to a request, so that some outcomes of groups' changes are unknown.
+const ANSWER: Duration = Duration::from_secs(8);
+
 /// How a client ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HowStopped {
@@ -45,15 +48,15 @@ pub enum HowStopped {
 /// A client that comes and goes.
 #[derive(Debug)]
 pub struct FleetClient {
-    me: Client,
+    pub(super) me: Client,
     token: String,
     addresses: Vec<NodeAddress>,
     proxy: Option<Arc<Proxy>>,
     kept: Kept,
     seed: u64,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     starts: AtomicU64,
-    running: Mutex<Option<Running>>,
+    pub(super) running: Mutex<Option<Running>>,
 }
 
 /// Where its state outlives it.
@@ -64,8 +67,10 @@ enum Kept {
 }
 
 #[derive(Debug)]
-struct Running {
-    library: Library,
+pub(super) struct Running {
+    pub(super) library: Library,
+    /// Dropped before anything else: whoever uses the library lets go of it.
+    pub(super) lives: watch::Sender<()>,
     order: mpsc::Sender<Order>,
     pump: JoinHandle<()>,
     gone: oneshot::Receiver<()>,
@@ -119,6 +124,7 @@ impl FleetClient {
         let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
         let mut config = Config::new(self.addresses.clone(), TokenProvider::fixed(self.token.as_str()));
         (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
+        config.request_deadline = ANSWER;
         config.client_name = format!("fleet/{}", self.me.0);
         let (store, gone) = match &self.kept {
             Kept::InMemory(store) => Leased::new(store.clone()),
@@ -134,7 +140,8 @@ impl FleetClient {
             events: started.events,
         };
         let pump = tokio::spawn(listener.listen(orders));
-        *running = Some(Running { library: started.client, order, pump, gone });
+        *running =
+            Some(Running { library: started.client, lives: watch::Sender::new(()), order, pump, gone });
         Ok(())
     }
 
@@ -144,7 +151,8 @@ impl FleetClient {
     /// When it does not end.
     pub async fn stop(&self, how: HowStopped) {
         let mut held = self.running.lock().await;
-        let Some(Running { library, order, mut pump, gone }) = held.take() else { return };
+        let Some(Running { library, lives, order, mut pump, gone }) = held.take() else { return };
+        drop(lives);
         let note = match how {
             HowStopped::Closed => {
                 library.close().await;
@@ -200,12 +208,8 @@ impl FleetClient {
     /// # Errors
     /// When the client does not run, or the server does not answer.
     pub async fn head(&self, conversation: ConversationId) -> Result<rookery_client::Seq> {
-        let library = {
-            let running = self.running.lock().await;
-            running.as_ref().context("the client runs")?.library.clone()
-        };
         let first = rookery_client::Seq::new(1);
-        Ok(library.history(conversation, first, first).await?.head)
+        Ok(self.library().await?.history(conversation, first, first).await?.head)
     }
 }
 

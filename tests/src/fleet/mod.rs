@@ -1,6 +1,7 @@
 //! A fleet of real clients, each behind a network of its own, that note all they see.
 
 mod client;
+mod groups;
 mod leased;
 mod road;
 mod settle;
@@ -17,6 +18,7 @@ use crate::history::{Client, Owner, Recorder};
 use crate::{Account, Port, Proxy, Service};
 
 pub use client::{FleetClient, HowStopped};
+pub use groups::GroupAnswer;
 pub use settle::Unsettled;
 
 /// What lies between clients and nodes.

@@ -7,6 +7,7 @@ use rookery_client::{ConversationId, Seq};
 
 use super::Fleet;
 use crate::deadline::{Late, wait_until};
+use crate::group_log::GroupLog;
 use crate::history::{Client, Recorder};
 
 /// What is still missing.
@@ -45,7 +46,8 @@ impl Fleet {
     }
 
     /// Waits until nothing is under way any more: every client is connected and has sent all it had, has been handed
-    /// all there is in its conversations, by the server's own word, and has been told that the other side has it.
+    /// all there is in its conversations, by the server's own word, and has been told that the other side has it. Of
+    /// groups everybody has all that is for them, and the server says of each what its log does.
     ///
     /// # Errors
     /// When something is missing at the end of the time.
@@ -57,7 +59,8 @@ impl Fleet {
             if !missing.is_empty() {
                 return None;
             }
-            // Nothing is sent any more, so what the server says now stays true.
+            // Nothing is sent any more, so what the server says now stays true, but for changes of groups whose outcome is
+            // unknown.
             if heads.is_none() {
                 match self.heads().await {
                     Ok(found) => heads = Some(found),
@@ -68,6 +71,17 @@ impl Fleet {
                 }
             }
             missing = lacking(self.recorder(), heads.as_ref()?);
+            if missing.is_empty() {
+                missing = self.misinformed().await;
+                match self.heads().await {
+                    Ok(found) if heads.as_ref() != Some(&found) => {
+                        missing.push("something was still under way".to_owned());
+                        heads = Some(found);
+                    }
+                    Ok(_) => {}
+                    Err(problem) => missing.push(problem),
+                }
+            }
             missing.is_empty().then_some(())
         })
         .await;
@@ -92,13 +106,21 @@ impl Fleet {
         unsent
     }
 
-    /// The last message of each conversation, asked of the server.
+    /// The last message of each conversation, asked of the server; of groups that still have members, of one of them.
     async fn heads(&self) -> Result<BTreeMap<ConversationId, Seq>, String> {
-        let asked: Vec<(ConversationId, Client)> = self.recorder().progress(|history, _| {
+        let asked: Vec<(ConversationId, Client)> = self.recorder().progress(|history, progress| {
             let mut conversations = BTreeMap::new();
             for entry in &history.entries {
-                if let crate::history::What::Enqueued { conversation, .. } = &entry.what {
+                if let crate::history::What::Enqueued { conversation, .. } = &entry.what
+                    && conversation.group_id().is_none()
+                {
                     conversations.entry(*conversation).or_insert(entry.client);
+                }
+            }
+            for (conversation, changes) in &progress.changes {
+                let member = GroupLog::of(changes).members().next();
+                if let Some(client) = member.and_then(|user| history.of_user(user).next()) {
+                    conversations.insert(*conversation, client);
                 }
             }
             conversations.into_iter().collect()
@@ -119,7 +141,20 @@ impl Fleet {
 fn lacking(recorder: &Recorder, heads: &BTreeMap<ConversationId, Seq>) -> Vec<String> {
     recorder.progress(|history, progress| {
         let mut lacking = Vec::new();
-        for (conversation, head) in heads {
+        for (conversation, changes) in &progress.changes {
+            let seen = progress.heads.get(conversation).copied().unwrap_or_default();
+            let head = heads.get(conversation).copied().unwrap_or_default().max(seen);
+            for (user, until) in GroupLog::of(changes).ever() {
+                let due = until.unwrap_or(head);
+                for client in history.of_user(user) {
+                    let has = progress.positions.get(&(client, *conversation)).copied().unwrap_or_default();
+                    if has < due {
+                        lacking.push(format!("{client} has {has} of {due} in {conversation}"));
+                    }
+                }
+            }
+        }
+        for (conversation, head) in heads.iter().filter(|(it, _)| it.group_id().is_none()) {
             let head = (*head).max(progress.heads.get(conversation).copied().unwrap_or_default());
             for client in history.members(*conversation) {
                 let has = progress.positions.get(&(client, *conversation)).copied().unwrap_or_default();

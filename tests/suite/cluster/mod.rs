@@ -48,7 +48,7 @@ async fn all_right(plan: &ClusterPlan) -> ClusterReport {
 }
 
 /// Waits until no other test runs a cluster on this machine.
-async fn turn() -> File {
+pub(crate) async fn turn() -> File {
     let file = File::create(std::env::temp_dir().join(TURN)).unwrap();
     tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await.unwrap().unwrap()
 }

@@ -16,6 +16,8 @@ pub struct Delivery {
     pub took: Duration,
     /// Whether either side had troubles of its own meanwhile.
     pub excused: bool,
+    /// Whether it was said in a group.
+    pub in_group: bool,
 }
 
 impl Delivery {
@@ -52,7 +54,8 @@ impl Deliveries {
             if from.user == to.user || !seen.insert((entry.client, message.id)) {
                 continue;
             }
-            let mut delivery = Delivery { sent: at, took: entry.at.saturating_sub(at), excused: false };
+            let (took, in_group) = (entry.at.saturating_sub(at), message.conversation.group_id().is_some());
+            let mut delivery = Delivery { sent: at, took, excused: false, in_group };
             let troubled = |client: Client| {
                 let of_client = troubles.get(client.0).into_iter().flatten();
                 of_client.copied().any(|trouble| delivery.meets(trouble))
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn silence_is_found_at_the_edges_too() {
-        let at = |sent| Delivery { sent: s(sent), took: s(1), excused: false };
+        let at = |sent| Delivery { sent: s(sent), took: s(1), excused: false, in_group: false };
         let deliveries = Deliveries(vec![at(4), at(5), at(19)]);
         let gaps = deliveries.gaps((s(0), s(30)), 3);
         assert_eq!(gaps, [(s(6), s(14)), (s(20), s(10)), (s(0), s(5))]);

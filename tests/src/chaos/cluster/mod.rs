@@ -3,6 +3,7 @@
 mod deliveries;
 mod fault;
 mod faults;
+mod groups;
 mod load;
 mod plan;
 mod plot;
@@ -14,6 +15,7 @@ mod timeline;
 pub(crate) use deliveries::shown;
 pub use deliveries::{Deliveries, Delivery, Spread};
 pub use fault::{Fault, Kind};
+pub use groups::{Gathering, GroupAct, GroupLoad, GroupRates};
 pub use load::{Load, Sending};
 pub use plan::{ClientStrike, ClusterPlan, ClusterShape, Strike};
 pub use report::ClusterReport;

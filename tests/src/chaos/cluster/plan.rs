@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::{Fault, Kind, Load};
+use super::{Fault, GroupLoad, GroupRates, Kind, Load};
 use crate::chaos::ClientFault;
 use crate::chaos::random::{devices, millis, moment};
 
@@ -23,8 +23,10 @@ pub struct ClusterShape {
     pub clients: usize,
     /// How long faults begin, before healing.
     pub storm: Duration,
-    /// Messages a second, all clients together.
+    /// Messages a second, all clients together; with groups a third of them goes to these.
     pub messages_per_second: u32,
+    /// Groups that there are at first, of 2 members to all users.
+    pub groups: usize,
     /// What may befall nodes. Each comes once before any comes again.
     pub kinds: Vec<Kind>,
     /// Whether clients have faults of their own.
@@ -32,11 +34,17 @@ pub struct ClusterShape {
 }
 
 impl ClusterShape {
-    /// Three nodes, every kind of fault.
+    /// Three nodes, every kind of fault, no groups.
     pub fn new(clients: usize, storm: Duration) -> Self {
         let messages_per_second = 60 + clients as u32 / 2;
         let kinds = Kind::ALL.to_vec();
-        Self { nodes: 3, clients, storm, messages_per_second, kinds, clients_suffer: true }
+        Self { nodes: 3, clients, storm, messages_per_second, groups: 0, kinds, clients_suffer: true }
+    }
+}
+
+impl ClusterShape {
+    fn messages_to_groups(&self) -> u32 {
+        if self.groups == 0 { 0 } else { self.messages_per_second / 3 }
     }
 }
 
@@ -98,10 +106,18 @@ impl ClusterPlan {
         Self { strikes, ..Self::new(seed, shape) }
     }
 
-    /// What clients write.
+    /// What clients write to each other.
     pub fn load(&self) -> Load {
         let Self { seed, shape, devices, .. } = self;
-        Load::new(*seed, shape.clients, devices.len(), shape.messages_per_second)
+        Load::new(*seed, shape.clients, devices.len(), shape.messages_per_second - shape.messages_to_groups())
+    }
+
+    /// What clients do in groups.
+    pub fn group_load(&self) -> GroupLoad {
+        let Self { seed, shape, devices, .. } = self;
+        let changes = if shape.groups == 0 { 0.0 } else { (shape.groups as f64 / 4.0).clamp(1.0, 8.0) };
+        let rates = GroupRates { messages: f64::from(shape.messages_to_groups()), changes };
+        GroupLoad::new(*seed, devices, shape.groups, rates)
     }
 }
 
@@ -156,6 +172,9 @@ impl fmt::Display for ClusterPlan {
             strikes.len(),
             client_strikes.len(),
         )?;
+        if shape.groups > 0 {
+            writeln!(f, "  groups of {:?}", self.group_load().sizes())?;
+        }
         for Strike { at, fault } in strikes {
             writeln!(f, "  {:>7.1} s  {fault}", at.as_secs_f64())?;
         }

@@ -243,7 +243,8 @@ mod tests {
     #[test]
     fn the_picture_has_a_shade_for_each_fault_and_is_well_formed() {
         let s = Duration::from_secs;
-        let at = |sent| Delivery { sent: s(sent), took: Duration::from_millis(3), excused: false };
+        let took = Duration::from_millis(3);
+        let at = |sent| Delivery { sent: s(sent), took, excused: false, in_group: false };
         let deliveries = Deliveries((1..100).map(at).collect());
         let fault = Fault::Killed { node: 1, down: s(2) };
         let spans = [Span { fault, began: s(10), healed: s(12), whole: Some(s(13)) }];

@@ -6,16 +6,76 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use rookery_client::ConversationId;
 
 use super::deliveries::shown;
 use super::run::write_files;
 use super::{ClusterPlan, Deliveries, Delivery, Kind, Note, Span, Stalled, Timeline, plot};
 use crate::Verdict;
 use crate::fleet::Unsettled;
-use crate::history::{History, What};
+use crate::group_log::GroupLog;
+use crate::history::{Handed, History, What};
 
 /// Silences that are listed.
 const GAPS: usize = 8;
+
+/// What came of groups.
+#[derive(Debug, Clone, Copy, Default)]
+struct GroupCounts {
+    made: usize,
+    /// Users who have been in the largest.
+    members_max: usize,
+    asked: usize,
+    done: usize,
+    denied: usize,
+    said: usize,
+    accepted: usize,
+    refused: usize,
+    messages_handed: usize,
+    changes_handed: usize,
+}
+
+impl GroupCounts {
+    fn of(history: &History) -> Self {
+        let in_group = |conversation: &ConversationId| conversation.group_id().is_some();
+        let mut counts = Self::default();
+        for entry in &history.entries {
+            match &entry.what {
+                What::Asked { .. } => counts.asked += 1,
+                What::Done { .. } => counts.done += 1,
+                What::Denied { .. } => counts.denied += 1,
+                What::Enqueued { conversation, .. } if in_group(conversation) => counts.said += 1,
+                What::Accepted { conversation, .. } if in_group(conversation) => counts.accepted += 1,
+                What::Refused { conversation, .. } if in_group(conversation) => counts.refused += 1,
+                What::Handed(Handed { change: Some(_), .. }) => counts.changes_handed += 1,
+                What::Handed(Handed { conversation, .. }) if in_group(conversation) => {
+                    counts.messages_handed += 1;
+                }
+                _ => {}
+            }
+        }
+        let groups = GroupLog::all(history);
+        counts.made = groups.len();
+        counts.members_max = groups.values().map(|log| log.ever().count()).max().unwrap_or_default();
+        counts
+    }
+}
+
+impl fmt::Display for GroupCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { made, members_max, asked, done, denied, .. } = self;
+        writeln!(f, "  groups     {made}, one in which {members_max} users have been")?;
+        writeln!(
+            f,
+            "             {asked} changes asked for, {done} done, {denied} denied, {} without an answer",
+            asked - done - denied
+        )?;
+        let Self { said, accepted, refused, .. } = self;
+        writeln!(f, "             {said} messages given, {accepted} confirmed, {refused} refused")?;
+        let Self { messages_handed, changes_handed, .. } = self;
+        writeln!(f, "             {messages_handed} messages and {changes_handed} changes handed up")
+    }
+}
 
 /// The outcome of a run.
 #[derive(Debug)]
@@ -26,6 +86,7 @@ pub struct ClusterReport {
     handed: usize,
     receipts: usize,
     connected: usize,
+    groups: GroupCounts,
     deliveries: Deliveries,
     spans: Vec<Span>,
     notes: Vec<Note>,
@@ -64,6 +125,7 @@ impl ClusterReport {
             handed: history.count(|what| matches!(what, What::Handed(_))),
             receipts: history.count(|what| matches!(what, What::Receipt { .. })),
             connected: history.count(|what| *what == What::Connected),
+            groups: GroupCounts::of(history),
             deliveries,
             spans: timeline.spans(),
             notes: timeline.notes(),
@@ -139,8 +201,15 @@ impl ClusterReport {
             "  {:<18} {:>9} {:>10} {:>10} {:>10} {:>8}",
             "", "messages", "p50", "p99", "worst", "> 1 s"
         )?;
-        for (name, hurt) in [("while whole", false), ("while hurt", true)] {
-            let spread = self.deliveries.spread(|it| is_hurt(it) == hurt);
+        let rows = [
+            ("while whole", false, false),
+            ("while hurt", true, false),
+            ("in groups, whole", false, true),
+            ("in groups, hurt", true, true),
+        ];
+        let has_groups = self.plan.shape.groups > 0;
+        for (name, hurt, in_group) in rows.into_iter().filter(|(.., in_group)| has_groups || !in_group) {
+            let spread = self.deliveries.spread(|it| is_hurt(it) == hurt && it.in_group == in_group);
             writeln!(
                 f,
                 "  {name:<18} {:>9} {:>10} {:>10} {:>10} {:>8}",
@@ -207,6 +276,9 @@ impl fmt::Display for ClusterReport {
         writeln!(f, "  connected  {} times", self.connected)?;
         writeln!(f, "  messages   {} given, {} confirmed to their sender", self.enqueued, self.accepted)?;
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
+        if self.plan.shape.groups > 0 {
+            write!(f, "{}", self.groups)?;
+        }
         writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
         write!(f, "{}", self.verdict)?;
         self.latencies(f)?;

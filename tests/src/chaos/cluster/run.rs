@@ -1,17 +1,21 @@
 //! Carries out a plan on a cluster, heals everything, waits for rest, and judges.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rookery_client::ConversationId;
+use rookery_client::{ConversationId, GroupChange, GroupId, UserId};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::faults::{Outcome, Scene};
+use super::groups::AT_ONCE_MAX;
 use super::{
-    ClientStrike, ClusterPlan, ClusterReport, Deliveries, Kind, Load, Sending, Span, Strike, Timeline,
+    ClientStrike, ClusterPlan, ClusterReport, Deliveries, Gathering, GroupAct, GroupLoad, Kind, Load,
+    Sending, Span, Strike, Timeline,
 };
 use crate::chaos::{ClientFault, Watch};
 use crate::cluster::{Cluster, ClusterConfig, View};
@@ -70,12 +74,22 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     let fleet = Arc::new(Fleet::new(&**cluster, &people, plan.seed, Networks::Bad).await?);
     fleet.start_all().await?;
     let timeline = Timeline::new(fleet.recorder().clone(), fleet.clients().len());
+    let mut gatherings = plan.group_load();
+    let groups = if plan.shape.groups > 0 {
+        watch.phase("making groups");
+        make_groups(&fleet, &people, &gatherings.first()).await?
+    } else {
+        Vec::new()
+    };
 
     watch.phase("the storm");
     let begin = Beginning { at: Instant::now(), storm: plan.shape.storm };
     let scene = Scene { cluster: cluster.clone(), timeline: timeline.clone() };
     let mut beside = JoinSet::new();
-    beside.spawn(write(fleet.clone(), people, plan.load(), begin));
+    beside.spawn(write(fleet.clone(), people.clone(), plan.load(), begin));
+    if plan.shape.groups > 0 {
+        beside.spawn(gather(fleet.clone(), people, groups, gatherings, begin));
+    }
     beside.spawn(trouble_clients(fleet.clone(), timeline.clone(), plan.client_strikes.clone(), begin));
     let views = tokio::spawn(watch_views(cluster.clone(), timeline.clone()));
     let stormed = strike(plan, &scene, begin, watch).await;
@@ -181,6 +195,95 @@ async fn write(fleet: Arc<Fleet>, people: Arc<[Account]>, load: Load, begin: Beg
         });
     }
     while sending.join_next().await.is_some() {}
+}
+
+/// Makes the groups that there are at first; as many requests for each as it takes.
+async fn make_groups(
+    fleet: &Fleet,
+    people: &[Account],
+    wanted: &[(usize, Vec<usize>)],
+) -> Result<Vec<GroupId>> {
+    let mut groups = Vec::new();
+    for (number, (client, members)) in wanted.iter().enumerate() {
+        let client = &fleet.clients()[*client];
+        let members: Vec<UserId> = members.iter().map(|user| people[*user].user).collect();
+        let mut some = members.chunks(AT_ONCE_MAX);
+        let first = some.next().unwrap_or_default().to_vec();
+        let made = client.create_group(&format!("group {number}"), first).await;
+        let group = made.group().with_context(|| format!("group {number} was not made: {made:?}"))?;
+        for more in some {
+            let added = client.change_group(group, GroupChange::Added(more.to_vec())).await;
+            added.group().with_context(|| format!("group {number} did not grow: {added:?}"))?;
+        }
+        groups.push(group);
+    }
+    Ok(groups)
+}
+
+/// Lets clients say and change things in groups until the storm is over.
+async fn gather(
+    fleet: Arc<Fleet>,
+    people: Arc<[Account]>,
+    groups: Vec<GroupId>,
+    load: GroupLoad,
+    begin: Beginning,
+) {
+    // Groups made in the storm have their numbers when the answer comes; nothing is said in them before.
+    let made: Arc<Mutex<BTreeMap<usize, GroupId>>> =
+        Arc::new(Mutex::new(groups.into_iter().enumerate().collect()));
+    let mut under_way = JoinSet::new();
+    for (number, Gathering { at, group, client, act }) in
+        load.take_while(|it| it.at < begin.storm).enumerate()
+    {
+        sleep_until(begin.at + at).await;
+        while under_way.try_join_next().is_some() {}
+        let known = made.lock().await.get(&group).copied();
+        let users = |places: &[usize]| places.iter().map(|user| people[*user].user).collect::<Vec<_>>();
+        let asked = match (&act, known) {
+            (GroupAct::Make(members), _) => {
+                let (members, fleet, made) = (users(members), fleet.clone(), made.clone());
+                under_way.spawn(async move {
+                    let answer =
+                        fleet.clients()[client].create_group(&format!("group {group}"), members).await;
+                    if let Some(id) = answer.group() {
+                        made.lock().await.insert(group, id);
+                    }
+                });
+                continue;
+            }
+            (_, None) => continue,
+            (GroupAct::Say(bytes), Some(id)) => {
+                let mut body = format!("{number}/{client}/{group}/").into_bytes();
+                body.resize(body.len().max(*bytes), b'.');
+                let fleet = fleet.clone();
+                under_way.spawn(async move {
+                    // A full outbox is an answer like any other; nothing was taken then.
+                    let _ = fleet.clients()[client].send(ConversationId::group(id), body).await;
+                });
+                continue;
+            }
+            (act, Some(id)) => change(act, users).map(|change| (id, change)),
+        };
+        if let Some((id, change)) = asked {
+            let fleet = fleet.clone();
+            under_way.spawn(async move { _ = fleet.clients()[client].change_group(id, change).await });
+        }
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// What to ask for, if that is to be done by a change.
+fn change(act: &GroupAct, users: impl Fn(&[usize]) -> Vec<UserId>) -> Option<GroupChange> {
+    Some(match act {
+        GroupAct::Make(_) | GroupAct::Say(_) => return None,
+        GroupAct::Add(who) => GroupChange::Added(users(who)),
+        GroupAct::Remove(who) => GroupChange::Removed(users(who)),
+        GroupAct::Leave => GroupChange::Left { successor: None },
+        GroupAct::Promote(who) => GroupChange::Promoted(users(&[*who])),
+        GroupAct::Demote(who) => GroupChange::Demoted(users(&[*who])),
+        GroupAct::Name(number) => GroupChange::Named(format!("name {number}")),
+        GroupAct::Delete => GroupChange::Deleted,
+    })
 }
 
 /// Lets clients have troubles of their own.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::history::{History, What};
 
-/// What came of messages that were given while the store stood still.
+/// What came of messages and changes of groups that were given while the store stood still.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stalled {
     /// Given meanwhile.
@@ -22,8 +22,14 @@ impl Stalled {
         let mut confirmed = 0;
         for entry in &history.entries {
             match (&entry.what, at(entry.at)) {
-                (What::Enqueued { id, .. }, Some(stall)) => _ = given.insert(*id, stall),
-                (What::Accepted { id, .. }, Some(stall)) if given.get(id) == Some(&stall) => confirmed += 1,
+                (What::Enqueued { id, .. } | What::Asked { id, .. }, Some(stall)) => {
+                    given.insert(*id, stall);
+                }
+                (What::Accepted { id, .. } | What::Done { id, .. }, Some(stall))
+                    if given.get(id) == Some(&stall) =>
+                {
+                    confirmed += 1;
+                }
                 _ => {}
             }
         }
