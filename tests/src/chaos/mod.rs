@@ -12,7 +12,8 @@ pub use client_fault::ClientFault;
 pub(crate) use cluster::shown;
 pub use cluster::{
     ClientStrike, ClusterPlan, ClusterReport, ClusterShape, Deliveries, Delivery, Fault, Gathering, GroupAct,
-    GroupLoad, GroupRates, Kind, Load, Note, Sending, Span, Spread, Stalled, Strike, Timeline, run_cluster,
+    GroupLoad, GroupRates, Kind, Load, Note, PlannedChange, Sending, Span, Spread, Stalled, Strike, Timeline,
+    run_cluster,
 };
 pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
 

@@ -9,16 +9,16 @@ use rookery_client::{
     ConversationId, GroupChange, GroupError, GroupId, GroupMember, GroupSettings, MessageId, Refusal, Role,
     Seq, UserId,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Fleet, FleetClient};
 use crate::group_log::GroupLog;
 use crate::history::{Client, What};
 
-/// How often a request is repeated whose outcome is unknown.
-const TRIES: usize = 4;
+/// How long a request is repeated whose outcome is unknown.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Between two of them.
+/// Between two times.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Clients that are asked at once.
@@ -67,7 +67,8 @@ impl FleetClient {
     async fn ask(&self, group: Option<GroupId>, change: GroupChange) -> GroupAnswer {
         let Some(id) = self.note_asked(group, &change).await else { return GroupAnswer::NotAsked };
         let keeps_ids = id.as_bytes()[15].is_multiple_of(2);
-        for _ in 0..TRIES {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
             let answer = self.ask_once(id, group, change.clone()).await;
             match answer {
                 Some(Ok((group, seq))) => {
@@ -217,5 +218,27 @@ impl FleetClient {
     pub(super) async fn library(&self) -> Result<rookery_client::Client> {
         let running = self.running.lock().await;
         Ok(running.as_ref().context("the client runs")?.library.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_is_told_to_be_otherwise_than_its_log_says_is_found() {
+        let user = |number| UserId::new(number).unwrap();
+        let (alice, bob, first) = (user(1), user(2), Seq::new(1));
+        let created = GroupChange::Created { members: vec![bob], name: "birds".to_owned() };
+        let log = GroupLog::of(&[(first, (alice, created))].into_iter().collect());
+        let member = |user, role, since| GroupMember { user, role, since };
+        let right = [member(alice, Role::Admin, first), member(bob, Role::Member, first)];
+        assert_eq!(differs(&right, "birds", &log), None);
+        assert!(differs(&right, "fish", &log).is_some());
+        assert!(differs(&right[..1], "birds", &log).is_some());
+        let promoted = [right[0].clone(), member(bob, Role::Admin, first)];
+        assert!(differs(&promoted, "birds", &log).is_some());
+        let later = [right[0].clone(), member(bob, Role::Member, Seq::new(2))];
+        assert!(differs(&later, "birds", &log).is_some());
     }
 }

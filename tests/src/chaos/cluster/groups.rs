@@ -10,8 +10,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
+use rookery_client::{GroupChange, UserId};
 
-use crate::chaos::random::body_bytes;
+use crate::chaos::random::{body_bytes, millis};
 
 /// Members of the largest group, as the protocol has it.
 const MEMBERS_MAX: usize = 1_024;
@@ -33,6 +34,8 @@ pub struct Gathering {
     pub client: usize,
     /// What.
     pub act: GroupAct,
+    /// Whether the client crashes so long afterwards, perhaps without having had an answer.
+    pub crashes: Option<Duration>,
 }
 
 /// What somebody does in a group.
@@ -42,6 +45,13 @@ pub enum GroupAct {
     Make(Vec<usize>),
     /// Says so many bytes.
     Say(usize),
+    /// Changes it.
+    Change(PlannedChange),
+}
+
+/// A change of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedChange {
     /// Adds these.
     Add(Vec<usize>),
     /// Removes these.
@@ -56,6 +66,21 @@ pub enum GroupAct {
     Name(u32),
     /// Ends it.
     Delete,
+}
+
+impl PlannedChange {
+    /// What to ask for.
+    pub(super) fn of(&self, users: impl Fn(&[usize]) -> Vec<UserId>) -> GroupChange {
+        match self {
+            Self::Add(who) => GroupChange::Added(users(who)),
+            Self::Remove(who) => GroupChange::Removed(users(who)),
+            Self::Leave => GroupChange::Left { successor: None },
+            Self::Promote(who) => GroupChange::Promoted(users(&[*who])),
+            Self::Demote(who) => GroupChange::Demoted(users(&[*who])),
+            Self::Name(number) => GroupChange::Named(format!("name {number}")),
+            Self::Delete => GroupChange::Deleted,
+        }
+    }
 }
 
 /// How much is to happen in groups.
@@ -163,7 +188,7 @@ impl GroupLoad {
     }
 
     /// Changes something, mostly as one who may.
-    fn change(&mut self, group: usize) -> (usize, GroupAct) {
+    fn change(&mut self, group: usize) -> (usize, PlannedChange) {
         let users = self.devices.len();
         let rng = &mut self.rng;
         let model = &mut self.groups[group];
@@ -175,16 +200,16 @@ impl GroupLoad {
         let several = if rng.random_ratio(1, 5) { rng.random_range(2..=8) } else { 1 };
         let grows = model.members.len() <= model.size;
         let act = match rng.random_range(0..20) {
-            0..7 if grows => GroupAct::Add(model.newcomers(rng, users, several)),
-            0..7 => GroupAct::Remove(model.others(rng, user, several)),
+            0..7 if grows => PlannedChange::Add(model.newcomers(rng, users, several)),
+            0..7 => PlannedChange::Remove(model.others(rng, user, several)),
             7..11 if model.members.len() > 2 => return model.leave(rng),
-            7..13 => GroupAct::Add(model.newcomers(rng, users, 1)),
-            13..15 => GroupAct::Promote(model.others(rng, user, 1).first().copied().unwrap_or(user)),
-            15 => GroupAct::Demote(model.admins.iter().copied().choose(rng).unwrap_or(user)),
-            _ => GroupAct::Name(rng.random_range(0..1_000)),
+            7..13 => PlannedChange::Add(model.newcomers(rng, users, 1)),
+            13..15 => PlannedChange::Promote(model.others(rng, user, 1).first().copied().unwrap_or(user)),
+            15 => PlannedChange::Demote(model.admins.iter().copied().choose(rng).unwrap_or(user)),
+            _ => PlannedChange::Name(rng.random_range(0..1_000)),
         };
-        let nobody = matches!(&act, GroupAct::Add(who) | GroupAct::Remove(who) if who.is_empty());
-        let act = if nobody { GroupAct::Name(rng.random_range(0..1_000)) } else { act };
+        let nobody = matches!(&act, PlannedChange::Add(who) | PlannedChange::Remove(who) if who.is_empty());
+        let act = if nobody { PlannedChange::Name(rng.random_range(0..1_000)) } else { act };
         if model.admins.contains(&user) {
             model.follow(&act);
         }
@@ -218,14 +243,14 @@ impl Model {
     }
 
     /// Somebody leaves.
-    fn leave(&mut self, rng: &mut StdRng) -> (usize, GroupAct) {
+    fn leave(&mut self, rng: &mut StdRng) -> (usize, PlannedChange) {
         let user = self.members.keys().copied().choose(rng).unwrap_or_default();
         self.remove(user);
         if self.admins.is_empty() {
             let oldest = self.members.iter().min_by_key(|(user, joined)| (**joined, **user));
             self.admins.extend(oldest.map(|(user, _)| *user));
         }
-        (user, GroupAct::Leave)
+        (user, PlannedChange::Leave)
     }
 
     fn remove(&mut self, user: usize) {
@@ -234,18 +259,18 @@ impl Model {
         self.gone.insert(user);
     }
 
-    fn follow(&mut self, act: &GroupAct) {
+    fn follow(&mut self, act: &PlannedChange) {
         match act {
-            GroupAct::Add(users) => {
+            PlannedChange::Add(users) => {
                 self.joined += 1;
                 for user in users {
                     self.gone.remove(user);
                     self.members.insert(*user, self.joined);
                 }
             }
-            GroupAct::Remove(users) => users.iter().for_each(|user| self.remove(*user)),
-            GroupAct::Promote(user) => _ = self.admins.insert(*user),
-            GroupAct::Demote(user) if self.admins.len() > 1 => _ = self.admins.remove(user),
+            PlannedChange::Remove(users) => users.iter().for_each(|user| self.remove(*user)),
+            PlannedChange::Promote(user) => _ = self.admins.insert(*user),
+            PlannedChange::Demote(user) if self.admins.len() > 1 => _ = self.admins.remove(user),
             _ => {}
         }
     }
@@ -255,6 +280,9 @@ impl Iterator for GroupLoad {
     type Item = Gathering;
 
     fn next(&mut self) -> Option<Gathering> {
+        const CRASH_ONE_IN: u32 = 15;
+        // About as long as an answer takes.
+        const CRASH_AFTER_MS: std::ops::Range<u64> = 0..30;
         const NEW_ONE_IN: u32 = 12;
         const END_ONE_IN: u32 = 40;
         const NEW_SIZES: std::ops::RangeInclusive<usize> = 2..=8;
@@ -273,16 +301,20 @@ impl Iterator for GroupLoad {
             let is_small = self.groups[group].members.len() <= *NEW_SIZES.end();
             let (user, act) = if changes && is_small && self.rng.random_ratio(1, END_ONE_IN) {
                 let model = std::mem::take(&mut self.groups[group]);
-                (model.founding().0, GroupAct::Delete)
+                (model.founding().0, GroupAct::Change(PlannedChange::Delete))
             } else if changes {
-                self.change(group)
+                let (user, change) = self.change(group);
+                (user, GroupAct::Change(change))
             } else {
                 self.say(group)
             };
             (group, user, act)
         };
         let client = self.client_of(user);
-        Some(Gathering { at: self.at, group, client, act })
+        let is_change = !matches!(act, GroupAct::Say(_));
+        let crashes = is_change && self.rng.random_ratio(1, CRASH_ONE_IN);
+        let crashes = crashes.then(|| millis(&mut self.rng, CRASH_AFTER_MS));
+        Some(Gathering { at: self.at, group, client, act, crashes })
     }
 }
 
@@ -320,19 +352,19 @@ mod tests {
         let doings: Vec<_> = load(1).take_while(|it| it.at < Duration::from_secs(300)).collect();
         for Gathering { group, client, act, .. } in &doings {
             match act {
-                GroupAct::Add(users) => {
+                GroupAct::Change(PlannedChange::Add(users)) => {
                     back += users.iter().filter(|user| gone.remove(&(*group, **user))).count();
                 }
-                GroupAct::Remove(users) => {
+                GroupAct::Change(PlannedChange::Remove(users)) => {
                     removed += users.len();
                     gone.extend(users.iter().map(|user| (*group, *user)));
                 }
-                GroupAct::Leave => {
+                GroupAct::Change(PlannedChange::Leave) => {
                     left += 1;
                     gone.insert((*group, *client));
                 }
                 GroupAct::Make(_) => made += 1,
-                GroupAct::Delete => ended += 1,
+                GroupAct::Change(PlannedChange::Delete) => ended += 1,
                 _ => {}
             }
         }
@@ -345,7 +377,9 @@ mod tests {
     #[test]
     fn nobody_is_named_twice_and_no_request_names_too_many() {
         for doing in load(3).take(20_000) {
-            if let GroupAct::Add(users) | GroupAct::Remove(users) | GroupAct::Make(users) = doing.act {
+            if let GroupAct::Change(PlannedChange::Add(users) | PlannedChange::Remove(users))
+            | GroupAct::Make(users) = doing.act
+            {
                 let each: BTreeSet<_> = users.iter().collect();
                 assert!(each.len() == users.len() && (1..=AT_ONCE_MAX).contains(&users.len()));
             }

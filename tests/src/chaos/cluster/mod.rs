@@ -15,7 +15,7 @@ mod timeline;
 pub(crate) use deliveries::shown;
 pub use deliveries::{Deliveries, Delivery, Spread};
 pub use fault::{Fault, Kind};
-pub use groups::{Gathering, GroupAct, GroupLoad, GroupRates};
+pub use groups::{Gathering, GroupAct, GroupLoad, GroupRates, PlannedChange};
 pub use load::{Load, Sending};
 pub use plan::{ClientStrike, ClusterPlan, ClusterShape, Strike};
 pub use report::ClusterReport;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::chaos::{ClientFault, Watch};
 use crate::cluster::{Cluster, ClusterConfig, View};
-use crate::fleet::{Fleet, Networks};
+use crate::fleet::{Fleet, HowStopped, Networks};
 use crate::{Account, HowCut, NodeConfig, Weather, accounts};
 
 /// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
@@ -36,6 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Room for the data of the largest run on a disk of its own.
 const DISK_BYTES: u64 = 6 << 30;
+
+/// How long a client is away that has crashed when it changed a group.
+const CRASHED: Duration = Duration::from_millis(500);
 
 /// Carries out a plan on a cluster of its own.
 ///
@@ -88,7 +91,8 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     let mut beside = JoinSet::new();
     beside.spawn(write(fleet.clone(), people.clone(), plan.load(), begin));
     if plan.shape.groups > 0 {
-        beside.spawn(gather(fleet.clone(), people, groups, gatherings, begin));
+        let suffering = plan.shape.clients_suffer.then(|| timeline.clone());
+        beside.spawn(gather(fleet.clone(), people, groups, gatherings, suffering, begin));
     }
     beside.spawn(trouble_clients(fleet.clone(), timeline.clone(), plan.client_strikes.clone(), begin));
     let views = tokio::spawn(watch_views(cluster.clone(), timeline.clone()));
@@ -220,70 +224,67 @@ async fn make_groups(
     Ok(groups)
 }
 
-/// Lets clients say and change things in groups until the storm is over.
+/// Lets clients say and change things in groups until the storm is over; with somewhere to note it, some crash at it.
 async fn gather(
     fleet: Arc<Fleet>,
     people: Arc<[Account]>,
     groups: Vec<GroupId>,
     load: GroupLoad,
+    suffering: Option<Timeline>,
     begin: Beginning,
 ) {
     // Groups made in the storm have their numbers when the answer comes; nothing is said in them before.
     let made: Arc<Mutex<BTreeMap<usize, GroupId>>> =
         Arc::new(Mutex::new(groups.into_iter().enumerate().collect()));
     let mut under_way = JoinSet::new();
-    for (number, Gathering { at, group, client, act }) in
-        load.take_while(|it| it.at < begin.storm).enumerate()
-    {
+    let doings = load.take_while(|it| it.at < begin.storm);
+    for (number, Gathering { at, group, client, act, crashes }) in doings.enumerate() {
         sleep_until(begin.at + at).await;
         while under_way.try_join_next().is_some() {}
         let known = made.lock().await.get(&group).copied();
         let users = |places: &[usize]| places.iter().map(|user| people[*user].user).collect::<Vec<_>>();
-        let asked = match (&act, known) {
+        let (fleet, made) = (fleet.clone(), made.clone());
+        match (act, known) {
             (GroupAct::Make(members), _) => {
-                let (members, fleet, made) = (users(members), fleet.clone(), made.clone());
-                under_way.spawn(async move {
-                    let answer =
-                        fleet.clients()[client].create_group(&format!("group {group}"), members).await;
-                    if let Some(id) = answer.group() {
-                        made.lock().await.insert(group, id);
+                let members = users(&members);
+                under_way.spawn({
+                    let fleet = fleet.clone();
+                    async move {
+                        let name = format!("group {group}");
+                        let answer = fleet.clients()[client].create_group(&name, members).await;
+                        if let Some(id) = answer.group() {
+                            made.lock().await.insert(group, id);
+                        }
                     }
                 });
-                continue;
             }
             (_, None) => continue,
             (GroupAct::Say(bytes), Some(id)) => {
                 let mut body = format!("{number}/{client}/{group}/").into_bytes();
-                body.resize(body.len().max(*bytes), b'.');
-                let fleet = fleet.clone();
+                body.resize(body.len().max(bytes), b'.');
                 under_way.spawn(async move {
                     // A full outbox is an answer like any other; nothing was taken then.
                     let _ = fleet.clients()[client].send(ConversationId::group(id), body).await;
                 });
                 continue;
             }
-            (act, Some(id)) => change(act, users).map(|change| (id, change)),
-        };
-        if let Some((id, change)) = asked {
-            let fleet = fleet.clone();
-            under_way.spawn(async move { _ = fleet.clients()[client].change_group(id, change).await });
+            (GroupAct::Change(change), Some(id)) => {
+                let change = change.of(users);
+                let fleet = fleet.clone();
+                under_way.spawn(async move { _ = fleet.clients()[client].change_group(id, change).await });
+            }
+        }
+        if let Some((after, timeline)) = crashes.zip(suffering.clone()) {
+            under_way.spawn(async move {
+                sleep(after).await;
+                let since = timeline.now();
+                let crash = ClientFault::Restart { how: HowStopped::Crashed, down: CRASHED };
+                crash.befall(&fleet.clients()[client]).await;
+                timeline.trouble(client, since, timeline.now() + felt(crash));
+            });
         }
     }
     while under_way.join_next().await.is_some() {}
-}
-
-/// What to ask for, if that is to be done by a change.
-fn change(act: &GroupAct, users: impl Fn(&[usize]) -> Vec<UserId>) -> Option<GroupChange> {
-    Some(match act {
-        GroupAct::Make(_) | GroupAct::Say(_) => return None,
-        GroupAct::Add(who) => GroupChange::Added(users(who)),
-        GroupAct::Remove(who) => GroupChange::Removed(users(who)),
-        GroupAct::Leave => GroupChange::Left { successor: None },
-        GroupAct::Promote(who) => GroupChange::Promoted(users(&[*who])),
-        GroupAct::Demote(who) => GroupChange::Demoted(users(&[*who])),
-        GroupAct::Name(number) => GroupChange::Named(format!("name {number}")),
-        GroupAct::Delete => GroupChange::Deleted,
-    })
 }
 
 /// Lets clients have troubles of their own.
