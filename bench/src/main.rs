@@ -41,6 +41,8 @@ struct Cli {
 enum Workload {
     /// Pairs of users, one writing to the other: durable messages per second, and their latency.
     Direct(workload::direct::Args),
+    /// One user writing to a group: deliveries per second, and how long until the last member has a message.
+    Group(workload::group::Args),
     /// Connections that do nothing: what each costs in memory.
     Idle(workload::idle::Args),
     /// A node joins others that have many idle users: how long until all is in its place again, and at what cost.
@@ -71,6 +73,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         tempfile::tempdir_in(&cli.data).with_context(|| format!("cannot write to {}", cli.data.display()))?;
     let report = match cli.workload {
         Workload::Direct(args) => workload::direct::run(&rookery, data.path(), args).await?,
+        Workload::Group(args) => workload::group::run(&rookery, data.path(), args).await?,
         Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,
         Workload::Join(args) => workload::join::run(&rookery, data.path(), args).await?,
         Workload::Disk => {

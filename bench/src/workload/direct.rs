@@ -12,28 +12,17 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressStyle};
-use rookery_protocol::{
-    Ack, Body, ConversationId, MessageEvent, MessageId, RequestId, Send, ServerFrame, Stamp, UserId,
-};
+use rookery_protocol::{Body, ConversationId, MessageEvent, MessageId, RequestId, Send, ServerFrame, UserId};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
+use super::measure::{Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, next_due, pace, rate};
 use crate::node::Nodes;
+use crate::probe;
 use crate::report::Report;
 use crate::users::prepare;
-use crate::wire::{Wire, Writer};
-use crate::{probe, process};
-
-/// The longest latency the histogram holds, in microseconds.
-const LATENCY_US_MAX: u64 = 120_000_000;
-
-/// The slowest pace at which the disk is asked.
-const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
-
-/// How long the last messages may take to arrive once sending has ended.
-const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
+use crate::wire::Wire;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -60,16 +49,9 @@ pub(crate) struct Args {
     rate: Option<f64>,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e7).contains(rate));
-    rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
-}
-
-/// When the run's phases begin, and what has been counted.
+/// When the run's phases are, and what has been counted.
 struct Run {
-    origin: Instant,
-    count_from: Instant,
-    send_until: Instant,
+    phases: Phases,
     confirmed: AtomicU64,
 }
 
@@ -92,12 +74,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         // Pair by pair: the reader at the node after its writer's.
         wires.push(Wire::connect(nodes.of(number / 2 + number % 2).tcp(), user).await?.0);
     }
-    let origin = Instant::now();
-    let count_from = origin + Duration::from_secs(args.warmup);
     let run = Arc::new(Run {
-        origin,
-        count_from,
-        send_until: count_from + Duration::from_secs(args.seconds),
+        phases: Phases::new(Duration::from_secs(args.warmup), Duration::from_secs(args.seconds)),
         confirmed: AtomicU64::new(0),
     });
 
@@ -130,8 +108,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     }
 
     if let Some(rate) = args.rate {
-        let run = run.clone();
-        std::thread::spawn(move || pace(&run, rate, &pacing));
+        let phases = run.phases;
+        std::thread::spawn(move || pace(phases, rate, &pacing));
     }
     tokio::select! {
         shown = show_progress(&run, &nodes, &mut report) => shown?,
@@ -170,20 +148,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
 
 /// Counts between the phases' ends, with a bar.
 async fn show_progress(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Result<()> {
-    let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
-        .expect("the template is a valid one");
-    let bar = ProgressBar::new((run.send_until - run.origin).as_millis() as u64).with_style(style);
-    bar.set_message("warming up");
-    advance(&bar, run.origin, run.count_from).await;
-    bar.set_message("counting");
-    let before = Counters::read(run, nodes).await?;
-    let begun = Instant::now();
-    advance(&bar, run.origin, run.send_until).await;
-    let after = Counters::read(run, nodes).await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    bar.finish_and_clear();
-
-    let messages = after.confirmed - before.confirmed;
+    let (before, after, seconds) = run.phases.count(&run.confirmed, nodes).await?;
+    let messages = after.done - before.done;
     report.add("durable messages, confirmed", messages / seconds, "/s");
     report.add("messages per commit", messages / (after.commits - before.commits).max(1.0), "");
     report.add("commits", (after.commits - before.commits) / seconds, "/s");
@@ -212,59 +178,6 @@ async fn first_failure(writers: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Res
         ended.context("a load task does not panic")??;
     }
     std::future::pending().await
-}
-
-async fn advance(bar: &ProgressBar, origin: Instant, until: Instant) {
-    let mut ticks = interval(Duration::from_millis(200));
-    while Instant::now() < until {
-        tokio::select! {
-            _ = ticks.tick() => bar.set_position(origin.elapsed().as_millis() as u64),
-            () = sleep_until(until) => return,
-        }
-    }
-}
-
-struct Counters {
-    confirmed: f64,
-    commits: f64,
-    ops: f64,
-    node_cpu: f64,
-    own_cpu: f64,
-    link_bytes: f64,
-    link_batches: f64,
-    link_messages: f64,
-    mailed: f64,
-}
-
-impl Counters {
-    async fn read(run: &Run, nodes: &Nodes) -> anyhow::Result<Self> {
-        let out = "direction=\"out\"";
-        Ok(Self {
-            confirmed: run.confirmed.load(Ordering::Relaxed) as f64,
-            commits: nodes.metric("rookery_store_commit_seconds_count", "").await?,
-            ops: nodes.metric("rookery_store_commit_operations_sum", "").await?,
-            node_cpu: nodes.cpu()?.as_secs_f64(),
-            own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
-            link_bytes: nodes.metric("rookery_link_bytes_total", out).await?,
-            link_batches: nodes.metric("rookery_link_batches_total", out).await?,
-            link_messages: nodes.metric("rookery_link_messages_in_total", "").await?,
-            mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
-        })
-    }
-}
-
-/// Tells each pair's writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
-/// milliseconds: what they would add is of the size of what is measured.
-fn pace(run: &Run, rate: f64, pairs: &[mpsc::UnboundedSender<Instant>]) {
-    for (number, pair) in pairs.iter().cycle().enumerate() {
-        let due = run.origin + Duration::from_secs_f64(number as f64 / rate);
-        if due >= run.send_until {
-            return;
-        }
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A writer that has failed has said so.
-        let _ = pair.send(due);
-    }
 }
 
 /// The writer of a pair.
@@ -298,7 +211,7 @@ impl Writing {
         let mut is_over = false;
         loop {
             if due.is_none() {
-                is_over = Instant::now() >= self.run.send_until;
+                is_over = Instant::now() >= self.run.phases.send_until;
                 while !is_over && self.pushed - self.confirmed < u64::from(self.window) {
                     writer.push(&self.message(Instant::now()));
                 }
@@ -328,7 +241,7 @@ impl Writing {
 
     /// The next message, due at this time.
     fn message(&mut self, due: Instant) -> Send {
-        let since_origin = (due - self.run.origin).as_nanos() as u64;
+        let since_origin = (due - self.run.phases.origin).as_nanos() as u64;
         self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.from.get().to_be_bytes());
@@ -357,14 +270,6 @@ impl Writing {
     }
 }
 
-/// When the next message is due: `None` when there is none any more, never where messages are not due at times.
-async fn next_due(due: &mut Option<mpsc::UnboundedReceiver<Instant>>) -> Option<Instant> {
-    match due {
-        Some(due) => due.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Reads until all that its pair's writer sent has arrived. Returns the latencies of what was sent while counting.
 async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Histogram<u64>> {
     let Wire { mut reader, mut writer } = wire;
@@ -380,7 +285,7 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
                     acks.note(event.stamp);
                     received += 1;
                     let sent = run.sent_at(&event).context("a message of this run has a time in its body")?;
-                    if (run.count_from..run.send_until).contains(&sent) {
+                    if run.phases.counts(sent) {
                         latency.record((now - sent).as_micros() as u64)?;
                     }
                     frame = reader.buffered()?;
@@ -397,29 +302,11 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
     Ok(latency)
 }
 
-/// Acknowledgements due: one for all that arrived together.
-#[derive(Default)]
-struct Acks {
-    newest: Option<Stamp>,
-}
-
-impl Acks {
-    fn note(&mut self, stamp: Stamp) {
-        self.newest = Some(stamp);
-    }
-
-    fn push(&mut self, writer: &mut Writer) {
-        if let Some(stamp) = self.newest.take() {
-            writer.push(&Ack { stamp });
-        }
-    }
-}
-
 impl Run {
     /// When a message was to be sent, from its body.
     fn sent_at(&self, event: &MessageEvent) -> Option<Instant> {
         let nanos =
             event.message.body.as_ref()?.as_bytes().first_chunk().map(|bytes| u64::from_be_bytes(*bytes))?;
-        Some(self.origin + Duration::from_nanos(nanos))
+        Some(self.phases.origin + Duration::from_nanos(nanos))
     }
 }

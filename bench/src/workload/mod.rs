@@ -1,5 +1,7 @@
 //! The workloads, one a file.
 
 pub(crate) mod direct;
+pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod join;
+mod measure;

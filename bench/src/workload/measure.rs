@@ -1,0 +1,152 @@
+//! What workloads that send messages have in common: when they count, and what.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rookery_protocol::{Ack, Stamp};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval, sleep_until};
+
+use crate::node::Nodes;
+use crate::process;
+use crate::wire::Writer;
+
+/// The longest latency the histogram holds, in microseconds.
+pub(super) const LATENCY_US_MAX: u64 = 120_000_000;
+
+/// The slowest pace at which the disk is asked.
+pub(super) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
+
+/// How long the last messages may take to arrive once sending has ended.
+pub(super) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// A rate from the command line.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e7).contains(rate));
+    rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
+}
+
+/// When a run's phases begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Phases {
+    pub(super) origin: Instant,
+    pub(super) count_from: Instant,
+    pub(super) send_until: Instant,
+}
+
+impl Phases {
+    /// Beginning now.
+    pub(super) fn new(warmup: Duration, counted: Duration) -> Self {
+        let origin = Instant::now();
+        Self { origin, count_from: origin + warmup, send_until: origin + warmup + counted }
+    }
+
+    /// Whether what was sent then counts.
+    pub(super) fn counts(&self, sent: Instant) -> bool {
+        (self.count_from..self.send_until).contains(&sent)
+    }
+
+    /// Counts from the beginning of counting to the end, with a bar: the counters then and at the end, and the seconds
+    /// between.
+    pub(super) async fn count(
+        &self,
+        done: &AtomicU64,
+        nodes: &Nodes,
+    ) -> anyhow::Result<(Counters, Counters, f64)> {
+        let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
+            .expect("the template is a valid one");
+        let bar = ProgressBar::new((self.send_until - self.origin).as_millis() as u64).with_style(style);
+        bar.set_message("warming up");
+        advance(&bar, self.origin, self.count_from).await;
+        bar.set_message("counting");
+        let before = Counters::read(done, nodes).await?;
+        let begun = Instant::now();
+        advance(&bar, self.origin, self.send_until).await;
+        let after = Counters::read(done, nodes).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        bar.finish_and_clear();
+        Ok((before, after, seconds))
+    }
+}
+
+async fn advance(bar: &ProgressBar, origin: Instant, until: Instant) {
+    let mut ticks = interval(Duration::from_millis(200));
+    while Instant::now() < until {
+        tokio::select! {
+            _ = ticks.tick() => bar.set_position(origin.elapsed().as_millis() as u64),
+            () = sleep_until(until) => return,
+        }
+    }
+}
+
+/// What nodes and this process have counted so far.
+pub(super) struct Counters {
+    pub(super) done: f64,
+    pub(super) commits: f64,
+    pub(super) ops: f64,
+    pub(super) node_cpu: f64,
+    pub(super) own_cpu: f64,
+    pub(super) link_bytes: f64,
+    pub(super) link_batches: f64,
+    pub(super) link_messages: f64,
+    pub(super) mailed: f64,
+}
+
+impl Counters {
+    /// `done` is what the load itself counts.
+    pub(super) async fn read(done: &AtomicU64, nodes: &Nodes) -> anyhow::Result<Self> {
+        let out = "direction=\"out\"";
+        Ok(Self {
+            done: done.load(Ordering::Relaxed) as f64,
+            commits: nodes.metric("rookery_store_commit_seconds_count", "").await?,
+            ops: nodes.metric("rookery_store_commit_operations_sum", "").await?,
+            node_cpu: nodes.cpu()?.as_secs_f64(),
+            own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
+            link_bytes: nodes.metric("rookery_link_bytes_total", out).await?,
+            link_batches: nodes.metric("rookery_link_batches_total", out).await?,
+            link_messages: nodes.metric("rookery_link_messages_in_total", "").await?,
+            mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
+        })
+    }
+}
+
+/// Tells each writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
+/// milliseconds: what they would add is of the size of what is measured.
+pub(super) fn pace(phases: Phases, rate: f64, writers: &[mpsc::UnboundedSender<Instant>]) {
+    for (number, writer) in writers.iter().cycle().enumerate() {
+        let due = phases.origin + Duration::from_secs_f64(number as f64 / rate);
+        if due >= phases.send_until {
+            return;
+        }
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        // A writer that has failed has said so.
+        let _ = writer.send(due);
+    }
+}
+
+/// When the next message is due: `None` when there is none any more, never where messages are not due at times.
+pub(super) async fn next_due(due: &mut Option<mpsc::UnboundedReceiver<Instant>>) -> Option<Instant> {
+    match due {
+        Some(due) => due.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Acknowledgements due: one for all that arrived together.
+#[derive(Default)]
+pub(super) struct Acks {
+    newest: Option<Stamp>,
+}
+
+impl Acks {
+    pub(super) fn note(&mut self, stamp: Stamp) {
+        self.newest = Some(stamp);
+    }
+
+    pub(super) fn push(&mut self, writer: &mut Writer) {
+        if let Some(stamp) = self.newest.take() {
+            writer.push(&Ack { stamp });
+        }
+    }
+}
