@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use rookery_protocol::{
-    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupChangeError, GroupId, MessageId, RequestId,
-    Send, UserId, check_name, check_users, limits,
+    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupId, MessageId, RequestId, Send, UserId, limits,
 };
 use rookery_store::ops::{self, Author, Outcome, Refusal, SendMessage};
 use rookery_store::{Committed, Op, StoreError};
@@ -89,14 +88,7 @@ impl Writing {
                 }
                 Ok(())
             }
-            Self::CreateGroup(CreateGroup { name, members, settings, .. }) => {
-                let backlog = if settings.backlog > limits::GROUP_BACKLOG_MAX {
-                    Err(GroupChangeError::Backlog)
-                } else {
-                    Ok(())
-                };
-                check_name(name).and(check_users(members)).and(backlog)
-            }
+            Self::CreateGroup(create) => create.check(),
             Self::ChangeGroup(change) => change.change.check(),
         };
         checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))
