@@ -187,7 +187,7 @@ async fn figures(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Resul
     report.add("messages, confirmed", messages / seconds, "/s");
     report.add("commits", commits / seconds, "/s");
     report.add("commits per message", commits / messages.max(1.0), "");
-    report.add("commits per delivery", commits / deliveries.max(1.0), "");
+    report.add("deliveries per commit", deliveries / commits.max(1.0), "");
     if nodes.len() > 1 {
         let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
         report.add("links: bytes per message", each(after.link_bytes, before.link_bytes), "B");
