@@ -13,7 +13,9 @@ use std::time::Duration;
 use rookery_protocol::{DeviceId, UserId};
 use tokio::time::Instant;
 
-use super::message::{EMPTY_BATCH_BYTES, Header, LinkMessage, VERSION_MAX, VERSION_MIN, encode_batch};
+use super::message::{
+    EMPTY_BATCH_BYTES, Header, LinkMessage, VERSION_MAX, VERSION_MIN, VERSION_WITH_MANY, encode_batch,
+};
 
 /// Messages in a batch.
 const BATCH_MESSAGES_MAX: usize = 256;
@@ -29,6 +31,8 @@ const QUEUE_MESSAGES_MAX: usize = 64 * 1024;
 const QUEUE_BYTES_MAX: usize = 4 << 20;
 /// A peer that acknowledges nothing for this long is taken for stuck.
 const ACK_TIME_MAX: Duration = Duration::from_secs(2);
+/// How many of the last messages that wait a bell may join.
+const JOINED_AMONG: usize = 4;
 /// Messages waiting to be mailed.
 const MAIL_MAX: usize = 64 * 1024;
 /// Bytes of a piece of mail, well below a store's longest value.
@@ -141,14 +145,30 @@ impl Outgoing {
 
     /// Takes a message.
     pub(crate) fn push(&mut self, message: LinkMessage) {
-        message.in_format(self.format(), |message| {
-            if self.is_up && self.queue.len() < QUEUE_MESSAGES_MAX && self.queue_bytes < QUEUE_BYTES_MAX {
+        let format = self.format();
+        message.in_format(format, |message| {
+            if format >= VERSION_WITH_MANY && self.joins(&message) {
+                // It goes with one that waits.
+            } else if self.is_up
+                && self.queue.len() < QUEUE_MESSAGES_MAX
+                && self.queue_bytes < QUEUE_BYTES_MAX
+            {
                 self.queue_bytes += message.bytes_hint();
                 self.queue.push_back(message);
             } else {
                 self.put_in_mail(message);
             }
         });
+    }
+
+    /// Whether one of the last messages that wait has taken it in.
+    fn joins(&mut self, message: &LinkMessage) -> bool {
+        self.queue.iter_mut().rev().take(JOINED_AMONG).any(|waiting| {
+            let before = waiting.bytes_hint();
+            let joined = waiting.join(message);
+            self.queue_bytes += waiting.bytes_hint() - before;
+            joined
+        })
     }
 
     /// The next batch to send, if one is due.

@@ -297,6 +297,35 @@ fn many_users_are_rung_by_one_message_where_the_peer_knows_of_that() {
 }
 
 #[test]
+fn bells_of_a_host_for_one_event_wait_as_one_message() {
+    let frame = Bytes::from(vec![7; 30]);
+    let event = |number: u8| Some((Stamp::from_bytes([number; 12]), frame.clone()));
+    let bell = |number, of| LinkMessage::Bell(Bell { user: user(number), id: None, event: event(of) });
+    let bells = |numbers: std::ops::RangeInclusive<u64>, of| {
+        LinkMessage::BellMany(Bells { users: numbers.map(user).collect(), id: None, event: event(of) })
+    };
+    let mut outgoing = heard_from(VERSION_MAX);
+    for message in [bell(1, 1), bells(2..=3, 1), bells(1..=2, 2), bell(4, 1), bell(3, 2), ring(9, 30)] {
+        outgoing.push(message);
+    }
+    assert_eq!(sent_to(&mut outgoing), [bells(1..=4, 1), bells(1..=3, 2), ring(9, 30)]);
+    assert_eq!(outgoing.depth().queued, 0);
+
+    let mut older = heard_from(VERSION_WITH_MANY - 1);
+    older.push(bell(1, 1));
+    older.push(bell(2, 1));
+    assert_eq!(sent_to(&mut older), [bell(1, 1), bell(2, 1)]);
+    let full = BELLS_MAX as u64;
+    outgoing.push(bells(1..=full, 1));
+    outgoing.push(bell(full + 1, 1));
+    assert_eq!(sent_to(&mut outgoing), [bells(1..=full, 1), bell(full + 1, 1)]);
+    let bare = |number| LinkMessage::Bell(Bell { user: user(number), id: None, event: None });
+    outgoing.push(bare(1));
+    outgoing.push(bare(2));
+    assert_eq!(sent_to(&mut outgoing), [bare(1), bare(2)]);
+}
+
+#[test]
 fn more_users_than_a_message_takes_are_rung_by_several() {
     let mut outgoing = heard_from(VERSION_MAX);
     outgoing.push(ring_many(1..=BELLS_MAX as u64 * 2 + 1, 30));
