@@ -7,6 +7,7 @@
 //! |---|---|
 //! | a user in a path or a field `user` of a request | a handle, or `id:` and the user's number |
 //! | a device there | the device's name, or `id:` and the device's number |
+//! | a group in a path | its number, or `g:` and its number |
 //! | `..._ms` | milliseconds since 1970, or a length of time in milliseconds where the text says so |
 //! | a stamp | 24 hexadecimal digits |
 //! | a conversation | as the protocol has it, `d:1:2` |
@@ -52,7 +53,7 @@ api! {
         BadRequest,
         /// 401: the bearer token is missing or wrong.
         Unauthorized,
-        /// 404: there is no such user, device, node, ban or route.
+        /// 404: there is no such user, device, group, node, ban or route.
         NotFound,
         /// 405: the route is there, for another method.
         MethodNotAllowed,
@@ -677,6 +678,99 @@ api! {
     pub struct Peek {
         /// How many of the first events to show, 0 to 1,000; none if it does not say.
         pub peek: Option<u32>,
+    }
+}
+
+// Groups, from the store.
+
+api! {
+    /// `GET /v1/groups/{group}`: a group. One that is no more is shown without members.
+    #[derive(Eq)]
+    pub struct Group {
+        /// Its number.
+        pub group: u64,
+        /// As a conversation.
+        pub conversation: String,
+        /// Its name.
+        pub name: String,
+        /// Its description.
+        pub about: String,
+        /// The reference of its picture; empty: none.
+        pub picture: String,
+        /// When it was made.
+        pub created_ms: u64,
+        /// By whom.
+        pub creator: GroupUser,
+        /// Whether it is no more.
+        pub deleted: bool,
+        /// What is left to everybody; none when it is no more.
+        pub settings: Option<GroupSettings>,
+        /// The number of the log's last entry.
+        pub head: u64,
+        /// How many are in it.
+        pub members: u64,
+        /// Those of them who may do everything, by number.
+        pub admins: Vec<GroupUser>,
+    }
+
+    /// Somebody who has to do with a group.
+    #[derive(Eq)]
+    pub struct GroupUser {
+        /// The number.
+        pub user: u64,
+        /// The handle; none when the account has been removed.
+        pub handle: Option<String>,
+    }
+
+    /// What is left to everybody in a group, and what those who join may see.
+    #[derive(Copy, Eq)]
+    pub struct GroupSettings {
+        /// Only admins send.
+        pub only_admins_send: bool,
+        /// Only admins change name, description and picture.
+        pub only_admins_edit: bool,
+        /// Only admins add members.
+        pub only_admins_add: bool,
+        /// How many entries from before its joining a new member may see.
+        pub backlog: u32,
+    }
+
+    /// `GET /v1/groups/{group}/members`: who is in a group, and how far each has come.
+    #[derive(Eq)]
+    pub struct GroupMembers {
+        /// The group's number.
+        pub group: u64,
+        /// The number of the log's last entry.
+        pub head: u64,
+        /// By the user's number; 1,024 at the most.
+        pub members: Vec<GroupMember>,
+    }
+
+    /// Somebody in a group.
+    #[derive(Eq)]
+    pub struct GroupMember {
+        /// The user's number.
+        pub user: u64,
+        /// The user's handle.
+        pub handle: Option<String>,
+        /// What they may do.
+        pub role: GroupRole,
+        /// The entry by which they became a member.
+        pub since: u64,
+        /// Up to where entries have reached a device of theirs, as far as has been noted; 0 for none.
+        pub delivered: u64,
+        /// Up to where they have read; 0 for nothing.
+        pub read: u64,
+    }
+
+    /// What a member may do.
+    #[derive(Copy, Eq)]
+    #[serde(rename_all = "snake_case")]
+    pub enum GroupRole {
+        /// What the settings leave to everybody.
+        Member,
+        /// Everything.
+        Admin,
     }
 }
 

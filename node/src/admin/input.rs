@@ -3,10 +3,11 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use rookery_protocol::{Handle, UserId};
+use rookery_protocol::{ConversationId, GroupId, Handle, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::ban::Network;
 use rookery_store::keys::device::Device;
+use rookery_store::keys::group::Group;
 use rookery_store::keys::node::NodeName;
 use rookery_store::keys::user::User;
 use rookery_store::queries;
@@ -126,6 +127,19 @@ pub(super) async fn find_device(
         [] => error.hint("the user has no devices at all"),
         names => error.hint(format!("there are: {}", names.join(", "))),
     })
+}
+
+/// The group that a text names: its number, or the group's conversation.
+pub(super) async fn find_group(snapshot: &dyn Snapshot, text: &str) -> Result<(GroupId, Group), ApiError> {
+    let group = match text.parse() {
+        Ok(number) => GroupId::new(number).ok(),
+        Err(_) => text.parse().ok().and_then(ConversationId::group_id),
+    };
+    let group = group.ok_or_else(|| {
+        ApiError::bad(format!("`{text}` is no group: expected its number, or `g:` and its number"))
+    })?;
+    let about = queries::group(snapshot, group).await?;
+    about.map(|about| (group, about)).ok_or_else(|| ApiError::not_found(format!("there is no group {group}")))
 }
 
 /// The network that a text names.

@@ -16,6 +16,7 @@ mod check;
 mod cluster;
 mod drain;
 mod failure;
+mod groups;
 mod input;
 mod limits;
 mod lines;

@@ -13,7 +13,7 @@ use super::failure::ApiError;
 use super::limits::limit;
 use super::meant::meant;
 use super::shared::Shared;
-use super::{backup, bans, check, cluster, drain, this_node, trace, users, who};
+use super::{backup, bans, check, cluster, drain, groups, this_node, trace, users, who};
 
 /// The OpenAPI document. A test makes it from this table and the types of [`api`](super::api), and fails when the file
 /// says something else.
@@ -206,6 +206,13 @@ pub(super) fn routes() -> Vec<Route> {
             "follow a user's messages, live",
         )
         .query("TraceQuery"),
+        Route::new(at_get("/v1/groups/{group}"), Json("Group"), get(groups::show), "a group"),
+        Route::new(
+            at_get("/v1/groups/{group}/members"),
+            Json("GroupMembers"),
+            get(groups::members),
+            "who is in a group, and how far each has come",
+        ),
         Route::new(at_get("/v1/bans"), Json("Bans"), get(bans::list), "addresses that may not connect"),
         Route::new(at_post("/v1/bans"), Json("BanAdded"), post(bans::add), "ban an address or a network")
             .body("AddBan"),

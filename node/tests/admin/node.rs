@@ -10,7 +10,8 @@ use rookery_node::config::{Config, EngineKind, LogConfig};
 use rookery_node::data_dir::{AdminToken, DataDir};
 use rookery_node::logging::{self, LogControl};
 use rookery_node::{Node, NodeParts};
-use rookery_store::ops::{Join, Renew};
+use rookery_protocol::{DeviceId, GroupId, GroupSettings, MessageId, UserId};
+use rookery_store::ops::{Author, CreateGroup, Join, Outcome, Renew};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -133,6 +134,18 @@ impl Admin {
     pub(crate) async fn user(&self, handle: &str) -> String {
         self.done("POST", "/v1/users", json!({ "handle": handle })).await;
         self.device(handle, "phone").await
+    }
+
+    /// A group that a user's first device makes, as if by a request with this id.
+    pub(crate) async fn group(&self, by: UserId, id: u128, members: &[UserId]) -> GroupId {
+        let id = MessageId::from_bytes(id.to_be_bytes());
+        let author = Author { user: by, device: DeviceId::new(1), generation: 1, id, time_ms: 7 };
+        let settings = GroupSettings::default();
+        let op = CreateGroup { author, name: "crew 1".into(), members: members.to_vec(), settings };
+        let group = op.group();
+        let made = self.node.store().submit(&group, op).await.unwrap().answer;
+        assert!(matches!(made, Outcome::Accepted(_)), "{made:?}");
+        group
     }
 
     /// A token for a device.

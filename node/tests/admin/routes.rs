@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rookery_node::config::EngineKind;
+use rookery_protocol::UserId;
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -104,6 +105,8 @@ async fn every_route_answers_as_documented() {
         tour.stream("GET", "/v1/users/{user}/trace", "/v1/users/anna/trace?seconds=1", Value::Null).await;
     assert_eq!(lines.last().unwrap(), &json!({ "line": "ended", "reason": "time" }));
 
+    groups(&mut tour, id).await;
+
     let kicked = tour.ask("POST", "/v1/kick", &[], "", json!({ "user": "anna", "device": "phone" })).await;
     assert_eq!(kicked["connections"].as_array().unwrap().len(), 1);
     let suspension = "/v1/users/{user}/suspension";
@@ -151,6 +154,27 @@ async fn every_route_answers_as_documented() {
     }
     let documented: BTreeSet<_> = tour.document.operations().into_iter().collect();
     assert_eq!(tour.asked, documented);
+}
+
+/// What there is to see of a group that anna has made.
+async fn groups(tour: &mut Tour, anna: UserId) {
+    let bert = tour.admin.get("/v1/users/bert").await["user"]["user"].clone();
+    let group = tour.admin.group(anna, 1, &[UserId::new(bert.as_u64().unwrap()).unwrap()]).await;
+    let shown = tour.get("/v1/groups/{group}", &[&group.to_string()], "").await;
+    let creator = json!({ "user": anna.get(), "handle": "anna" });
+    assert_eq!((&shown["name"], &shown["creator"]), (&json!("crew 1"), &creator));
+    assert_eq!(
+        (&shown["members"], &shown["admins"], &shown["head"]),
+        (&json!(2), &json!([creator]), &json!(1))
+    );
+    assert_eq!(shown["settings"]["only_admins_add"], true);
+    let members = tour.get("/v1/groups/{group}/members", &[&format!("g:{group}")], "").await;
+    let mut seen: Vec<_> = members["members"].as_array().unwrap().iter().collect();
+    seen.sort_by_key(|member| member["handle"].as_str().unwrap());
+    assert_eq!(
+        (&seen[0]["role"], &seen[1]["role"], &seen[1]["user"]),
+        (&json!("admin"), &json!("member"), &bert)
+    );
 }
 
 /// The cluster's routes, with another member beside this node.

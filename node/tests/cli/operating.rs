@@ -215,6 +215,38 @@ fn who_is_connected_is_shown_and_can_be_sent_away() {
 }
 
 #[test]
+fn groups_are_shown() {
+    let Operated { program, node: _node } = Operated::start(&["node"]);
+    for name in ["alice", "bob"] {
+        program.admin(&["user", "add", name]);
+    }
+    let mut alice = Chat::start(&program, &["alice"]);
+    alice.say(&json!({ "op": "create_group", "name": "crew", "members": ["bob"] }));
+    let made = alice.wait_for("group_created");
+    let conversation = made["conversation"].as_str().unwrap();
+    let (number, group) = (conversation.strip_prefix("g:").unwrap(), ["group", "show", conversation]);
+    let shown = program.admin_json(&group);
+    assert_eq!(shown["group"].to_string(), number);
+    assert_eq!(
+        (&shown["name"], &shown["members"], &shown["deleted"]),
+        (&json!("crew"), &json!(2), &json!(false))
+    );
+    let text = program.admin(&group);
+    assert!(text.starts_with(&format!("crew ({conversation})")) && text.contains("admins: alice"), "{text}");
+    let members = program.admin_json(&["group", "members", number]);
+    let of = |name| members["members"].as_array().unwrap().iter().find(|it| it["handle"] == name).unwrap();
+    assert_eq!((&of("alice")["role"], &of("bob")["role"]), (&json!("admin"), &json!("member")));
+    assert_eq!((&of("bob")["since"], &of("bob")["read"]), (&json!(1), &json!(0)));
+    let text = program.admin(&["group", "members", number]);
+    assert!(text.lines().any(|line| line.starts_with(" alice")), "{text}");
+
+    for gone in [&["group", "show", "77"][..], &["group", "members", "g:77"]] {
+        assert_eq!(program.admin_failure(gone), (8, "rookery: there is no group 77\n".into()), "{gone:?}");
+    }
+    assert_eq!(program.admin_failure(&["group", "show", "crew"]).0, 2);
+}
+
+#[test]
 fn bans_and_log_levels_are_changed() {
     let Operated { program, node: _node } = Operated::start(&["node"]);
     let added = program.admin_json(&["ban", "add", "192.0.2.0/24", "--for", "1h", "--reason", "flood"]);

@@ -34,6 +34,19 @@ pub async fn user(snapshot: &dyn Snapshot, user: UserId) -> Result<Option<User>,
     get(snapshot, user::key(user)).await?.map(|value| decode(&value)).transpose()
 }
 
+/// Several accounts, `None` where there is none.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn accounts(
+    snapshot: &dyn Snapshot,
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<Vec<Option<User>>, StoreError> {
+    let keys: Vec<Vec<u8>> = users.into_iter().map(user::key).collect();
+    let found = snapshot.get_many(&keys).await?;
+    found.into_iter().map(|value| value.map(|value| decode(&value)).transpose()).collect()
+}
+
 /// Whose a handle is.
 ///
 /// # Errors

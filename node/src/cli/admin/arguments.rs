@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rookery_protocol::{Handle, UserId};
+use rookery_protocol::{ConversationId, GroupId, Handle, UserId};
 use rookery_store::keys::ban::Network;
 use rookery_store::keys::node::NodeName;
 
@@ -18,7 +18,7 @@ use crate::config::Directives;
 /// the URL of any one node and the admin token. What every node knows a part of is asked of all nodes at once: one that
 /// does not answer is named, and what the others said is shown.
 ///
-/// USER is a handle, or `id:` and the user's number.
+/// USER is a handle, or `id:` and the user's number. GROUP is the group's number, or `g:` and the number.
 #[derive(Debug, Args)]
 #[command(
     subcommand_value_name = "WHAT",
@@ -28,8 +28,8 @@ use crate::config::Directives;
     rookery admin drain rook-2 && systemctl restart rookery   # on rook-2's machine\n  \
     rookery admin top\n  \
     rookery admin nodes --admin https://chat1.example.org:7404 --token-file admin.token\n\n\
-    Exit codes: 8 there is no such user, device, node, ban or connection; 9 a node did not answer; 10 a check found \
-    something; 11 a drain was not done in time. All others are as for the other commands."
+    Exit codes: 8 there is no such user, device, group, node, ban or connection; 9 a node did not answer; 10 a check \
+    found something; 11 a drain was not done in time. All others are as for the other commands."
 )]
 pub(in crate::cli) struct Admin {
     #[command(subcommand)]
@@ -152,6 +152,9 @@ pub(super) enum What {
     /// Accounts
     #[command(subcommand)]
     User(User),
+    /// Groups
+    #[command(subcommand)]
+    Group(Group),
     /// Print a token that lets one of a user's devices in; the device is added if there is none of that name
     #[command(after_help = "Example:\n  \
         rookery admin token alice --device phone --expires 12h > phone.token")]
@@ -406,6 +409,26 @@ pub(super) enum User {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Group {
+    /// Show what a group is: its name, settings and admins, who made it, how many are in it
+    #[command(
+        after_help = "Examples:\n  rookery admin group show 4711\n  rookery admin group show g:4711 --json"
+    )]
+    Show {
+        /// Which
+        #[arg(value_parser = group)]
+        group: GroupId,
+    },
+    /// List who is in a group, and how far each has received and read
+    #[command(after_help = "Example:\n  rookery admin group members g:4711")]
+    Members {
+        /// Which
+        #[arg(value_parser = group)]
+        group: GroupId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Ban {
     /// List the bans
     List,
@@ -444,6 +467,15 @@ fn user(text: &str) -> Result<String, String> {
     }
 }
 
+/// A number, or `g:` and a number.
+fn group(text: &str) -> Result<GroupId, String> {
+    let group = match text.parse() {
+        Ok(number) => GroupId::new(number).ok(),
+        Err(_) => text.parse().ok().and_then(ConversationId::group_id),
+    };
+    group.ok_or_else(|| format!("expected a number from 1 to {}, or `g:` and the number", GroupId::MAX))
+}
+
 fn span(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time >= Duration::from_secs(1) => Ok(time),
@@ -475,6 +507,15 @@ mod tests {
         assert_eq!(user("id:7"), Ok("id:7".into()));
         for wrong in ["", "a b", "id:", "id:0", "id:x"] {
             user(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_group_is_a_number_or_a_conversation() {
+        let seven = GroupId::new(7).unwrap();
+        assert_eq!((group("7"), group("g:7")), (Ok(seven), Ok(seven)));
+        for wrong in ["", "0", "g:", "g:0", "g:x", "d:1:2", "id:7", "crew"] {
+            group(wrong).unwrap_err();
         }
     }
 

@@ -15,6 +15,7 @@ mod change;
 mod client;
 mod cluster;
 mod error;
+mod groups;
 mod nodes;
 mod show;
 mod store;
@@ -52,6 +53,7 @@ pub(super) async fn run(Admin { what, reach }: Admin) -> Result<()> {
             who::kick(&cluster, kick, json).await
         }
         What::User(command) => users::run(&cluster().await?, command, json).await,
+        What::Group(command) => groups::run(&cluster().await?, command, json).await,
         What::Token { user, device, expires } => {
             users::token(&cluster().await?, &user, device, expires, json).await
         }

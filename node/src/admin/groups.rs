@@ -1,0 +1,103 @@
+//! Groups, in the store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use rookery_protocol::{ConversationId, Role, UserId};
+use rookery_store::engine::Snapshot;
+use rookery_store::keys::conversation::Mark;
+use rookery_store::keys::user::User as Account;
+use rookery_store::queries;
+
+use super::api::{Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser};
+use super::failure::{Answer, ApiError};
+use super::input::find_group;
+use super::shared::Shared;
+
+/// Marks read at a time: a group has those of former members, too.
+const MARKS: usize = 1_024;
+
+pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<String>) -> Answer<Group> {
+    let snapshot = shared.store.snapshot().await?;
+    let (group, about) = find_group(&*snapshot, &group).await?;
+    let conversation = ConversationId::group(group);
+    let members = queries::members(&*snapshot, group).await?;
+    let list = members.as_ref().map_or(&[][..], |members| members.list());
+    let admins = list.iter().filter(|member| member.role == Role::Admin).map(|member| member.user);
+    let people: Vec<UserId> = std::iter::once(about.creator).chain(admins).collect();
+    let accounts = queries::accounts(&*snapshot, people.iter().copied()).await?;
+    let mut people = people.into_iter().zip(accounts).map(of_user);
+    Ok(Json(Group {
+        group: group.get(),
+        conversation: conversation.to_string(),
+        created_ms: about.created_ms,
+        creator: people.next().expect("somebody has made it"),
+        name: about.name,
+        about: about.about,
+        picture: about.picture,
+        deleted: members.is_none(),
+        settings: members.as_ref().map(|members| GroupSettings {
+            only_admins_send: members.settings.only_admins_send,
+            only_admins_edit: members.settings.only_admins_edit,
+            only_admins_add: members.settings.only_admins_add,
+            backlog: members.settings.backlog,
+        }),
+        head: queries::head(&*snapshot, conversation).await?.get(),
+        members: list.len() as u64,
+        admins: people.collect(),
+    }))
+}
+
+fn of_user((user, account): (UserId, Option<Account>)) -> GroupUser {
+    GroupUser { user: user.get(), handle: account.map(|account| account.handle.into()) }
+}
+
+pub(super) async fn members(
+    State(shared): State<Arc<Shared>>,
+    Path(group): Path<String>,
+) -> Answer<GroupMembers> {
+    let snapshot = shared.store.snapshot().await?;
+    let (group, _) = find_group(&*snapshot, &group).await?;
+    let conversation = ConversationId::group(group);
+    let members = queries::members(&*snapshot, group).await?;
+    let list = members.as_ref().map_or(&[][..], |members| members.list());
+    let accounts = queries::accounts(&*snapshot, list.iter().map(|member| member.user)).await?;
+    let marks = marks(&*snapshot, conversation).await?;
+    let shown = list.iter().zip(accounts).map(|(member, account)| {
+        let mark = marks.get(&member.user).cloned().unwrap_or(Mark::NONE);
+        GroupMember {
+            user: member.user.get(),
+            handle: account.map(|account| account.handle.into()),
+            role: match member.role {
+                Role::Member => GroupRole::Member,
+                Role::Admin => GroupRole::Admin,
+            },
+            since: member.since.get(),
+            delivered: mark.delivered.get(),
+            read: mark.read.get(),
+        }
+    });
+    let head = queries::head(&*snapshot, conversation).await?.get();
+    Ok(Json(GroupMembers { group: group.get(), head, members: shown.collect() }))
+}
+
+/// How far members and former members have come.
+async fn marks(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+) -> Result<BTreeMap<UserId, Mark>, ApiError> {
+    let mut marks = BTreeMap::new();
+    loop {
+        let after = marks.last_key_value().map(|(user, _)| *user);
+        let some = queries::marks(snapshot, conversation, after, MARKS).await?;
+        let is_last = some.len() < MARKS;
+        marks.extend(some);
+        if is_last {
+            return Ok(marks);
+        }
+        // An embedded store answers without waiting: others are to have their turn.
+        tokio::task::yield_now().await;
+    }
+}
