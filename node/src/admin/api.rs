@@ -548,6 +548,8 @@ api! {
         pub user: User,
         /// By number.
         pub devices: Vec<Device>,
+        /// How many groups the user is in; none when a node does not say.
+        pub groups: Option<u64>,
     }
 
     /// `POST /v1/users`: makes an account.

@@ -43,6 +43,9 @@ const COUNTED_MAX: u64 = 100_000;
 /// Events read at a time.
 const EVENTS: usize = 1_000;
 
+/// Memberships read at a time.
+const GROUPS: usize = 1_000;
+
 /// Events whose messages are read at a time: each may be as long as a frame.
 const MESSAGES: usize = 16;
 
@@ -78,7 +81,21 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(user): Path<Str
     let snapshot = shared.store.snapshot().await?;
     let (user, account) = find_user(&*snapshot, &user).await?;
     let devices = devices_of(&*snapshot, user).await?;
-    Ok(Json(UserShown { user: of_account(user, account), devices }))
+    let groups = Some(count_groups(&*snapshot, user).await?);
+    Ok(Json(UserShown { user: of_account(user, account), devices, groups }))
+}
+
+/// How many groups the user is in now.
+async fn count_groups(snapshot: &dyn Snapshot, user: UserId) -> Result<u64, ApiError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let some = queries::groups(snapshot, user, after, GROUPS).await?;
+        count += some.iter().filter(|(_, membership)| membership.is_current()).count() as u64;
+        let Some((last, _)) = some.last().filter(|_| some.len() == GROUPS) else { return Ok(count) };
+        after = Some(*last);
+        // As with inboxes.
+        tokio::task::yield_now().await;
+    }
 }
 
 pub(super) async fn add(State(shared): State<Arc<Shared>>, Body(wanted): Body<AddUser>) -> Answer<UserShown> {
@@ -92,7 +109,7 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, Body(wanted): Body<Ad
             Ok(()) => {
                 let user =
                     User { user: user.get(), handle: handle.into(), created_ms: time_ms, suspension: None };
-                return Ok(Json(UserShown { user, devices: Vec::new() }));
+                return Ok(Json(UserShown { user, devices: Vec::new(), groups: Some(0) }));
             }
             Err(AddUserError::UserTaken) => {}
             Err(AddUserError::HandleTaken(owner)) => {

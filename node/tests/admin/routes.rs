@@ -160,6 +160,7 @@ async fn every_route_answers_as_documented() {
 async fn groups(tour: &mut Tour, anna: UserId) {
     let bert = tour.admin.get("/v1/users/bert").await["user"]["user"].clone();
     let group = tour.admin.group(anna, 1, &[UserId::new(bert.as_u64().unwrap()).unwrap()]).await;
+    assert_eq!(tour.get("/v1/users/{user}", &["bert"], "").await["groups"], 1);
     let shown = tour.get("/v1/groups/{group}", &[&group.to_string()], "").await;
     let creator = json!({ "user": anna.get(), "handle": "anna" });
     assert_eq!((&shown["name"], &shown["creator"]), (&json!("crew 1"), &creator));

@@ -240,6 +240,9 @@ fn groups_are_shown() {
     let text = program.admin(&["group", "members", number]);
     assert!(text.lines().any(|line| line.starts_with(" alice")), "{text}");
 
+    assert_eq!(program.admin_json(&["user", "show", "bob"])["groups"], 1);
+    assert!(program.admin(&["user", "show", "bob"]).contains("in 1 group\n"));
+
     for gone in [&["group", "show", "77"][..], &["group", "members", "g:77"]] {
         assert_eq!(program.admin_failure(gone), (8, "rookery: there is no group 77\n".into()), "{gone:?}");
     }

@@ -69,6 +69,11 @@ fn show(shown: &api::UserShown, json: bool) {
     if let Some(api::Suspension { since_ms, reason }) = &user.suspension {
         say(format_args!("suspended since {}: {}", moment(*since_ms), or_dash(reason.as_str())));
     }
+    match shown.groups {
+        None => {}
+        Some(1) => say("in 1 group"),
+        Some(groups) => say(format_args!("in {groups} groups")),
+    }
     say("");
     devices_shown(&shown.devices);
 }
