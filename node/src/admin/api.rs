@@ -737,6 +737,22 @@ api! {
         pub backlog: u32,
     }
 
+    /// `GET /v1/groups/{group}/where`: who of a group is connected to this node. A group itself is nowhere: what is written
+    /// to it is committed by the node that its author is connected to.
+    #[derive(Eq)]
+    pub struct GroupWhere {
+        /// The group's number.
+        pub group: u64,
+        /// The group's name.
+        pub name: String,
+        /// How many are in it.
+        pub members: u64,
+        /// Who answers.
+        pub node: String,
+        /// The numbers of those members who are connected here, ascending.
+        pub connected: Vec<u64>,
+    }
+
     /// `GET /v1/groups/{group}/members`: who is in a group, and how far each has come.
     #[derive(Eq)]
     pub struct GroupMembers {

@@ -1,6 +1,6 @@
 //! Groups, in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,7 +11,7 @@ use rookery_store::keys::conversation::Mark;
 use rookery_store::keys::user::User as Account;
 use rookery_store::queries;
 
-use super::api::{Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser};
+use super::api::{Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser, GroupWhere};
 use super::failure::{Answer, ApiError};
 use super::input::find_group;
 use super::shared::Shared;
@@ -52,6 +52,29 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<St
 
 fn of_user((user, account): (UserId, Option<Account>)) -> GroupUser {
     GroupUser { user: user.get(), handle: account.map(|account| account.handle.into()) }
+}
+
+pub(super) async fn locate(
+    State(shared): State<Arc<Shared>>,
+    Path(group): Path<String>,
+) -> Answer<GroupWhere> {
+    let snapshot = shared.store.snapshot().await?;
+    let (group, about) = find_group(&*snapshot, &group).await?;
+    let members = queries::members(&*snapshot, group).await?;
+    drop(snapshot);
+    let is_member = |user| members.as_ref().is_some_and(|members| members.get(user).is_some());
+    let connections = shared.actors.connections(0, usize::MAX, |seen| {
+        !seen.is_closing && seen.identity.is_some_and(|(user, _)| is_member(user))
+    });
+    let users: BTreeSet<UserId> =
+        connections.iter().filter_map(|seen| seen.identity).map(|(user, _)| user).collect();
+    Ok(Json(GroupWhere {
+        group: group.get(),
+        name: about.name,
+        members: members.as_ref().map_or(0, |members| members.list().len() as u64),
+        node: shared.about.node.to_string(),
+        connected: users.into_iter().map(UserId::get).collect(),
+    }))
 }
 
 pub(super) async fn members(

@@ -33,7 +33,7 @@ fn schemas() -> Map<String, Value> {
     all! {
         Failure Done Status Drain DrainRequest LogLevel Nodes Slots ViewChanged Weight Draining RebalanceRequest Rebalanced
         Where Sessions Connections Page ConnectionsQuery Kick Kicked Users UserShown AddUser Suspend Devices TokenRequest
-        TokenMade Inbox Peek Group GroupMembers Bans AddBan BanAdded BackupRequest BackupLine CheckLine TraceQuery TraceLine
+        TokenMade Inbox Peek Group GroupWhere GroupMembers Bans AddBan BanAdded BackupRequest BackupLine CheckLine TraceQuery TraceLine
     }
     generator.take_definitions(true).into_iter().collect()
 }

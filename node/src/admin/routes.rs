@@ -208,6 +208,12 @@ pub(super) fn routes() -> Vec<Route> {
         .query("TraceQuery"),
         Route::new(at_get("/v1/groups/{group}"), Json("Group"), get(groups::show), "a group"),
         Route::new(
+            at_get("/v1/groups/{group}/where"),
+            Json("GroupWhere"),
+            get(groups::locate),
+            "who of a group is connected to this node",
+        ),
+        Route::new(
             at_get("/v1/groups/{group}/members"),
             Json("GroupMembers"),
             get(groups::members),

@@ -169,6 +169,8 @@ async fn groups(tour: &mut Tour, anna: UserId) {
         (&json!(2), &json!([creator]), &json!(1))
     );
     assert_eq!(shown["settings"]["only_admins_add"], true);
+    let here = tour.get("/v1/groups/{group}/where", &[&group.to_string()], "").await;
+    assert_eq!((&here["members"], &here["connected"]), (&json!(2), &json!([anna.get()])));
     let members = tour.get("/v1/groups/{group}/members", &[&format!("g:{group}")], "").await;
     let mut seen: Vec<_> = members["members"].as_array().unwrap().iter().collect();
     seen.sort_by_key(|member| member["handle"].as_str().unwrap());

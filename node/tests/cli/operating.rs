@@ -240,10 +240,16 @@ fn groups_are_shown() {
     let text = program.admin(&["group", "members", number]);
     assert!(text.lines().any(|line| line.starts_with(" alice")), "{text}");
 
+    let at = program.admin_json(&["where", conversation]);
+    assert_eq!((&at["group"], &at["members"], &at["nowhere"]), (&shown["group"], &json!(2), &json!(1)));
+    assert_eq!(at["nodes"], json!([{ "node": "rook-1", "connected": [of("alice")["user"]] }]));
+    let text = program.admin(&["where", conversation]);
+    assert!(text.contains("2 members, 1 of them nowhere") && text.contains("rook-1"), "{text}");
+
     assert_eq!(program.admin_json(&["user", "show", "bob"])["groups"], 1);
     assert!(program.admin(&["user", "show", "bob"]).contains("in 1 group\n"));
 
-    for gone in [&["group", "show", "77"][..], &["group", "members", "g:77"]] {
+    for gone in [&["group", "show", "77"][..], &["group", "members", "g:77"], &["where", "g:77"]] {
         assert_eq!(program.admin_failure(gone), (8, "rookery: there is no group 77\n".into()), "{gone:?}");
     }
     assert_eq!(program.admin_failure(&["group", "show", "crew"]).0, 2);

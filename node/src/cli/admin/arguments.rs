@@ -111,12 +111,18 @@ pub(super) enum What {
         #[arg(long)]
         ranges: bool,
     },
-    /// Where a user is: the owner of the slot, and each node's session and connections
-    #[command(after_help = "Examples:\n  rookery admin where alice\n  rookery admin where id:4711")]
+    /// Where a user is, or the members of a group
+    ///
+    /// Of a user it shows the owner of the slot, and each node's session and connections. A group has no place of its own:
+    /// what is shown is how many of its members are connected to which node.
+    #[command(after_help = "Examples:\n  \
+        rookery admin where alice\n  \
+        rookery admin where id:4711\n  \
+        rookery admin where g:4711")]
     Where {
-        /// Whom
-        #[arg(value_parser = user)]
-        user: String,
+        /// Whom: a user, or `g:` and a group's number
+        #[arg(value_name = "USER", value_parser = whom)]
+        whom: Whom,
     },
     /// The users with a connection, node by node
     #[command(after_help = "Example:\n  rookery admin sessions --node rook-2")]
@@ -467,6 +473,19 @@ fn user(text: &str) -> Result<String, String> {
     }
 }
 
+/// Who can be somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// A user.
+    User(String),
+    /// The members of a group.
+    Group(GroupId),
+}
+
+fn whom(text: &str) -> Result<Whom, String> {
+    if text.starts_with("g:") { group(text).map(Whom::Group) } else { user(text).map(Whom::User) }
+}
+
 /// A number, or `g:` and a number.
 fn group(text: &str) -> Result<GroupId, String> {
     let group = match text.parse() {
@@ -517,6 +536,11 @@ mod tests {
         for wrong in ["", "0", "g:", "g:0", "g:x", "d:1:2", "id:7", "crew"] {
             group(wrong).unwrap_err();
         }
+        assert_eq!(whom("g:7"), Ok(Whom::Group(seven)));
+        assert_eq!(whom("Alice"), Ok(Whom::User("alice".into())));
+        // A handle like any other.
+        assert_eq!(whom("7"), Ok(Whom::User("7".into())));
+        whom("g:x").unwrap_err();
     }
 
     #[test]

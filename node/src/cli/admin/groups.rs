@@ -1,10 +1,14 @@
-//! `rookery admin group`.
+//! `rookery admin group`, and `where` of a group.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
 use rookery_protocol::GroupId;
+use serde_json::json;
 
 use super::arguments::Group;
 use super::cluster::Cluster;
+use super::nodes::rows_of;
 use super::show::{moment, say, say_json, say_table, table};
 use crate::admin::api;
 
@@ -74,4 +78,36 @@ fn members(group: &api::GroupMembers, json: bool) {
     }
     say(format_args!("up to entry {}", group.head));
     say_table(&shown, "no members: it has been deleted, or everybody has left");
+}
+
+/// Where the members are. Somebody with devices at two nodes is counted at each.
+pub(super) async fn locate(cluster: &Cluster, group: GroupId, json: bool) -> Result<()> {
+    let answers = cluster.each(async |api| api.get::<api::GroupWhere>(&path(group, "/where")).await).await?;
+    let Some((_, first)) = answers.answered.first() else { bail!("nobody has answered") };
+    let connected: BTreeSet<u64> =
+        answers.answered.iter().flat_map(|(_, seen)| &seen.connected).copied().collect();
+    let nowhere = first.members.saturating_sub(connected.len() as u64);
+    if json {
+        let nodes = answers.answered.iter();
+        let nodes = nodes.map(|(node, seen)| json!({ "node": node, "connected": seen.connected }));
+        say_json(&json!({
+            "group": group.get(), "name": first.name, "members": first.members, "nowhere": nowhere,
+            "nodes": nodes.collect::<Vec<_>>(), "unanswered": answers.unanswered,
+        }));
+        return answers.all();
+    }
+    let whether =
+        if answers.unanswered.is_empty() { "nowhere" } else { "at none of the nodes that answered" };
+    say(format_args!(
+        "{} (g:{group})   {} members, {nowhere} of them {whether}",
+        line(&first.name),
+        first.members
+    ));
+    let mut shown = table(["node", "members connected#"]);
+    let mut rows = rows_of(&answers.unanswered);
+    rows.extend(answers.answered.iter().map(|(node, seen)| [node.clone(), seen.connected.len().to_string()]));
+    rows.sort();
+    shown.add_rows(rows);
+    say(format_args!("\n{}", shown.trim_fmt()));
+    answers.all()
 }

@@ -29,7 +29,7 @@ mod who;
 use anyhow::Result;
 
 pub(super) use arguments::Admin;
-use arguments::What;
+use arguments::{What, Whom};
 use cluster::Cluster;
 pub(super) use error::AdminError;
 
@@ -40,7 +40,8 @@ pub(super) async fn run(Admin { what, reach }: Admin) -> Result<()> {
         What::Status { only } => nodes::status(&cluster().await?.narrow(only.node.as_ref())?, json).await,
         What::Nodes => nodes::nodes(&cluster().await?, json).await,
         What::Slots { ranges } => nodes::slots(&cluster().await?, ranges, json).await,
-        What::Where { user } => who::locate(&cluster().await?, &user, json).await,
+        What::Where { whom: Whom::User(user) } => who::locate(&cluster().await?, &user, json).await,
+        What::Where { whom: Whom::Group(group) } => groups::locate(&cluster().await?, group, json).await,
         What::Sessions { only, limit } => {
             who::sessions(&cluster().await?.narrow(only.node.as_ref())?, limit, json).await
         }
