@@ -21,7 +21,7 @@ pub use cluster::{
     RenewOutcome, SetDraining, SetWeight, TakeMail,
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
-pub use group::{ChangeGroup, CreateGroup, Withdraw};
+pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
 pub use read::{MarkRead, MarkedRead};
 pub use send::SendMessage;
 pub use trim::{ForgetMembership, TrimInbox, TrimLog};

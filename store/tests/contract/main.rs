@@ -137,6 +137,11 @@ contract! {
         who_is_no_member_sends_nothing_whether_there_is_a_group_or_not
         a_groups_seqs_are_dense_under_concurrent_senders
     }
+    group_operators {
+        who_is_taken_out_has_left_and_keeps_what_was_seen
+        when_the_last_member_is_taken_out_the_group_is_no_more
+        a_group_that_is_ended_ends_for_everybody_in_an_admins_name
+    }
     group_reading {
         reading_tells_nobody_but_the_reader
         acknowledging_moves_the_mark_and_tells_nobody
