@@ -187,6 +187,11 @@ impl Actors {
         }
     }
 
+    /// Rings users, wherever their devices are, for something that has been committed to their inboxes by no client.
+    pub fn ring(&self, users: &[UserId]) {
+        self.context.router.ring_many(users, None, None);
+    }
+
     /// Takes the node out of its cluster for good: lease, mail and place in the view. The others sweep then, so nothing
     /// should be committed after it. Nothing for a node alone.
     ///

@@ -9,11 +9,12 @@ use rookery_protocol::{ConversationId, Role, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::conversation::Mark;
 use rookery_store::keys::user::User as Account;
+use rookery_store::ops::{Accepted, DeleteGroup, RemoveMember};
 use rookery_store::queries;
 
-use super::api::{Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser, GroupWhere};
+use super::api::{Done, Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser, GroupWhere};
 use super::failure::{Answer, ApiError};
-use super::input::find_group;
+use super::input::{find_group, find_user};
 use super::shared::Shared;
 
 /// Marks read at a time: a group has those of former members, too.
@@ -123,4 +124,34 @@ async fn marks(
         // An embedded store answers without waiting: others are to have their turn.
         tokio::task::yield_now().await;
     }
+}
+
+pub(super) async fn remove_member(
+    State(shared): State<Arc<Shared>>,
+    Path((group, user)): Path<(String, String)>,
+) -> Answer<Done> {
+    let snapshot = shared.store.snapshot().await?;
+    let (group, _) = find_group(&*snapshot, &group).await?;
+    let (user, account) = find_user(&*snapshot, &user).await?;
+    drop(snapshot);
+    let op = RemoveMember { group, user, time_ms: shared.clock.now_ms() };
+    let left = shared.store.submit(&ConversationId::group(group), op).await?.answer?;
+    tracing::info!(%group, %user, handle = %account.handle, "an operator has taken a member out of a group");
+    Ok(told(&shared, left.as_ref()))
+}
+
+pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(group): Path<String>) -> Answer<Done> {
+    let (group, _) = find_group(&*shared.store.snapshot().await?, &group).await?;
+    let op = DeleteGroup { group, time_ms: shared.clock.now_ms() };
+    let ended = shared.store.submit(&ConversationId::group(group), op).await?.answer?;
+    tracing::info!(%group, "an operator has ended a group");
+    Ok(told(&shared, ended.as_ref()))
+}
+
+/// Rings at those who have the entry in their inboxes.
+fn told(shared: &Shared, entry: Option<&Accepted>) -> Json<Done> {
+    if let Some(Accepted { told, .. }) = entry {
+        shared.actors.ring(told);
+    }
+    Json(Done { changed: entry.is_some() })
 }

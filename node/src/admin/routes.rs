@@ -208,6 +208,18 @@ pub(super) fn routes() -> Vec<Route> {
         .query("TraceQuery"),
         Route::new(at_get("/v1/groups/{group}"), Json("Group"), get(groups::show), "a group"),
         Route::new(
+            at_delete("/v1/groups/{group}"),
+            Json("Done"),
+            delete(groups::remove),
+            "end a group: nobody is in it any more",
+        ),
+        Route::new(
+            at_delete("/v1/groups/{group}/members/{user}"),
+            Json("Done"),
+            delete(groups::remove_member),
+            "take a member out of a group, as if they had left",
+        ),
+        Route::new(
             at_get("/v1/groups/{group}/where"),
             Json("GroupWhere"),
             get(groups::locate),

@@ -1,7 +1,7 @@
 //! What operators do to people: suspend, ban, kick, revoke, remove, drain.
 
 use rookery_node::config::EngineKind;
-use rookery_protocol::{ConversationId, ErrorCode, ServerFrame};
+use rookery_protocol::{ConversationId, DeviceId, ErrorCode, GroupChange, ServerFrame};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -81,6 +81,29 @@ async fn who_is_kicked_may_come_back_and_who_is_revoked_or_removed_may_not() {
         client.closed_for(ErrorCode::TokenRevoked).await;
     }
     Client::hello(admin.tcp(), &phone).await.closed_for(ErrorCode::TokenRevoked).await;
+}
+
+#[tokio::test]
+async fn members_learn_at_once_of_what_an_operator_does_to_their_group() {
+    let admin = memory().await;
+    let (annas, berts) = (admin.user("anna").await, admin.user("bert").await);
+    let (mut anna, anna_id) = Client::join(admin.tcp(), &annas).await;
+    let (mut bert, bert_id) = Client::join(admin.tcp(), &berts).await;
+    let group = admin.group(anna_id, 1, &[bert_id]).await;
+    let conversation = ConversationId::group(group);
+    anna.send(conversation, 2, "caw").await;
+
+    admin.done("DELETE", &format!("/v1/groups/{group}/members/anna"), Value::Null).await;
+    let change = GroupChange::Left { successor: Some(bert_id) };
+    for client in [&mut anna, &mut bert] {
+        while client.message().await.message.change.as_ref() != Some(&change) {}
+    }
+    admin.done("DELETE", &format!("/v1/groups/{group}"), Value::Null).await;
+    let last = bert.message().await.message;
+    assert_eq!((last.conversation, last.change), (conversation, Some(GroupChange::Deleted)));
+    assert_eq!((last.sender, last.device), (bert_id, DeviceId::new(0)));
+    let whereabouts = admin.get(&format!("/v1/groups/{group}/where")).await;
+    assert_eq!((&whereabouts["members"], &whereabouts["connected"]), (&json!(0), &json!([])));
 }
 
 #[tokio::test]

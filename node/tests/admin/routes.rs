@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rookery_node::config::EngineKind;
-use rookery_protocol::UserId;
+use rookery_protocol::{GroupId, UserId};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -105,7 +105,8 @@ async fn every_route_answers_as_documented() {
         tour.stream("GET", "/v1/users/{user}/trace", "/v1/users/anna/trace?seconds=1", Value::Null).await;
     assert_eq!(lines.last().unwrap(), &json!({ "line": "ended", "reason": "time" }));
 
-    groups(&mut tour, id).await;
+    let group = groups(&mut tour, id).await;
+    groups_end(&mut tour, group).await;
 
     let kicked = tour.ask("POST", "/v1/kick", &[], "", json!({ "user": "anna", "device": "phone" })).await;
     assert_eq!(kicked["connections"].as_array().unwrap().len(), 1);
@@ -157,7 +158,7 @@ async fn every_route_answers_as_documented() {
 }
 
 /// What there is to see of a group that anna has made.
-async fn groups(tour: &mut Tour, anna: UserId) {
+async fn groups(tour: &mut Tour, anna: UserId) -> GroupId {
     let bert = tour.admin.get("/v1/users/bert").await["user"]["user"].clone();
     let group = tour.admin.group(anna, 1, &[UserId::new(bert.as_u64().unwrap()).unwrap()]).await;
     assert_eq!(tour.get("/v1/users/{user}", &["bert"], "").await["groups"], 1);
@@ -178,6 +179,28 @@ async fn groups(tour: &mut Tour, anna: UserId) {
         (&seen[0]["role"], &seen[1]["role"], &seen[1]["user"]),
         (&json!("admin"), &json!("member"), &bert)
     );
+    group
+}
+
+/// An operator takes bert out of anna's group, and ends it.
+async fn groups_end(tour: &mut Tour, group: GroupId) {
+    let group = group.to_string();
+    for changed in [true, false] {
+        let (path, names) = ("/v1/groups/{group}/members/{user}", [group.as_str(), "bert"]);
+        assert_eq!(tour.ask("DELETE", path, &names, "", Value::Null).await["changed"], changed);
+    }
+    for changed in [true, false] {
+        let done = tour.ask("DELETE", "/v1/groups/{group}", &[&group], "", Value::Null).await;
+        assert_eq!(done["changed"], changed);
+    }
+    let shown = tour.get("/v1/groups/{group}", &[&group], "").await;
+    assert_eq!(
+        (&shown["deleted"], &shown["settings"], &shown["head"]),
+        (&json!(true), &Value::Null, &json!(3))
+    );
+    let members = tour.get("/v1/groups/{group}/members", &[&group], "").await;
+    assert_eq!(members["members"], json!([]));
+    assert_eq!(tour.get("/v1/users/{user}", &["bert"], "").await["groups"], 0);
 }
 
 /// The cluster's routes, with another member beside this node.

@@ -53,6 +53,8 @@ async fn wrong_input_is_told_what_was_expected() {
         ("GET", "/v1/users/anna/trace?seconds=0", null.clone(), 400, "expected 1 to 3600"),
         ("GET", "/v1/groups/77", null.clone(), 404, "no group 77"),
         ("GET", "/v1/groups/g:77/members", null.clone(), 404, "no group 77"),
+        ("DELETE", "/v1/groups/77", null.clone(), 404, "no group 77"),
+        ("DELETE", "/v1/groups/77/members/anna", null.clone(), 404, "no group 77"),
         ("GET", "/v1/groups/crew", null.clone(), 400, "`crew` is no group: expected its number"),
         ("POST", "/v1/users", json!({ "handle": "anna" }), 409, "there is a user \"anna\" already"),
         ("POST", "/v1/users", json!({ "handle": "" }), 400, "1 to 32 characters"),

@@ -215,7 +215,7 @@ fn who_is_connected_is_shown_and_can_be_sent_away() {
 }
 
 #[test]
-fn groups_are_shown() {
+fn groups_are_shown_and_ended() {
     let Operated { program, node: _node } = Operated::start(&["node"]);
     for name in ["alice", "bob"] {
         program.admin(&["user", "add", name]);
@@ -249,7 +249,32 @@ fn groups_are_shown() {
     assert_eq!(program.admin_json(&["user", "show", "bob"])["groups"], 1);
     assert!(program.admin(&["user", "show", "bob"]).contains("in 1 group\n"));
 
-    for gone in [&["group", "show", "77"][..], &["group", "members", "g:77"], &["where", "g:77"]] {
+    for (arguments, said) in [
+        (&["group", "remove-member", number, "bob"][..], "bob was not in crew"),
+        (&["group", "delete", conversation], "crew was no more already"),
+    ] {
+        let (code, refused) = program.admin_failure(arguments);
+        assert_eq!((code, refused.contains("add --yes")), (1, true), "{refused}");
+        let sure = [arguments, &["--yes"]].concat();
+        assert_eq!(program.admin_json(&sure), json!({ "changed": true }));
+        assert_eq!(program.admin(&sure), format!("{said}\n"));
+    }
+    for change in ["left", "deleted"] {
+        let mut told = alice.wait_for("change");
+        while told["change"] == "created" {
+            told = alice.wait_for("change");
+        }
+        assert_eq!((&told["change"], &told["device"]), (&json!(change), &json!(0)));
+    }
+    assert!(program.admin(&group).contains("it has been deleted"));
+
+    for gone in [
+        &["group", "show", "77"][..],
+        &["group", "members", "g:77"],
+        &["where", "g:77"],
+        &["group", "delete", "77", "--yes"],
+        &["group", "remove-member", "77", "bob", "--yes"],
+    ] {
         assert_eq!(program.admin_failure(gone), (8, "rookery: there is no group 77\n".into()), "{gone:?}");
     }
     assert_eq!(program.admin_failure(&["group", "show", "crew"]).0, 2);

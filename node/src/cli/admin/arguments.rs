@@ -432,6 +432,27 @@ pub(super) enum Group {
         #[arg(value_parser = group)]
         group: GroupId,
     },
+    /// Take a member out of a group, as if they had left. Members learn of it at once
+    #[command(after_help = "Example:\n  rookery admin group remove-member g:4711 bob")]
+    RemoveMember {
+        /// Which
+        #[arg(value_parser = group)]
+        group: GroupId,
+        /// Whom
+        #[arg(value_parser = user)]
+        user: String,
+        #[command(flatten)]
+        sure: Sure,
+    },
+    /// End a group. Nobody is in it any more; its former members keep what they have seen
+    #[command(after_help = "Example:\n  rookery admin group delete g:4711")]
+    Delete {
+        /// Which
+        #[arg(value_parser = group)]
+        group: GroupId,
+        #[command(flatten)]
+        sure: Sure,
+    },
 }
 
 #[derive(Debug, Subcommand)]

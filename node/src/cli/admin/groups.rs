@@ -6,17 +6,22 @@ use anyhow::{Result, bail};
 use rookery_protocol::GroupId;
 use serde_json::json;
 
-use super::arguments::Group;
+use super::arguments::{Group, Sure};
+use super::client::Api;
 use super::cluster::Cluster;
 use super::nodes::rows_of;
 use super::show::{moment, say, say_json, say_table, table};
+use super::url::segment;
 use crate::admin::api;
+use crate::cli::confirm::confirm;
 
 pub(super) async fn run(cluster: &Cluster, command: Group, json: bool) -> Result<()> {
     let entry = &cluster.entry;
     match command {
         Group::Show { group } => show(&entry.get(&path(group, "")).await?, json),
         Group::Members { group } => members(&entry.get(&path(group, "/members")).await?, json),
+        Group::RemoveMember { group, user, sure } => remove_member(entry, group, &user, sure, json).await?,
+        Group::Delete { group, sure } => delete(entry, group, sure, json).await?,
     }
     Ok(())
 }
@@ -110,4 +115,38 @@ pub(super) async fn locate(cluster: &Cluster, group: GroupId, json: bool) -> Res
     shown.add_rows(rows);
     say(format_args!("\n{}", shown.trim_fmt()));
     answers.all()
+}
+
+async fn remove_member(entry: &Api, group: GroupId, user: &str, sure: Sure, json: bool) -> Result<()> {
+    let shown: api::Group = entry.get(&path(group, "")).await?;
+    let name = line(&shown.name);
+    if !sure.yes && !confirm(&format!("Take {user} out of {name} (g:{group})?"))? {
+        bail!("nobody was taken out");
+    }
+    let done: api::Done = entry.delete(&path(group, &format!("/members/{}", segment(user)))).await?;
+    if json {
+        say_json(&done);
+    } else if done.changed {
+        say(format_args!("{user} is not in {name} any more"));
+    } else {
+        say(format_args!("{user} was not in {name}"));
+    }
+    Ok(())
+}
+
+async fn delete(entry: &Api, group: GroupId, sure: Sure, json: bool) -> Result<()> {
+    let shown: api::Group = entry.get(&path(group, "")).await?;
+    let (name, members) = (line(&shown.name), shown.members);
+    if !sure.yes && !confirm(&format!("End {name} (g:{group}) for its {members} members?"))? {
+        bail!("nothing was deleted");
+    }
+    let done: api::Done = entry.delete(&path(group, "")).await?;
+    if json {
+        say_json(&done);
+    } else if done.changed {
+        say(format_args!("{name} is no more"));
+    } else {
+        say(format_args!("{name} was no more already"));
+    }
+    Ok(())
 }
