@@ -77,7 +77,9 @@ async fn is_a_stranger(client: &Client, group: GroupId) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_is_made_spoken_in_changed_left_and_ended_and_each_is_told_what_is_for_them() {
     let cluster = three_nodes().await;
-    let accounts = people(&cluster, &[1, 1, 1, 1]).await;
+    let mut accounts = people(&cluster, &[1, 1, 1, 1]).await;
+    // Entries name users in the order of their numbers, which are random.
+    accounts.sort_by_key(|account| account.user);
     let [alice, bob, carol, dave] = [0, 1, 2, 3].map(|at| accounts[at].user);
     let mut people: Vec<Person> =
         accounts.iter().enumerate().map(|(at, account)| start(&cluster, at % 3, account)).collect();
