@@ -48,7 +48,7 @@ pub struct Change {
     pub seq: Seq,
     /// Who has done it.
     pub sender: UserId,
-    /// From which of the sender's devices.
+    /// From which of the sender's devices; 0: an operator has done it, in the sender's name.
     pub device: DeviceId,
     /// The sender's id of it.
     pub id: MessageId,

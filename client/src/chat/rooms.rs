@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rookery_protocol::{ConversationId, GroupChange, Handle, MessageId, Receipt, Seq, UserId};
 
-use super::words;
+use super::words::{self, By};
 use crate::{Change, Identity, Message};
 
 /// Messages kept of a conversation; older ones are in its history.
@@ -33,7 +33,7 @@ pub(super) struct Line {
 pub(super) enum What {
     Said(String),
     /// Put into words when it is shown: names may have become known by then.
-    Changed(GroupChange),
+    Changed(By, GroupChange),
 }
 
 /// An own message that is not in the conversation yet.
@@ -139,6 +139,7 @@ impl Rooms {
 
     /// A group has changed, now or in its history.
     pub(super) fn change(&mut self, change: Change) {
+        let by = By::of(&change);
         let Change { conversation, seq, sender, time_ms, change, .. } = change;
         let own = self.is_me(sender);
         let room = self.rooms.entry(conversation).or_default();
@@ -148,12 +149,13 @@ impl Rooms {
         if let GroupChange::Created { name, .. } | GroupChange::Named(name) = &change {
             room.call(seq, name);
         }
-        room.insert(seq, Line { sender, time_ms, what: What::Changed(change) });
+        room.insert(seq, Line { sender, time_ms, what: What::Changed(by, change) });
     }
 
     /// A change in a sentence, on one line: a description must not pass for what somebody says.
-    pub(super) fn words(&self, sender: UserId, change: &GroupChange) -> String {
-        printable(&words::of_change(change, &self.name(sender), |user| self.name(user))).replace('\n', " ")
+    pub(super) fn words(&self, by: By, sender: UserId, change: &GroupChange) -> String {
+        printable(&words::of_change(change, by, &self.name(sender), |user| self.name(user)))
+            .replace('\n', " ")
     }
 
     /// An own message is durable; it is shown at its place even if its event is still on the way.

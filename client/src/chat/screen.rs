@@ -117,8 +117,8 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
             let time = clock(line.time_ms);
             let text = match &line.what {
                 What::Said(text) => text,
-                What::Changed(change) => {
-                    let words = format!("{time} {}", session.rooms.words(line.sender, change));
+                What::Changed(by, change) => {
+                    let words = format!("{time} {}", session.rooms.words(*by, line.sender, change));
                     let wrapped = wrap(&words, columns).into_iter();
                     lines.extend(wrapped.map(|line| terminal.paint(Style::Dim, &line)));
                     continue;

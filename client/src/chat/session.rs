@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::ChatOptions;
 use super::group_command;
 use super::rooms::{Rooms, Unsent, clock, printable};
+use super::words::By;
 use crate::{Client, Entry, Event, RequestError, Started, TerminalError};
 
 /// Messages asked for when a conversation is opened.
@@ -352,7 +353,7 @@ impl Session {
                 (!own).then_some(line)
             }
             Event::Change(change) => {
-                let words = self.rooms.words(change.sender, &change.change);
+                let words = self.rooms.words(By::of(&change), change.sender, &change.change);
                 let (conversation, time) = (change.conversation, clock(change.time_ms));
                 self.changed(change);
                 Some(format!("{time} {}{words}", self.group_mark(conversation)))

@@ -2,13 +2,37 @@
 
 use rookery_protocol::{GroupChange, GroupSettings, UserId};
 
+use crate::Change;
+
 /// More names than this become a number.
 const NAMES_MAX: usize = 10;
 
+/// Who has made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The entry's sender.
+    Sender,
+    /// An operator, in the sender's name.
+    Operator,
+}
+
+impl By {
+    pub(super) fn of(change: &Change) -> Self {
+        if change.device.get() == 0 { Self::Operator } else { Self::Sender }
+    }
+}
+
 /// One line that says what `who` has done: "alice has added bob".
-pub(super) fn of_change(change: &GroupChange, who: &str, name: impl Fn(UserId) -> String) -> String {
+pub(super) fn of_change(change: &GroupChange, by: By, who: &str, name: impl Fn(UserId) -> String) -> String {
     let these = |users: &[UserId]| of_users(users, &name);
     match change {
+        GroupChange::Left { successor: None } if by == By::Operator => {
+            format!("{who} was taken out by an operator")
+        }
+        GroupChange::Left { successor: Some(heir) } if by == By::Operator => {
+            format!("{who} was taken out by an operator; {} is an admin now", name(*heir))
+        }
+        GroupChange::Deleted if by == By::Operator => "an operator has deleted the group".to_owned(),
         GroupChange::Created { members, name: called } if members.is_empty() => {
             format!("{who} has made the group “{called}”")
         }
@@ -90,7 +114,7 @@ mod tests {
     }
 
     fn said(change: &GroupChange) -> String {
-        of_change(change, "alice", |user| format!("u{user}"))
+        of_change(change, By::Sender, "alice", |user| format!("u{user}"))
     }
 
     #[test]
@@ -106,6 +130,16 @@ mod tests {
             "alice has changed what is allowed: only admins send, everybody edits, only admins add; new members see \
              nothing older"
         );
+    }
+
+    #[test]
+    fn what_an_operator_has_done_is_not_put_down_to_a_member() {
+        let said = |change| of_change(&change, By::Operator, "alice", |user| format!("u{user}"));
+        assert_eq!(said(GroupChange::Left { successor: None }), "alice was taken out by an operator");
+        let heir = users(2..=2).first().copied();
+        let expected = "alice was taken out by an operator; u2 is an admin now";
+        assert_eq!(said(GroupChange::Left { successor: heir }), expected);
+        assert_eq!(said(GroupChange::Deleted), "an operator has deleted the group");
     }
 
     #[test]
