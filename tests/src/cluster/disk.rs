@@ -54,8 +54,16 @@ impl Disk {
     /// # Errors
     /// When the system refuses.
     pub fn fill(&self) -> Result<()> {
-        let used = self.used_bytes()?;
-        self.resize(used)
+        // What is used may grow before it is the size, which is refused then.
+        const TRIES: usize = 20;
+        let mut outcome = Ok(());
+        for _ in 0..TRIES {
+            outcome = self.resize(self.used_bytes()?);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
     }
 
     /// Gives the room back.
