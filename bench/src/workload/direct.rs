@@ -17,7 +17,9 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::measure::{Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, next_due, pace, rate};
+use super::measure::{
+    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, first_failure, next_due, pace, rate,
+};
 use crate::node::Nodes;
 use crate::probe;
 use crate::report::Report;
@@ -159,25 +161,9 @@ async fn show_progress(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow:
         "",
     );
     if nodes.len() > 1 {
-        let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
-        report.add("links: bytes per message", each(after.link_bytes, before.link_bytes), "B");
-        report.add("links: batches per message", each(after.link_batches, before.link_batches), "");
-        report.add("links: bells per message", each(after.link_messages, before.link_messages), "");
-        report.add("links: bells that went by mail", after.mailed - before.mailed, "");
+        after.add_links(&before, messages, report);
     }
-    report.add("node: CPU", (after.node_cpu - before.node_cpu) / seconds, "cores");
-    report.add("node: CPU per message", (after.node_cpu - before.node_cpu) * 1e6 / messages.max(1.0), "µs");
-    report.add("load generator: CPU", (after.own_cpu - before.own_cpu) / seconds, "cores");
-    report.add("node: RSS at the end", nodes.rss_bytes()? as f64 / 1e6, "MB");
-    Ok(())
-}
-
-/// Ends when a writer fails before its time.
-async fn first_failure(writers: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    while let Some(ended) = writers.join_next().await {
-        ended.context("a load task does not panic")??;
-    }
-    std::future::pending().await
+    after.add_processes(&before, seconds, ("message", messages), nodes, report)
 }
 
 /// The writer of a pair.

@@ -20,7 +20,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::measure::{Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, next_due, pace, rate};
+use super::measure::{
+    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, first_failure, next_due, pace, rate,
+};
 use crate::node::Nodes;
 use crate::probe;
 use crate::report::Report;
@@ -182,37 +184,17 @@ async fn figures(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Resul
     let messages = messages() - before_messages;
     let deliveries = after.done - before.done;
     let commits = after.commits - before.commits;
-    let cpu = after.node_cpu - before.node_cpu;
     report.add("deliveries", deliveries / seconds, "/s");
     report.add("messages, confirmed", messages / seconds, "/s");
     report.add("commits", commits / seconds, "/s");
     report.add("commits per message", commits / messages.max(1.0), "");
     report.add("deliveries per commit", deliveries / commits.max(1.0), "");
     if nodes.len() > 1 {
-        let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
-        report.add("links: bytes per message", each(after.link_bytes, before.link_bytes), "B");
-        report.add(
-            "links: bytes per delivery",
-            (after.link_bytes - before.link_bytes) / deliveries.max(1.0),
-            "B",
-        );
-        report.add("links: batches per message", each(after.link_batches, before.link_batches), "");
-        report.add("links: bells per message", each(after.link_messages, before.link_messages), "");
-        report.add("links: bells that went by mail", after.mailed - before.mailed, "");
+        after.add_links(&before, messages, report);
+        let bytes = after.link_bytes - before.link_bytes;
+        report.add("links: bytes per delivery", bytes / deliveries.max(1.0), "B");
     }
-    report.add("node: CPU", cpu / seconds, "cores");
-    report.add("node: CPU per delivery", cpu * 1e6 / deliveries.max(1.0), "µs");
-    report.add("load generator: CPU", (after.own_cpu - before.own_cpu) / seconds, "cores");
-    report.add("node: RSS at the end", nodes.rss_bytes()? as f64 / 1e6, "MB");
-    Ok(())
-}
-
-/// Ends when a task fails, and not otherwise.
-async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    while let Some(ended) = tasks.join_next().await {
-        ended.context("a load task does not panic")??;
-    }
-    std::future::pending().await
+    after.add_processes(&before, seconds, ("delivery", deliveries), nodes, report)
 }
 
 /// What the tasks of a run share.

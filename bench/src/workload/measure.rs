@@ -3,13 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Ack, Stamp};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until};
 
 use crate::node::Nodes;
 use crate::process;
+use crate::report::Report;
 use crate::wire::Writer;
 
 /// The longest latency the histogram holds, in microseconds.
@@ -109,6 +112,41 @@ impl Counters {
             mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
         })
     }
+
+    /// Reports what went over the nodes' links since `before`, for each of so many messages.
+    pub(super) fn add_links(&self, before: &Self, messages: f64, report: &mut Report) {
+        let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
+        report.add("links: bytes per message", each(self.link_bytes, before.link_bytes), "B");
+        report.add("links: batches per message", each(self.link_batches, before.link_batches), "");
+        report.add("links: bells per message", each(self.link_messages, before.link_messages), "");
+        report.add("links: bells that went by mail", self.mailed - before.mailed, "");
+    }
+
+    /// Reports what the nodes and the load generator took in the seconds since `before`, the nodes' processors also for
+    /// each `(what, how many)`.
+    pub(super) fn add_processes(
+        &self,
+        before: &Self,
+        seconds: f64,
+        (what, count): (&str, f64),
+        nodes: &Nodes,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let cpu = self.node_cpu - before.node_cpu;
+        report.add("node: CPU", cpu / seconds, "cores");
+        report.add(format!("node: CPU per {what}"), cpu * 1e6 / count.max(1.0), "µs");
+        report.add("load generator: CPU", (self.own_cpu - before.own_cpu) / seconds, "cores");
+        report.add("node: RSS at the end", nodes.rss_bytes()? as f64 / 1e6, "MB");
+        Ok(())
+    }
+}
+
+/// Ends when a task fails, and not otherwise.
+pub(super) async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a load task does not panic")??;
+    }
+    std::future::pending().await
 }
 
 /// Tells each writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
