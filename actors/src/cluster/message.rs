@@ -181,34 +181,31 @@ impl LinkMessage {
     /// Takes in another bell of an owner for hosts that rings for the same event, if there is room. The shards of an owner
     /// pass a group's bells on each for itself, and all carry the same frame.
     pub(crate) fn join(&mut self, other: &Self) -> bool {
-        let (Some((event, id)), Some((theirs, _))) = (self.host_event(), other.host_event()) else {
+        let (Some((users, stamp)), Some((more, theirs))) = (self.at_host(), other.at_host()) else {
             return false;
         };
-        if event.0 != theirs.0 || self.host_users().len() + other.host_users().len() > BELLS_MAX {
+        if stamp != theirs || users.len() + more.len() > BELLS_MAX {
             return false;
         }
-        let (id, event) = (*id, Some(event.clone()));
-        let users = [self.host_users(), other.host_users()].concat();
-        *self = Self::BellMany(Bells { users, id, event });
+        match self {
+            Self::Bell(Bell { user, id, event }) => {
+                let users = [&[*user], more].concat();
+                *self = Self::BellMany(Bells { users, id: *id, event: event.take() });
+            }
+            Self::BellMany(bells) => bells.users.extend_from_slice(more),
+            _ => return false,
+        }
         true
     }
 
-    /// What an owner's bell for a host rings for.
-    fn host_event(&self) -> Option<(&(Stamp, Bytes), &Option<MessageId>)> {
-        match self {
-            Self::Bell(bell) => bell.event.as_ref().map(|event| (event, &bell.id)),
-            Self::BellMany(bells) => bells.event.as_ref().map(|event| (event, &bells.id)),
-            _ => None,
-        }
-    }
-
-    /// Whom an owner's bell for a host rings.
-    fn host_users(&self) -> &[UserId] {
-        match self {
-            Self::Bell(bell) => std::slice::from_ref(&bell.user),
-            Self::BellMany(bells) => &bells.users,
-            _ => &[],
-        }
+    /// Whom an owner's bell for a host rings, and for which event; of one without, nothing.
+    fn at_host(&self) -> Option<(&[UserId], Stamp)> {
+        let (users, event) = match self {
+            Self::Bell(bell) => (std::slice::from_ref(&bell.user), &bell.event),
+            Self::BellMany(bells) => (&bells.users[..], &bells.event),
+            _ => return None,
+        };
+        event.as_ref().map(|(stamp, _)| (users, *stamp))
     }
 
     /// The same without what is only there to spare a reading.
