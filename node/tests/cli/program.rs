@@ -1,7 +1,7 @@
 //! The `rookery` program, run in a directory of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ impl Program {
             }
             said += &line;
         }
-        RunningNode { child, clients, http, said, _stdout: stdout }
+        RunningNode { child, clients, http, said, log, _stdout: stdout }
     }
 }
 
@@ -94,6 +94,7 @@ pub(crate) struct RunningNode {
     pub(crate) http: String,
     /// What it said until it was ready.
     pub(crate) said: String,
+    log: PathBuf,
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -129,5 +130,9 @@ impl Drop for RunningNode {
         // After `wait` there is nothing left to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // What a test that fails is asked for.
+        if std::thread::panicking() {
+            println!("it logged:\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
     }
 }
