@@ -70,7 +70,7 @@ pub enum Entry {
 impl Entry {
     /// The entry that the server speaks of; `None` when it leaves the body to this client, who sent it.
     pub(crate) fn of(message: wire::Message) -> Option<Self> {
-        let wire::Message { conversation, seq, sender, device, id, time_ms, body, change } = message;
+        let wire::Message { conversation, seq, sender, device, id, time_ms, body, change, .. } = message;
         Some(match (change, body) {
             (Some(change), _) => {
                 Self::Change(Change { conversation, seq, sender, device, id, time_ms, change })

@@ -223,7 +223,13 @@ async fn groups_in_json_lines_read_as_documented() {
 
     chat.say(r#"{"op":"receipts","conversation":"g:9"}"#).await;
     let ClientFrame::GetReceipts(receipts) = connection.frame().await else { panic!("no receipts") };
-    let marks = vec![MemberMark { user: user(2), delivered: Seq::new(3), read: Seq::new(2) }];
+    let marks = vec![MemberMark {
+        user: user(2),
+        delivered: Seq::new(3),
+        read: Seq::new(2),
+        delivered_ms: 0,
+        read_ms: 0,
+    }];
     connection.send(Receipts { request: receipts.request, marks }).await;
     chat.expect(
         r#"{"event":"receipts","conversation":"g:9","members":[{"user":2,"handle":"bob","delivered":3,"read":2}]}"#,

@@ -207,7 +207,13 @@ async fn a_group_and_how_far_its_members_have_come_can_be_asked_for() {
         panic!("no question")
     };
     assert_eq!(conversation, crew());
-    let marks = vec![MemberMark { user: user(2), delivered: Seq::new(4), read: Seq::new(3) }];
+    let marks = vec![MemberMark {
+        user: user(2),
+        delivered: Seq::new(4),
+        read: Seq::new(3),
+        delivered_ms: 0,
+        read_ms: 0,
+    }];
     connection.send(Receipts { request, marks: marks.clone() }).await;
     assert_eq!(asking.await.unwrap(), (Ok(group), Ok::<_, RequestError>(marks)));
 }

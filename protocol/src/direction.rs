@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 
+use crate::chats::*;
+use crate::looking::*;
 use crate::payload::*;
+use crate::people::*;
 use crate::positional::{ValueError, decode_value};
 use crate::{ErrorCode, Opcode, RawFrame, Stamp, positional};
 
@@ -86,7 +89,8 @@ direction! {
     /// What a client sends.
     ClientFrame {
         Hello, Heartbeat, Send, Ack, Read, History, Lookup, CreateGroup, ChangeGroup, GetGroup, ListGroups,
-        GetReceipts,
+        GetReceipts, ListConversations, SetConversation, Hide, SetPrivacy, GetPrivacy, SetProfile, GetProfiles, SetPerson,
+        ListPeople, FindPeople, Report, Watch, Active, Typing,
     }
 }
 
@@ -94,7 +98,8 @@ direction! {
     /// What a server sends.
     ServerFrame {
         Welcome, HeartbeatAck, Error, Goaway, Done, Nodes, Sent, HistoryPage, Found, GroupCreated, Group, GroupList,
-        Receipts, MessageEvent, ReceiptEvent,
+        Receipts, ConversationList, Privacy, Profiles, People, FoundPeople, MessageEvent, ReceiptEvent,
+        ConversationEvent, AccountEvent, PresenceNotice, TypingNotice, ReceiptsNotice,
     }
 }
 

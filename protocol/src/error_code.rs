@@ -53,12 +53,15 @@ pub enum ErrorCode {
     BadAck = 24,
     /// A value outside its documented range.
     BadRequest = 25,
-    /// The group leaves this to its admins.
+    /// Not for this user to do: the group leaves it to its admins, the message is another's, or the other side does not
+    /// want it.
     NotAllowed = 26,
     /// There are as many members as there may be.
     Full = 27,
     /// The id belongs to something else: choose another.
     IdTaken = 28,
+    /// The time for that is over.
+    TooLate = 29,
 
     /// The store cannot be reached or the outcome is unknown. Retry with the same message id.
     Unavailable = 30,
@@ -68,11 +71,13 @@ pub enum ErrorCode {
     Internal = 32,
     /// Too much at once. Retry after the time given.
     Busy = 33,
+    /// The user has blocked the other side: unblock them first.
+    Blocked = 34,
 }
 
 impl ErrorCode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Malformed,
         Self::UnsupportedVersion,
         Self::FrameTooLarge,
@@ -100,10 +105,12 @@ impl ErrorCode {
         Self::NotAllowed,
         Self::Full,
         Self::IdTaken,
+        Self::TooLate,
         Self::Unavailable,
         Self::StoreFull,
         Self::Internal,
         Self::Busy,
+        Self::Blocked,
     ];
 
     /// The code with this number, if this version knows it.

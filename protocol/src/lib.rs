@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod chats;
 mod direction;
 mod error_code;
 mod frame;
@@ -22,10 +23,14 @@ mod group;
 mod handle;
 mod ids;
 pub mod limits;
+mod looking;
 mod opcode;
 mod payload;
+mod people;
 mod positional;
+mod reference;
 
+pub use chats::*;
 pub use direction::{ClientFrame, DecodeError, ServerFrame, event_stamp};
 pub use error_code::ErrorCode;
 pub use frame::{FrameDecoder, FrameError, HEADER_BYTES, PROTOCOL_VERSION, RawFrame, whole_frames};
@@ -35,8 +40,11 @@ pub use ids::{
     ConversationBytes, ConversationId, ConversationIdError, DeviceId, Epoch, GroupId, HexError, IdError,
     MessageId, RequestId, Seq, Stamp, UserId,
 };
+pub use looking::*;
 pub use opcode::Opcode;
 pub use payload::*;
+pub use people::*;
 #[doc(hidden)]
 pub use positional::{Text, array_only};
 pub use positional::{ValueError, decode_value, encode_value, skip_newer_fields};
+pub use reference::{Reference, ReferenceError, ReferenceKind};

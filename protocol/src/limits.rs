@@ -61,6 +61,71 @@ pub const GROUP_PICTURE_BYTES_MAX: usize = 512;
 /// what one careless setting gives away.
 pub const GROUP_BACKLOG_MAX: u32 = 10_000;
 
+/// Time in which a message may be edited by its sender, by the server's clock. In milliseconds: a quarter of an hour, for
+/// slips; what others have long read is not to change under them.
+pub const EDIT_MS: u64 = 15 * 60 * 1000;
+
+/// Time in which a message may be deleted for everyone. In milliseconds: two days.
+pub const DELETE_MS: u64 = 2 * 24 * 3600 * 1000;
+
+/// Edits of one message. Each is an entry of the log, and deleting the message finds them all.
+pub const EDITS_MAX: usize = 32;
+
+/// Bytes of a reaction: a symbol with its encryption envelope.
+pub const REACTION_BYTES_MAX: usize = 512;
+
+/// Conversations in one page of the list, each with its last message; a page ends before the one that would pass
+/// [`HISTORY_BYTES_MAX`] (but holds at least one).
+pub const CONVERSATIONS_MAX: usize = 64;
+
+/// Messages that one request hides, besides all up to one: as many as people mark by hand.
+pub const HIDE_MAX: usize = 256;
+
+/// People in one page of those who are anything to a user: about 12 KiB.
+pub const PEOPLE_MAX: usize = 1024;
+
+/// People that may be anything to a user: contacts and blocked ones. An address book, and what bounds its reading.
+pub const PEOPLE_PER_USER_MAX: usize = 10_000;
+
+/// Handles that one request looks up: an address book in a few requests, and no directory in a few thousand.
+pub const FIND_PEOPLE_MAX: usize = 256;
+
+/// Users whose profiles one request asks for: a screen full, and the longest answer fits a frame.
+pub const PROFILES_MAX: usize = 64;
+
+/// Bytes of a profile's name.
+pub const PROFILE_NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of what users say about themselves.
+pub const PROFILE_ABOUT_BYTES_MAX: usize = 512;
+
+/// Bytes of the reference of a user's picture: a URL, or a hash and a key; never the picture.
+pub const PROFILE_PICTURE_BYTES_MAX: usize = 512;
+
+/// Messages that one report names.
+pub const REPORT_MESSAGES_MAX: usize = 16;
+
+/// Bytes of a report's text: what happened, in the user's words.
+pub const REPORT_TEXT_BYTES_MAX: usize = 2048;
+
+/// Users whose presence one connection watches: what fits a screen, twice over.
+pub const WATCH_USERS_MAX: usize = 64;
+
+/// Conversations that one connection has open: one on a phone, some windows at a desk.
+pub const WATCH_CONVERSATIONS_MAX: usize = 8;
+
+/// How long a WATCH lasts. In milliseconds; a client that still looks says so anew before.
+pub const WATCH_MS: u32 = 60_000;
+
+/// How long somebody is taken to be typing when nothing more is heard. In milliseconds.
+pub const TYPING_MS: u32 = 5_000;
+
+/// TYPING of one connection is passed on once in this time for each conversation. In milliseconds.
+pub const TYPING_EVERY_MS: u32 = 3_000;
+
+/// A user who does nothing for this long is idle. In milliseconds; clients that know better say so with ACTIVE.
+pub const IDLE_MS: u32 = 5 * 60 * 1000;
+
 /// Time between a client's heartbeats, unless WELCOME says otherwise. In milliseconds.
 pub const HEARTBEAT_MS: u32 = 30_000;
 

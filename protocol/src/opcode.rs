@@ -65,15 +65,67 @@ pub enum Opcode {
     /// Server: that far.
     Receipts = 0x20,
 
+    /// Client: in which conversations am I, and how do they stand.
+    ListConversations = 0x21,
+    /// Server: those.
+    ConversationList = 0x22,
+    /// Client: this is how I want a conversation listed.
+    SetConversation = 0x23,
+    /// Client: do not show me these messages any more.
+    Hide = 0x24,
+
+    /// Client: who may see what of me.
+    SetPrivacy = 0x25,
+    /// Client: what have I said about that.
+    GetPrivacy = 0x26,
+    /// Server: this.
+    Privacy = 0x27,
+    /// Client: this is what I show of myself.
+    SetProfile = 0x28,
+    /// Client: what do these users show of themselves.
+    GetProfiles = 0x29,
+    /// Server: as much of it as the client may see.
+    Profiles = 0x2a,
+    /// Client: this is what somebody is to me: a contact, blocked, or nothing.
+    SetPerson = 0x2b,
+    /// Client: who is anything to me.
+    ListPeople = 0x2c,
+    /// Server: those.
+    People = 0x2d,
+    /// Client: which of these handles are users.
+    FindPeople = 0x2e,
+    /// Server: those.
+    FoundPeople = 0x2f,
+    /// Client: the moderators should look at this.
+    Report = 0x30,
+
+    /// Client: this is what the user is looking at.
+    Watch = 0x31,
+    /// Client: the user is there, or is not.
+    Active = 0x32,
+    /// Client: the user is typing.
+    Typing = 0x33,
+
     /// Event: a message.
     MessageEvent = 0x40,
     /// Event: a member's delivered and read watermarks moved.
     ReceiptEvent = 0x41,
+    /// Event: how a conversation is listed, or what of it is shown, has changed.
+    ConversationEvent = 0x42,
+    /// Event: the user's privacy, profile or people have changed.
+    AccountEvent = 0x43,
+
+    /// Notice: people come, go and fall idle.
+    PresenceNotice = 0x80,
+    /// Notice: somebody is typing.
+    TypingNotice = 0x81,
+    /// Notice: members' delivered and read watermarks moved.
+    ReceiptsNotice = 0x82,
 }
 
 impl Opcode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 51] = [
         Self::Hello,
         Self::Welcome,
         Self::Heartbeat,
@@ -99,8 +151,32 @@ impl Opcode {
         Self::GroupList,
         Self::GetReceipts,
         Self::Receipts,
+        Self::ListConversations,
+        Self::ConversationList,
+        Self::SetConversation,
+        Self::Hide,
+        Self::SetPrivacy,
+        Self::GetPrivacy,
+        Self::Privacy,
+        Self::SetProfile,
+        Self::GetProfiles,
+        Self::Profiles,
+        Self::SetPerson,
+        Self::ListPeople,
+        Self::People,
+        Self::FindPeople,
+        Self::FoundPeople,
+        Self::Report,
+        Self::Watch,
+        Self::Active,
+        Self::Typing,
         Self::MessageEvent,
         Self::ReceiptEvent,
+        Self::ConversationEvent,
+        Self::AccountEvent,
+        Self::PresenceNotice,
+        Self::TypingNotice,
+        Self::ReceiptsNotice,
     ];
 
     /// The opcode with this number, if this version knows it.

@@ -7,9 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::frame::{begin_frame, finish_frame};
 use crate::positional::{List, encode_value};
 use crate::{
-    ConversationId, DecodeError, DeviceId, ErrorCode, GroupChange, GroupChangeError, GroupId, GroupMember,
-    GroupSettings, Handle, MessageId, Opcode, RequestId, Seq, Stamp, Text, UserId, check_name, check_users,
-    limits, positional,
+    AccountEvent, Active, ConversationEvent, ConversationId, ConversationList, DecodeError, DeviceId,
+    ErrorCode, FindPeople, FoundPeople, GetPrivacy, GetProfiles, GroupChange, GroupChangeError, GroupId,
+    GroupMember, GroupSettings, Handle, Hide, ListConversations, ListPeople, MessageId, Opcode, People,
+    PresenceNotice, Privacy, Profiles, ReceiptsNotice, Reference, Report, RequestId, Seq, SetConversation,
+    SetPerson, SetPrivacy, SetProfile, Stamp, Text, Typing, TypingNotice, UserId, Watch, check_name,
+    check_users, limits, positional,
 };
 
 /// A payload type and the opcode it travels under.
@@ -48,8 +51,32 @@ payloads!(
     GroupList,
     GetReceipts,
     Receipts,
+    ListConversations,
+    ConversationList,
+    SetConversation,
+    Hide,
+    SetPrivacy,
+    GetPrivacy,
+    Privacy,
+    SetProfile,
+    GetProfiles,
+    Profiles,
+    SetPerson,
+    ListPeople,
+    People,
+    FindPeople,
+    FoundPeople,
+    Report,
+    Watch,
+    Active,
+    Typing,
     MessageEvent,
     ReceiptEvent,
+    ConversationEvent,
+    AccountEvent,
+    PresenceNotice,
+    TypingNotice,
+    ReceiptsNotice,
 );
 
 /// Bytes that mean nothing to the server.
@@ -269,8 +296,11 @@ positional! {
         /// The message that must come before this one: the one sent last to this conversation, while it is not
         /// confirmed. The server refuses this message until that one is accepted, so order survives any failure.
         pub after: Option<MessageId>,
-        /// At most [`limits::BODY_BYTES_MAX`].
+        /// At most [`limits::BODY_BYTES_MAX`]; of a reaction [`limits::REACTION_BYTES_MAX`], of a deletion empty.
         pub body: Body,
+        since later:
+        /// The message it is about, and what it does to it.
+        pub reference: Option<Reference>,
     }
 }
 
@@ -317,6 +347,12 @@ positional! {
         pub from: Seq,
         /// The last message wanted.
         pub to: Seq,
+        since later:
+        /// Whether the last of them are wanted first: a page then ends with the last wanted, and goes back as far as fits.
+        pub backwards: bool,
+        /// If not 0: instead of `from`, the first message accepted at this time or later, milliseconds since 1970; with
+        /// `backwards`, instead of `to` the last one accepted before.
+        pub time_ms: u64,
     }
 }
 
@@ -328,7 +364,8 @@ positional! {
         /// The conversation's last message.
         pub head: Seq,
         /// The first message of those wanted that this page says nothing about; after the last wanted: complete.
-        /// Messages below it that are not in the page no longer exist.
+        /// Messages below it that are not in the page no longer exist. Backwards: the last of those wanted that this page
+        /// says nothing about; before the first wanted: complete.
         pub next: Seq,
         /// In ascending order.
         pub messages: Vec<Message>,
@@ -499,6 +536,11 @@ positional! {
         pub delivered: Seq,
         /// ... and all up to here have been read.
         pub read: Seq,
+        since later:
+        /// When `delivered` came to be that, milliseconds since 1970 by the server's clock; 0: not known.
+        pub delivered_ms: u64,
+        /// When `read` came to be that.
+        pub read_ms: u64,
     }
 }
 
@@ -522,6 +564,10 @@ positional! {
         since later:
         /// What has happened to the group, in an entry that is no message of a member.
         pub change: Option<GroupChange>,
+        /// The message it is about, and what it does to it.
+        pub reference: Option<Reference>,
+        /// It has been deleted for everyone, and says nothing any more.
+        pub deleted: bool,
     }
 }
 

@@ -232,7 +232,15 @@ impl RawPeer {
     /// Sends a message; the answer is still to be read.
     pub async fn send_message(&mut self, request: u32, to: ConversationId, id: MessageId, body: Bytes) {
         let request = RequestId::new(request);
-        self.send(&Send { request, conversation: to, id, after: None, body: Body::new(body) }).await;
+        self.send(&Send {
+            request,
+            conversation: to,
+            id,
+            after: None,
+            body: Body::new(body),
+            reference: None,
+        })
+        .await;
     }
 
     /// Acknowledges an event.

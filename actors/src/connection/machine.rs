@@ -63,6 +63,7 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::ListGroups(list)) => Action::Look(Reading::Groups(list)),
         (Phase::Welcome, ClientFrame::GetReceipts(get)) => Action::Look(Reading::Receipts(get)),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
+        (Phase::Welcome, _) => Action::Refuse(ErrorCode::UnknownOpcode, "not yet".into()),
     }
 }
 

@@ -200,7 +200,13 @@ async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> R
         }
     };
     let others = marks.into_iter().filter(|(of, mark)| *of != user && *mark != Mark::NONE);
-    let marks = others.map(|(user, Mark { delivered, read })| MemberMark { user, delivered, read });
+    let marks = others.map(|(user, Mark { delivered, read })| MemberMark {
+        user,
+        delivered,
+        read,
+        delivered_ms: 0,
+        read_ms: 0,
+    });
     Ok(Receipts { request: get.request, marks: marks.collect() })
 }
 

@@ -57,8 +57,10 @@ impl Telling {
         entry: Entry,
     ) -> Self {
         let Author { user: sender, device, id, time_ms, .. } = author;
-        let (body, change) = (None, None);
-        let elided = Message { conversation, seq: Seq::ZERO, sender, device, id, time_ms, body, change };
+        let (body, change, reference) = (None, None, None);
+        let (seq, deleted) = (Seq::ZERO, false);
+        let elided =
+            Message { conversation, seq, sender, device, id, time_ms, body, change, reference, deleted };
         Self { context, reply, entry, elided, since: Instant::now() }
     }
 

@@ -19,7 +19,10 @@ async fn ten_thousand_pipelined_messages_are_all_answered_in_order() {
         let body = Body::new("x");
         let request = RequestId::new(number);
         let id = id(number.into());
-        encode_into(&mut flood, &Send { request, conversation: direct(1, 2), id, after: None, body });
+        encode_into(
+            &mut flood,
+            &Send { request, conversation: direct(1, 2), id, after: None, body, reference: None },
+        );
     }
     let (mut reading, mut writing) = tokio::io::split(alice.stream);
     let writer = tokio::spawn(async move { writing.write_all(&flood).await.expect("it is all taken") });

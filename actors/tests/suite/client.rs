@@ -136,7 +136,7 @@ impl Client {
     ) -> RequestId {
         let request = self.new_request();
         let body = Body::new(Bytes::copy_from_slice(body));
-        self.tell(&Send { request, conversation, id, after, body }).await;
+        self.tell(&Send { request, conversation, id, after, body, reference: None }).await;
         request
     }
 
@@ -173,7 +173,15 @@ impl Client {
         to: u64,
     ) -> Result<HistoryPage, Error> {
         let request = self.new_request();
-        self.tell(&History { request, conversation, from: Seq::new(from), to: Seq::new(to) }).await;
+        self.tell(&History {
+            request,
+            conversation,
+            from: Seq::new(from),
+            to: Seq::new(to),
+            backwards: false,
+            time_ms: 0,
+        })
+        .await;
         match self.answer().await {
             ServerFrame::HistoryPage(page) => Ok(page),
             ServerFrame::Error(error) => Err(error),

@@ -112,7 +112,10 @@ async fn a_client_that_leaves_while_long_answers_wait_leaves_nothing_behind() {
     for number in 1..=60 {
         let (from, to) = (Seq::new(1), Seq::new(3));
         let request = RequestId::new(number);
-        encode_into(&mut requests, &History { request, conversation: direct(1, 2), from, to });
+        encode_into(
+            &mut requests,
+            &History { request, conversation: direct(1, 2), from, to, backwards: false, time_ms: 0 },
+        );
     }
     bob.tell_bytes(&requests).await;
     tokio::time::sleep(Duration::from_secs(1)).await;

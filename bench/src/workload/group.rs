@@ -381,6 +381,7 @@ impl Writing {
             id: MessageId::from_bytes(id),
             after: None,
             body: Body::new(self.body.clone()),
+            reference: None,
         })
     }
 }

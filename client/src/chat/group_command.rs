@@ -409,7 +409,7 @@ mod tests {
     fn a_message_is_counted_with_those_it_went_to() {
         let mark = |user_number, delivered, read| {
             let (delivered, read) = (Seq::new(delivered), Seq::new(read));
-            MemberMark { user: user(user_number), delivered, read }
+            MemberMark { user: user(user_number), delivered, read, delivered_ms: 0, read_ms: 0 }
         };
         let audience = [user(2), user(3), user(4)].into();
         // Somebody who has left may have a mark.

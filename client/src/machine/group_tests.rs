@@ -23,6 +23,8 @@ fn said(seq: u64) -> WireMessage {
         time_ms: seq,
         body: Some(Body::new("x")),
         change: None,
+        deleted: false,
+        reference: None,
     }
 }
 

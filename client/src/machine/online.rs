@@ -239,6 +239,7 @@ impl Machine {
                 id: message.id,
                 after: message.after,
                 body: message.body,
+                reference: None,
             });
         } else {
             return false;
@@ -251,7 +252,7 @@ impl Machine {
             Call::LookupHandle(handle) => self.put(&Lookup { request, handle: Some(handle), user: None }),
             Call::LookupUser(user) => self.put(&Lookup { request, handle: None, user: Some(user) }),
             Call::History { conversation, from, to } => {
-                self.put(&History { request, conversation, from, to });
+                self.put(&History { request, conversation, from, to, backwards: false, time_ms: 0 });
             }
             Call::CreateGroup { id, name, members, settings } => {
                 self.put(&CreateGroup { request, id, name, members, settings });
@@ -310,7 +311,23 @@ impl Machine {
             }
             Ok(ServerFrame::Error(error)) => self.refused(now, error),
             Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
-            Ok(ServerFrame::HeartbeatAck(_)) => {}
+            Ok(ServerFrame::ConversationEvent(event)) => {
+                self.acks.push(event.stamp, Settled::WhenTaken(0));
+            }
+            Ok(ServerFrame::AccountEvent(event)) => {
+                self.acks.push(event.stamp, Settled::WhenTaken(0));
+            }
+            Ok(
+                ServerFrame::HeartbeatAck(_)
+                | ServerFrame::ConversationList(_)
+                | ServerFrame::Privacy(_)
+                | ServerFrame::Profiles(_)
+                | ServerFrame::People(_)
+                | ServerFrame::FoundPeople(_)
+                | ServerFrame::PresenceNotice(_)
+                | ServerFrame::TypingNotice(_)
+                | ServerFrame::ReceiptsNotice(_),
+            ) => {}
             Ok(ServerFrame::Nodes(nodes)) => self.nodes.learn(&nodes.nodes),
             Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
             Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {
@@ -401,7 +418,7 @@ impl Machine {
             return self.set_alarm(now + RETRY, Alarm::Fill(conversation));
         }
         let request = online.request(Purpose::Fill(conversation));
-        self.put(&History { request, conversation, from, to });
+        self.put(&History { request, conversation, from, to, backwards: false, time_ms: 0 });
     }
 
     fn page(&mut self, now: Duration, page: HistoryPage) {

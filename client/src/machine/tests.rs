@@ -102,6 +102,8 @@ impl Bench {
                 time_ms: 0,
                 body: Some(Body::new("x")),
                 change: None,
+                deleted: false,
+                reference: None,
             },
         })));
     }

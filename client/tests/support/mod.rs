@@ -62,6 +62,8 @@ pub fn message(conversation: ConversationId, seq: u64) -> Message {
         time_ms: 1_000 + seq,
         body: Some(Body::new(format!("message {seq}"))),
         change: None,
+        deleted: false,
+        reference: None,
     }
 }
 

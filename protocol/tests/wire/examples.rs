@@ -84,6 +84,8 @@ pub(crate) fn message(seq: u64, sender: UserId, device: u32, id: MessageId, body
         time_ms: 1_746_789_012_345 + seq,
         body: body.map(|bytes| Body::new(bytes.to_vec())),
         change: None,
+        deleted: false,
+        reference: None,
     }
 }
 
@@ -113,6 +115,8 @@ fn biggest_message() -> Message {
         time_ms: u64::MAX,
         body: Some(Body::new(vec![0xee; 300])),
         change: None,
+        deleted: false,
+        reference: None,
     }
 }
 
@@ -276,6 +280,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 id: message_id(1),
                 after: None,
                 body: Body::new("Hello, Bob".as_bytes()),
+                reference: None,
             },
         ),
         example(
@@ -287,6 +292,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 id: message_id(2),
                 after: Some(message_id(1)),
                 body: Body::new("Are you there?".as_bytes()),
+                reference: None,
             },
         ),
         example(
@@ -298,6 +304,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 id: MessageId::from_bytes([0; 16]),
                 after: None,
                 body: Body::default(),
+                reference: None,
             },
         ),
         example(
@@ -309,6 +316,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 id: MessageId::from_bytes([0xff; 16]),
                 after: Some(MessageId::from_bytes([0xfe; 16])),
                 body: Body::new(vec![0xee; 300]),
+                reference: None,
             },
         ),
         example(
@@ -345,7 +353,14 @@ pub(crate) fn requests() -> Vec<Example> {
         example(
             "history_typical",
             "messages 1 to 50",
-            History { request: request(5), conversation: chat(), from: Seq::new(1), to: Seq::new(50) },
+            History {
+                request: request(5),
+                conversation: chat(),
+                from: Seq::new(1),
+                to: Seq::new(50),
+                backwards: false,
+                time_ms: 0,
+            },
         ),
         example(
             "history_edge",
@@ -355,6 +370,8 @@ pub(crate) fn requests() -> Vec<Example> {
                 conversation: team(),
                 from: Seq::new(u64::MAX),
                 to: Seq::new(u64::MAX),
+                backwards: false,
+                time_ms: 0,
             },
         ),
         example(
@@ -607,8 +624,20 @@ pub(crate) fn groups() -> Vec<Example> {
             Receipts {
                 request: request(16),
                 marks: vec![
-                    MemberMark { user: bob(), delivered: Seq::new(3), read: Seq::new(3) },
-                    MemberMark { user: carol(), delivered: Seq::new(3), read: Seq::new(1) },
+                    MemberMark {
+                        user: bob(),
+                        delivered: Seq::new(3),
+                        read: Seq::new(3),
+                        delivered_ms: 0,
+                        read_ms: 0,
+                    },
+                    MemberMark {
+                        user: carol(),
+                        delivered: Seq::new(3),
+                        read: Seq::new(1),
+                        delivered_ms: 0,
+                        read_ms: 0,
+                    },
                 ],
             },
         ),
@@ -624,7 +653,13 @@ pub(crate) fn groups() -> Vec<Example> {
                 request: request(17),
                 marks: edge_users()
                     .into_iter()
-                    .map(|user| MemberMark { user, delivered: Seq::new(u64::MAX), read: Seq::new(u64::MAX) })
+                    .map(|user| MemberMark {
+                        user,
+                        delivered: Seq::new(u64::MAX),
+                        read: Seq::new(u64::MAX),
+                        delivered_ms: 0,
+                        read_ms: 0,
+                    })
                     .collect(),
             },
         ),

@@ -106,6 +106,7 @@ fn send(body: usize) -> Vec<u8> {
         id: message_id(9),
         after: None,
         body: Body::new(vec![0; body]),
+        reference: None,
     })
     .to_vec()
 }
@@ -537,8 +538,14 @@ fn direct(low: u64, high: u64) -> Vec<u8> {
 }
 
 fn history(from: u64, to: u64) -> Vec<u8> {
-    let history =
-        History { request: RequestId::new(9), conversation: chat(), from: Seq::new(from), to: Seq::new(to) };
+    let history = History {
+        request: RequestId::new(9),
+        conversation: chat(),
+        from: Seq::new(from),
+        to: Seq::new(to),
+        backwards: false,
+        time_ms: 0,
+    };
     encode(&history).to_vec()
 }
 

@@ -152,6 +152,8 @@ fn largest_message() -> Message {
         time_ms: u64::MAX,
         body: Some(Body::new(vec![0xff; limits::BODY_BYTES_MAX])),
         change: None,
+        deleted: false,
+        reference: None,
     }
 }
 
@@ -163,6 +165,7 @@ fn the_largest_body_fits_a_frame_both_ways_and_a_window() {
         id: MessageId::from_bytes([0xff; 16]),
         after: Some(MessageId::from_bytes([0xff; 16])),
         body: Body::new(vec![0xff; limits::BODY_BYTES_MAX]),
+        reference: None,
     };
     assert!(encode(&send).len() <= limits::FRAME_BYTES_MAX);
     let event = encode(&MessageEvent { stamp: stamp(1), message: largest_message() });
@@ -225,7 +228,9 @@ fn the_largest_group_and_the_receipts_of_all_its_members_fit_a_frame_each() {
     assert!(10 * encode(&group).len() <= limits::FRAME_BYTES_MAX);
     let most = Seq::new(u64::MAX);
     let marks = largest_users(limits::GROUP_MEMBERS_MAX);
-    let marks = marks.map(|user| MemberMark { user, delivered: most, read: most }).collect();
+    let marks = marks
+        .map(|user| MemberMark { user, delivered: most, read: most, delivered_ms: 0, read_ms: 0 })
+        .collect();
     let receipts = Receipts { request: RequestId::new(u32::MAX), marks };
     assert!(encode(&receipts).len() <= limits::FRAME_BYTES_MAX);
 }

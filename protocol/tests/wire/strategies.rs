@@ -46,7 +46,7 @@ prop_compose! {
     }
 }
 prop_compose! {
-    fn mark()(user in user(), delivered in seq(), read in seq()) -> MemberMark { MemberMark { user, delivered, read } }
+    fn mark()(user in user(), delivered in seq(), read in seq()) -> MemberMark { MemberMark { user, delivered, read, delivered_ms: 0, read_ms: 0 } }
 }
 
 fn users() -> impl Strategy<Value = Vec<UserId>> {
@@ -82,7 +82,7 @@ prop_compose! {
         conversation in conversation(), seq in seq(), sender in user(), device in device(), id in message_id(),
         time_ms: u64, body in option::of(body()), change in option::of(change()),
     ) -> Message {
-        Message { conversation, seq, sender, device, id, time_ms, body, change }
+        Message { conversation, seq, sender, device, id, time_ms, body, change, deleted: false, reference: None }
     }
 }
 
@@ -107,7 +107,15 @@ pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
         ),
         any::<u64>().prop_map(|nonce| Heartbeat { nonce }.into()),
         (request(), conversation(), message_id(), option::of(message_id()), body()).prop_map(
-            |(request, conversation, id, after, body)| Send { request, conversation, id, after, body }.into()
+            |(request, conversation, id, after, body)| Send {
+                request,
+                conversation,
+                id,
+                after,
+                body,
+                reference: None
+            }
+            .into()
         ),
         stamp().prop_map(|stamp| Ack { stamp }.into()),
         (request(), conversation(), seq()).prop_map(|(request, conversation, seq)| Read {
@@ -120,7 +128,9 @@ pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
             request,
             conversation,
             from,
-            to
+            to,
+            backwards: false,
+            time_ms: 0
         }
         .into()),
         (request(), option::of(handle()), option::of(user())).prop_map(|(request, handle, user)| Lookup {

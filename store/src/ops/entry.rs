@@ -147,7 +147,18 @@ pub(super) fn append(
         Content::Change(change) => (None, Some(change)),
     };
     let Author { user: sender, device, id, time_ms, .. } = *author;
-    let logged = keys::encode(&Message { conversation, seq, sender, device, id, time_ms, body, change });
+    let logged = keys::encode(&Message {
+        conversation,
+        seq,
+        sender,
+        device,
+        id,
+        time_ms,
+        body,
+        change,
+        reference: None,
+        deleted: false,
+    });
     writes.put(head_key(conversation), encode_head(seq));
     writes.put(log_key(conversation, seq), logged.clone());
     writes.put(author.sent_key(conversation, id), keys::encode(&SentRecord { seq, time_ms }));

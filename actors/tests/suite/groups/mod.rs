@@ -112,7 +112,7 @@ impl Client {
         let request = self.new_request();
         self.tell(&GetReceipts { request, conversation }).await;
         let numbers =
-            |MemberMark { user, delivered, read }: &MemberMark| (user.get(), delivered.get(), read.get());
+            |MemberMark { user, delivered, read, .. }: &MemberMark| (user.get(), delivered.get(), read.get());
         match self.answer().await {
             ServerFrame::Receipts(receipts) => Ok(receipts.marks.iter().map(numbers).collect()),
             ServerFrame::Error(error) => Err(code(&error)),
