@@ -41,7 +41,7 @@ pub enum ErrorCode {
     /// An operator has closed the connection. Closes; the client may reconnect.
     Kicked = 18,
 
-    /// No such user, conversation or handle.
+    /// No such user, handle or message.
     NotFound = 20,
     /// The user is not a member of this conversation.
     NotMember = 21,
@@ -56,7 +56,7 @@ pub enum ErrorCode {
     /// Not for this user to do: the group leaves it to its admins, the message is another's, or the other side does not
     /// want it.
     NotAllowed = 26,
-    /// There are as many members as there may be.
+    /// There are as many as there may be: members of a group, edits of a message, people of a user.
     Full = 27,
     /// The id belongs to something else: choose another.
     IdTaken = 28,

@@ -135,5 +135,5 @@ pub const HEARTBEATS_MISSED_MAX: u32 = 3;
 /// Bytes of human text in ERROR and GOAWAY.
 pub const TEXT_BYTES_MAX: usize = 512;
 
-/// Arrays, maps and extensions of one payload inside one another. Ours need five; the rest is for fields to come.
+/// Arrays, maps and extensions of one payload inside one another. Ours need six; the rest is for fields to come.
 pub const DEPTH_MAX: usize = 16;

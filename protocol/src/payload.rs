@@ -656,9 +656,9 @@ impl MessageHead {
     }
 }
 
-/// The frame of an event whose content is already encoded: `[stamp, content]`.
+/// The frame of an event whose content is already encoded: `[stamp, content]`. ACCOUNT_EVENT has more than these two.
 pub fn encode_event(opcode: Opcode, stamp: Stamp, content: &[u8]) -> Bytes {
-    debug_assert!(Opcode::is_event(opcode as u8));
+    debug_assert!(Opcode::is_event(opcode as u8) && opcode != Opcode::AccountEvent);
     let mut out = Vec::with_capacity(crate::HEADER_BYTES + 15 + content.len());
     let start = begin_frame(&mut out, opcode as u8);
     out.push(0x92); // an array of two

@@ -163,6 +163,21 @@ positional! {
     }
 }
 
+/// More users than one request may ask about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("ask for at most {} profiles", limits::PROFILES_MAX)]
+pub struct GetProfilesError;
+
+impl GetProfiles {
+    /// Whether it is not too much.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check(&self) -> Result<(), GetProfilesError> {
+        if self.users.len() <= limits::PROFILES_MAX { Ok(()) } else { Err(GetProfilesError) }
+    }
+}
+
 positional! {
     /// What those of the users asked for who exist show to this one.
     pub struct Profiles {
@@ -243,6 +258,21 @@ positional! {
     }
 }
 
+/// More handles than one request may look up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("look up at most {} handles", limits::FIND_PEOPLE_MAX)]
+pub struct FindPeopleError;
+
+impl FindPeople {
+    /// Whether it is not too much.
+    ///
+    /// # Errors
+    /// When it is.
+    pub fn check(&self) -> Result<(), FindPeopleError> {
+        if self.handles.len() <= limits::FIND_PEOPLE_MAX { Ok(()) } else { Err(FindPeopleError) }
+    }
+}
+
 positional! {
     /// Those of the handles asked for that are users.
     pub struct FoundPeople {
@@ -266,6 +296,38 @@ positional! {
         pub seqs: Vec<Seq> as List<Seq>,
         /// What happened, in the reporter's words; at most [`limits::REPORT_TEXT_BYTES_MAX`].
         pub text: String as Text,
+    }
+}
+
+/// A report that says too much, or not where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// More messages than one report may name.
+    #[error("a report names at most {} messages", limits::REPORT_MESSAGES_MAX)]
+    Messages,
+    /// Messages of no conversation.
+    #[error("a report that names messages names their conversation")]
+    Conversation,
+    /// A text over its limit.
+    #[error("a report's text has at most {} bytes", limits::REPORT_TEXT_BYTES_MAX)]
+    Text,
+}
+
+impl Report {
+    /// Whether it is one that moderators can look into.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), ReportError> {
+        if self.seqs.len() > limits::REPORT_MESSAGES_MAX {
+            Err(ReportError::Messages)
+        } else if self.conversation.is_none() && !self.seqs.is_empty() {
+            Err(ReportError::Conversation)
+        } else if self.text.len() > limits::REPORT_TEXT_BYTES_MAX {
+            Err(ReportError::Text)
+        } else {
+            Ok(())
+        }
     }
 }
 
