@@ -5,6 +5,7 @@ use crate::{ConversationId, Message, RequestId, Seq, Stamp, limits, positional};
 
 positional! {
     /// How a user wants a conversation listed. The server only keeps it, for the user's devices.
+    #[derive(Default)]
     pub struct ConversationSettings {
         /// No sound until then, milliseconds since 1970; 0: not muted; the greatest number: for good.
         pub muted_until_ms: u64,
@@ -14,12 +15,6 @@ positional! {
         pub pinned: bool,
         /// Shown as unread, whatever has been read.
         pub unread: bool,
-    }
-}
-
-impl Default for ConversationSettings {
-    fn default() -> Self {
-        Self { muted_until_ms: 0, archived: false, pinned: false, unread: false }
     }
 }
 

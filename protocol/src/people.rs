@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::positional::List;
 use crate::{ConversationId, Handle, RequestId, Seq, Stamp, Text, UserId, limits, positional};
 
-/// Who may see something of a user. Whoever hides something does not see it of others either.
+/// Who may see something of a user. Whoever hides from somebody when they were last there, or whether they are there, does
+/// not see it of them either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(from = "u8", into = "u8")]
 pub enum Audience {
