@@ -13,6 +13,7 @@
 //! - an inbox stamp given by a commit is greater than every stamp of every commit before it;
 //! - every operation may be applied again after an unknown outcome without a second effect.
 
+mod audience;
 mod batch;
 pub mod check;
 pub mod engine;

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use rookery_protocol::{
-    ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId, encode, encode_event, limits,
+    AccountEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId, encode,
+    encode_event, limits,
 };
 use rookery_store::engine::Snapshot;
-use rookery_store::keys::inbox::InboxEntry;
+use rookery_store::keys::inbox::{AccountChange, InboxEntry};
 use rookery_store::{Store, StoreError, queries};
 
 use super::hint::Hint;
@@ -64,6 +65,10 @@ pub(super) async fn sweep(
         }
         InboxEntry::Receipt(receipt) => {
             let frame = encode(&ReceiptEvent { stamp, receipt });
+            Event { stamp, bytes: frame.len(), frame: Some(frame), for_sender: None, receipt: None }
+        }
+        InboxEntry::Account(AccountChange { part, person }) => {
+            let frame = encode(&AccountEvent { stamp, part, person });
             Event { stamp, bytes: frame.len(), frame: Some(frame), for_sender: None, receipt: None }
         }
         InboxEntry::Unknown(kind) => {

@@ -51,6 +51,14 @@ pub enum Finding {
         /// The number the next device will get.
         next: u32,
     },
+    /// Something is kept for nobody.
+    #[error("{what} of user {user}: there is no such user")]
+    KeptForNobody {
+        /// Whose it would be.
+        user: UserId,
+        /// What it is.
+        what: &'static str,
+    },
     /// A cursor is that of no device.
     #[error("cursor of device {device} of user {user}: there is no such device")]
     CursorOfNobody {

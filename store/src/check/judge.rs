@@ -109,6 +109,8 @@ impl Page {
                 findings.extend(self.judge_event(user, stamp, entry));
                 findings
             }
+            Record::Kept(user, what) => self.judge_kept(*user, what),
+            Record::Person(user) => self.judge_kept(*user, "person"),
             Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
             Record::Mark(conversation, user, mark) => {
                 let (conversation, user, Mark { delivered, read }) = (*conversation, *user, mark.clone());
@@ -167,6 +169,10 @@ impl Page {
         }
     }
 
+    fn judge_kept(&self, user: UserId, what: &'static str) -> Vec<Finding> {
+        found(self.value(&user::key(user)).is_none(), || Finding::KeptForNobody { user, what })
+    }
+
     fn judge_event(&self, user: UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
         match entry {
             InboxEntry::Message(MessagePointer { conversation, seq, sender }) => {
@@ -200,7 +206,7 @@ impl Page {
                     read,
                 })
             }
-            InboxEntry::Unknown(_) => Vec::new(),
+            InboxEntry::Account(_) | InboxEntry::Unknown(_) => Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@
 //! | events in inboxes | the message they point to, unless it was trimmed; the mark they tell of |
 //! | stamps of events and cursors | the store's version, which gives the next |
 //! | cursors, devices, handles, users | each other |
+//! | privacy, profiles, people | their users |
 //! | groups, their members, users' memberships, users | each other, and the heads of the groups' logs |
 //! | leases, members, incarnations, mail | each other |
 //!
@@ -55,6 +56,8 @@ pub struct Counts {
     pub cursors: u64,
     /// Events in inboxes.
     pub events: u64,
+    /// People who are anything to a user.
+    pub people: u64,
     /// Conversations that have a message, or had one.
     pub conversations: u64,
     /// Messages in logs.

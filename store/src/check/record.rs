@@ -1,7 +1,10 @@
 //! What is under a key, whatever its family.
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, DeviceId, GroupId, Handle, Message, MessageId, Seq, Stamp, UserId};
+use rookery_protocol::{
+    ConversationId, DeviceId, GroupId, Handle, Message, MessageId, PrivacySettings, Profile, Seq, Stamp,
+    UserId,
+};
 
 use super::Counts;
 use crate::error::StoreError;
@@ -12,10 +15,11 @@ use crate::keys::group::{Group, Members, Membership};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::mail::{Bell, Entry};
 use crate::keys::node::{Lease, NodeName};
+use crate::keys::person::Person;
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
-    ban, conversation, cursor, decode, device, family, group, handle, mail, meta, node, user, view,
+    ban, conversation, cursor, decode, device, family, group, handle, mail, meta, node, person, user, view,
 };
 
 /// What is under a key.
@@ -26,6 +30,9 @@ pub(super) enum Record {
     Device(UserId, DeviceId),
     Cursor(UserId, DeviceId, Stamp),
     Event(UserId, Stamp, InboxEntry),
+    /// Something else that is kept for a user, and what that is.
+    Kept(UserId, &'static str),
+    Person(UserId),
     Head,
     Message(ConversationId, Seq, Message),
     Mark(ConversationId, UserId, Mark),
@@ -113,6 +120,7 @@ impl Record {
                 counts.unknown += u64::from(matches!(entry, InboxEntry::Unknown(_)));
                 &mut counts.events
             }
+            Self::Person(_) => &mut counts.people,
             Self::Head => &mut counts.conversations,
             Self::Message(..) => &mut counts.messages,
             Self::Mark(..) => &mut counts.marks,
@@ -123,7 +131,7 @@ impl Record {
             Self::Mail(_, MailPart::Entry) => &mut counts.mail,
             Self::Ban => &mut counts.bans,
             Self::Unknown => &mut counts.unknown,
-            Self::Members(..) | Self::View(_) | Self::Mail(..) | Self::Alone => return,
+            Self::Kept(..) | Self::Members(..) | Self::View(_) | Self::Mail(..) | Self::Alone => return,
         };
         *count += 1;
     }
@@ -159,6 +167,31 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
         },
         family::INBOX => match (parts.user(), parts.stamp()) {
             (Some(user), Some(stamp)) => Record::Event(user, stamp, InboxEntry::decode(value)?),
+            _ => return Ok(None),
+        },
+        family::PRIVACY => match parts.user() {
+            Some(user) => {
+                decode::<PrivacySettings>(value)?;
+                Record::Kept(user, "privacy")
+            }
+            None => return Ok(None),
+        },
+        family::PROFILE => match parts.user() {
+            Some(user) => {
+                decode::<Profile>(value)?;
+                Record::Kept(user, "profile")
+            }
+            None => return Ok(None),
+        },
+        family::PERSON => match (parts.user(), parts.user()) {
+            (Some(user), Some(_)) => {
+                decode::<Person>(value)?;
+                Record::Person(user)
+            }
+            (Some(user), None) => {
+                person::decode_count(value)?;
+                Record::Kept(user, "count of people")
+            }
             _ => return Ok(None),
         },
         family::GROUP => match parts.group() {
@@ -269,7 +302,9 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
     use conversation::{head_key, log_key, mark_key, sent_key};
     match record {
         Record::User(_, User { handle, .. }) => keys.push(handle::key(handle)),
-        Record::Handle(_, user) | Record::Device(user, _) => keys.push(user::key(*user)),
+        Record::Handle(_, user) | Record::Device(user, _) | Record::Kept(user, _) | Record::Person(user) => {
+            keys.push(user::key(*user));
+        }
         Record::Cursor(user, device, _) => keys.push(device::key(*user, *device)),
         Record::Event(_, _, InboxEntry::Message(pointer)) => {
             keys.push(log_key(pointer.conversation, pointer.seq));
@@ -308,7 +343,7 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         // Once for each node, not for each entry.
         Record::Mail(name, MailPart::Entry) => keys.push(mail::bell_key(name)),
         Record::Mail(name, MailPart::Other) => keys.push(node::key(name)),
-        Record::Event(_, _, InboxEntry::Unknown(_))
+        Record::Event(_, _, InboxEntry::Account(_) | InboxEntry::Unknown(_))
         | Record::Head
         | Record::Ban
         | Record::Alone

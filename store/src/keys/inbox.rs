@@ -1,10 +1,12 @@
 //! `inbox/<user>/<stamp>`: events for a user that not all of the user's devices have acknowledged.
 //!
 //! Appending is a blind write: the stamp comes from the commit. The value is a kind byte and the kind's content:
-//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire.
+//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire, `4`: an [`AccountChange`].
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, Receipt, Seq, Stamp, UserId, encode_value, positional};
+use rookery_protocol::{
+    AccountPart, ConversationId, Person, Receipt, Seq, Stamp, UserId, encode_value, positional,
+};
 
 use super::{family, user_key};
 use crate::error::StoreError;
@@ -21,6 +23,16 @@ positional! {
     }
 }
 
+positional! {
+    /// What has changed of the user's own account.
+    pub struct AccountChange {
+        /// Which part.
+        pub part: AccountPart,
+        /// What somebody is to the user now, if it is that.
+        pub person: Option<Person>,
+    }
+}
+
 /// An event in an inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InboxEntry {
@@ -28,6 +40,8 @@ pub enum InboxEntry {
     Message(MessagePointer),
     /// A member's watermarks moved.
     Receipt(Receipt),
+    /// The user's account has changed.
+    Account(AccountChange),
     /// A kind that a newer version wrote: skipped, and acknowledged by itself.
     Unknown(u8),
 }
@@ -86,6 +100,10 @@ impl InboxEntry {
                 value.push(2);
                 encode_value(&mut value, receipt);
             }
+            Self::Account(change) => {
+                value.push(4);
+                encode_value(&mut value, change);
+            }
             Self::Unknown(kind) => value.push(*kind),
         }
         value.into()
@@ -99,6 +117,7 @@ impl InboxEntry {
         match value.split_first() {
             Some((1, content)) => super::decode(content).map(Self::Message),
             Some((2, content)) => super::decode(content).map(Self::Receipt),
+            Some((4, content)) => super::decode(content).map(Self::Account),
             Some((kind, _)) => Ok(Self::Unknown(*kind)),
             None => Err(StoreError::Corrupt("an empty inbox entry".into())),
         }
@@ -115,6 +134,13 @@ mod tests {
     fn entry() -> impl Strategy<Value = InboxEntry> {
         let pointer = (arbitrary::conversation(), arbitrary::seq(), arbitrary::user());
         let receipt = (arbitrary::conversation(), arbitrary::user(), arbitrary::seq(), arbitrary::seq());
+        let person = (arbitrary::user(), any::<(bool, bool, bool)>());
+        let person = person.prop_map(|(user, (is_contact, is_excepted, is_blocked))| Person {
+            user,
+            is_contact,
+            is_excepted,
+            is_blocked,
+        });
         prop_oneof![
             pointer.prop_map(|(conversation, seq, sender)| {
                 InboxEntry::Message(MessagePointer { conversation, seq, sender })
@@ -122,7 +148,9 @@ mod tests {
             receipt.prop_map(|(conversation, user, delivered, read)| {
                 InboxEntry::Receipt(Receipt { conversation, user, delivered, read })
             }),
-            (3_u8..).prop_map(InboxEntry::Unknown),
+            (any::<u8>().prop_map(AccountPart::from), prop::option::of(person))
+                .prop_map(|(part, person)| { InboxEntry::Account(AccountChange { part, person }) }),
+            (5_u8..).prop_map(InboxEntry::Unknown),
         ]
     }
 
@@ -138,6 +166,10 @@ mod tests {
         expected.extend_from_slice(&conversation.to_bytes());
         expected.extend_from_slice(&[2, 1]);
         assert_eq!(value, expected);
+        let person = Person { user, is_contact: true, is_excepted: false, is_blocked: true };
+        let change = AccountChange { part: AccountPart::People, person: Some(person) };
+        let value = InboxEntry::Account(change).encode();
+        assert_eq!(value[..], [4, 0x92, 3, 0x94, 1, 0xc3, 0xc2, 0xc3]);
     }
 
     proptest! {

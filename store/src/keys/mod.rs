@@ -12,6 +12,9 @@
 //! | `0x13` | [`device`] | user, device | [`device::Device`] |
 //! | `0x14` | [`cursor`] | user, device | stamp, 12 bytes |
 //! | `0x15` | [`inbox`] | user, stamp | [`inbox::InboxEntry`] |
+//! | `0x16` | [`privacy`] | user | [`PrivacySettings`](rookery_protocol::PrivacySettings) as on the wire |
+//! | `0x17` | [`profile`] | user | [`Profile`](rookery_protocol::Profile) as on the wire |
+//! | `0x18` | [`person`] | user, other user | [`person::Person`] |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
 //! | `0x30` | [`group`] | group | [`group::Group`] |
 //! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
@@ -32,6 +35,9 @@ pub mod inbox;
 pub mod mail;
 pub mod meta;
 pub mod node;
+pub mod person;
+pub mod privacy;
+pub mod profile;
 pub mod user;
 pub mod view;
 
@@ -50,6 +56,9 @@ pub(crate) mod family {
     pub(crate) const DEVICE: u8 = 0x13;
     pub(crate) const CURSOR: u8 = 0x14;
     pub(crate) const INBOX: u8 = 0x15;
+    pub(crate) const PRIVACY: u8 = 0x16;
+    pub(crate) const PROFILE: u8 = 0x17;
+    pub(crate) const PERSON: u8 = 0x18;
     pub(crate) const CONVERSATION: u8 = 0x20;
     pub(crate) const GROUP: u8 = 0x30;
     pub(crate) const MEMBERS: u8 = 0x31;

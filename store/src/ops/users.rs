@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
 use crate::keys::group::memberships_prefix;
 use crate::keys::user::{Suspension, User};
-use crate::keys::{self, cursor, handle, inbox, user};
+use crate::keys::{self, cursor, handle, inbox, person, privacy, profile, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
 /// Makes an account.
@@ -59,7 +59,8 @@ impl Op for AddUser {
     }
 }
 
-/// Removes an account, its handle, devices and inbox. The other sides keep their conversations.
+/// Removes an account, its handle, devices and inbox, and what it shows, to whom, and who is anything to it. The other
+/// sides keep their conversations, and what the user is to them.
 ///
 /// Groups must have been left before, each by a [`Withdraw`](super::Withdraw): nobody is a member for ever who is no
 /// more. [`remove_user`](crate::remove_user) does both. Interrupted in between, the account is there and usable, and out
@@ -107,7 +108,14 @@ impl Op for RemoveUser {
         let account: User = keys::decode(&account)?;
         writes.delete(handle::key(&account.handle));
         writes.delete(user::key(self.user));
-        for prefix in [device::prefix(self.user), cursor::prefix(self.user), inbox::prefix(self.user)] {
+        writes.delete(privacy::key(self.user));
+        writes.delete(profile::key(self.user));
+        for prefix in [
+            device::prefix(self.user),
+            cursor::prefix(self.user),
+            inbox::prefix(self.user),
+            person::prefix(self.user),
+        ] {
             let KeyRange { begin, end, .. } = KeyRange::prefix(&prefix, 0);
             writes.clear_range(begin, end);
         }

@@ -2,11 +2,13 @@
 
 mod cluster;
 mod group;
+mod people;
 mod retention;
 
 use bytes::Bytes;
 use rookery_protocol::{ConversationId, DeviceId, Handle, Seq, Stamp, UserId};
 
+pub use crate::audience::Aspect;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::ban::{self, Ban, Network};
@@ -19,6 +21,7 @@ use crate::op::KeyRange;
 
 pub use cluster::{leases, mail, view};
 pub use group::{group, groups, marks, members, membership};
+pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};
 pub(crate) use retention::first_seq;
 pub use retention::{Step, StepLimits, expired_events, expired_memberships, expired_messages};
 

@@ -166,8 +166,8 @@ async fn expired_in_inbox(
     Ok(found)
 }
 
-/// Up to where the first `limit` events are expired. Of a kind that a newer version wrote, the age is not known: it
-/// goes with an expired one after it.
+/// Up to where the first `limit` events are expired. Of what is about no message, or of a kind that a newer version wrote,
+/// the age is not known: it goes with an expired one after it.
 async fn leading_expired(
     snapshot: &dyn Snapshot,
     user: UserId,
@@ -178,7 +178,7 @@ async fn leading_expired(
     let place = |entry: &InboxEntry| match entry {
         InboxEntry::Message(pointer) => Some((pointer.conversation, pointer.seq)),
         InboxEntry::Receipt(receipt) => Some((receipt.conversation, receipt.delivered)),
-        InboxEntry::Unknown(_) => None,
+        InboxEntry::Account(_) | InboxEntry::Unknown(_) => None,
     };
     let places: Vec<_> = events.iter().filter_map(|(_, entry)| place(entry)).collect();
     let mut messages = super::messages(snapshot, places).await?.into_iter();

@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rookery_protocol::{
-    ConversationId, DeviceId, Epoch, GroupChange, GroupSettings, Message, Receipt, Role, Seq, Stamp, UserId, encode_value,
+    AccountPart, ConversationId, DeviceId, Epoch, GroupChange, GroupSettings, Message, PrivacySettings, Profile, Receipt, Role, Seq, Stamp, UserId, encode_value,
 };
 use rookery_store::check::{Check, Counts, Finding};
 use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
 use rookery_store::keys::conversation::{Mark, SentRecord, encode_head, head_key, log_key, mark_key, sent_key};
-use rookery_store::keys::inbox::{InboxEntry, MessagePointer};
+use rookery_store::keys::inbox::{AccountChange, InboxEntry, MessagePointer};
 use rookery_store::keys::node::{self, Incarnation, NodeId};
+use rookery_store::keys::person::Person;
 use rookery_store::keys::user::User;
 use rookery_store::keys::group::{self, Member, Members, Membership};
-use rookery_store::keys::{ban, cursor, device, handle, inbox, mail, user, view};
+use rookery_store::keys::{ban, cursor, device, handle, inbox, mail, person, privacy, profile, user, view};
 use rookery_store::ops::{MarkRead, PostMail, TrimLog};
 use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError, queries};
 
@@ -257,6 +258,8 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         Finding::MembershipAhead { user, group: over, from, until, head }
     };
     let ban = ban::Ban { reason: "why".into(), since_ms: 1, until_ms: None };
+    let profile = Profile { name: "n".into(), about: String::new(), picture: String::new() };
+    let account_change = InboxEntry::Account(AccountChange { part: AccountPart::Privacy, person: None });
     let event_key = inbox::key(bert.user, first);
 
     let mut cases: Vec<Case> = vec![
@@ -326,6 +329,20 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
             Finding::EventOfAnother {
                 user: bert.user, stamp: first, conversation, seq: Seq::new(5), sender: nobody,
             },
+        ]),
+        ("an event about the account", event_key.clone(), Some(account_change.encode()), vec![]),
+        ("settings of nobody", privacy::key(nobody), Some(bytes(&PrivacySettings::default())), vec![
+            Finding::KeptForNobody { user: nobody, what: "privacy" },
+        ]),
+        ("a profile of nobody", profile::key(nobody), Some(bytes(&profile)), vec![
+            Finding::KeptForNobody { user: nobody, what: "profile" },
+        ]),
+        ("a contact of nobody", person::key(nobody, user), Some(bytes(&Person::default())), vec![
+            Finding::KeptForNobody { user: nobody, what: "person" },
+        ]),
+        ("a contact who is nobody", person::key(user, nobody), Some(bytes(&Person::default())), vec![]),
+        ("a count of nobody's people", person::count_key(nobody), Some(person::encode_count(1).into()), vec![
+            Finding::KeptForNobody { user: nobody, what: "count of people" },
         ]),
         ("an event of a newer kind", event_key.clone(), Some(InboxEntry::Unknown(200).encode()), vec![]),
         ("a receipt of less", event_key.clone(), Some(receipt(4, 4).encode()), vec![]),

@@ -66,6 +66,9 @@ contract! {
         a_snapshot_sees_all_of_an_operation_or_nothing
         operations_of_one_batch_commit_with_one_stamp
     }
+    audiences {
+        each_aspect_is_seen_by_its_own_audience
+    }
     bans {
         a_ban_is_listed_replaced_and_taken_away
         a_ban_that_is_made_again_meanwhile_does_not_end_with_its_time
