@@ -75,7 +75,7 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
         Opcode::Error => vec![number(), number(), text(), number()],
         Opcode::Nodes => vec![list()],
         Opcode::Goaway => vec![number(), text(), number(), list()],
-        Opcode::Send => vec![number(), group(), id(), id(), vec![0xc4, 1, 0]],
+        Opcode::Send => vec![number(), group(), id(), id(), vec![0xc4, 1, 0], list()],
         Opcode::HistoryPage => vec![number(), number(), number(), list()],
         Opcode::Lookup => vec![number(), text(), number()],
         Opcode::CreateGroup => vec![number(), id(), text(), list(), list()],
@@ -85,15 +85,37 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
             fields.extend([vec![0x94, 0xc2, 0xc2, 0xc2, 0x01], number(), number(), list()]);
             fields
         }
-        Opcode::GetReceipts => vec![number(), group()],
+        Opcode::GetReceipts | Opcode::ListConversations => vec![number(), group()],
         Opcode::GroupList => vec![number(), list(), vec![0xc2]],
         Opcode::Receipts => vec![number(), list()],
         Opcode::GroupCreated | Opcode::GetGroup | Opcode::ListGroups => vec![number(), number(), number()],
-        Opcode::Read | Opcode::History => vec![number(), group(), number(), number()],
-        Opcode::Ack | Opcode::MessageEvent | Opcode::ReceiptEvent => vec![stamp()],
+        Opcode::Read => vec![number(), group(), number()],
+        Opcode::History => vec![number(), group(), number(), number(), vec![0xc2], number()],
+        Opcode::ConversationList | Opcode::People => vec![number(), list(), vec![0xc2]],
+        Opcode::SetConversation => vec![number(), group(), list()],
+        Opcode::Hide => vec![number(), group(), number(), list()],
+        Opcode::GetProfiles | Opcode::Profiles | Opcode::FindPeople | Opcode::FoundPeople => {
+            vec![number(), list()]
+        }
+        Opcode::SetPrivacy | Opcode::Privacy | Opcode::SetProfile | Opcode::SetPerson => {
+            vec![number(), list()]
+        }
+        Opcode::ListPeople => vec![number(), number()],
+        Opcode::Report => vec![number(), number(), group(), list(), text()],
+        Opcode::Watch => vec![number(), list(), list()],
+        Opcode::Active => vec![vec![0xc2]],
+        Opcode::Typing => vec![group(), number()],
+        Opcode::PresenceNotice => vec![list()],
+        Opcode::TypingNotice => vec![group(), number(), number()],
+        Opcode::ReceiptsNotice => vec![group(), list()],
+        Opcode::AccountEvent => vec![stamp(), number(), list()],
+        Opcode::Ack | Opcode::MessageEvent | Opcode::ReceiptEvent | Opcode::ConversationEvent => {
+            vec![stamp()]
+        }
         Opcode::Heartbeat | Opcode::HeartbeatAck | Opcode::Done | Opcode::Sent | Opcode::Found => {
             vec![number()]
         }
+        Opcode::GetPrivacy => vec![number()],
     }
 }
 
@@ -115,6 +137,27 @@ fn lists_of_users_cost_what_arrived_wherever_they_are_announced() {
         let create = [&[0x95, 1, 0xc4, 16][..], &[0; 16], &[0xa1, b'n'], announced].concat();
         let change = [&[0x94, 1, 1, 0xc4, 16][..], &[0; 16], &[0x94, 2], announced].concat();
         for (opcode, payload) in [(Opcode::CreateGroup, create), (Opcode::ChangeGroup, change)] {
+            let frame = RawFrame { opcode: opcode as u8, payload: payload.into() };
+            let taken = taken_by(|| assert!(ClientFrame::decode(&frame).is_err()));
+            assert!(taken <= 1024, "{opcode:?} took {taken} bytes");
+        }
+    }
+}
+
+#[test]
+fn lists_about_people_and_conversations_cost_what_arrived_wherever_they_are_announced() {
+    let group = [0xc4, 9, b'g', 0, 0, 0, 0, 0, 0, 0, 1];
+    for huge in [&[0xdd, 0xff, 0xff, 0xff, 0xff][..], &[0xdc, 0xff, 0xff]] {
+        let numbers = [huge, &[0x01, 0x02]].concat();
+        let handles = [huge, &[0xa1, b'a', 0xa1, b'b']].concat();
+        for (opcode, payload) in [
+            (Opcode::GetProfiles, [&[0x92, 1][..], &numbers].concat()),
+            (Opcode::FindPeople, [&[0x92, 1][..], &handles].concat()),
+            (Opcode::Hide, [&[0x94, 1][..], &group, &[1], &numbers].concat()),
+            (Opcode::Report, [&[0x95, 1, 1][..], &group, &numbers].concat()),
+            (Opcode::Watch, [&[0x93, 1][..], &numbers].concat()),
+            (Opcode::Watch, [&[0x93, 1, 0x90][..], huge, &group, &group].concat()),
+        ] {
             let frame = RawFrame { opcode: opcode as u8, payload: payload.into() };
             let taken = taken_by(|| assert!(ClientFrame::decode(&frame).is_err()));
             assert!(taken <= 1024, "{opcode:?} took {taken} bytes");

@@ -72,11 +72,20 @@ fn event(number: u64, message: &[u8]) -> Vec<u8> {
     frame(0x40, &payload)
 }
 
-/// A message without its last field, `change`, which has to be nil.
-fn without_change(message: &[u8]) -> Vec<u8> {
-    let (last, fields) = message.split_last().expect("an array");
-    assert_eq!((message[0], *last), (0x98, 0xc0), "eight fields, of which the last is nil");
-    [&[0x97][..], &fields[1..]].concat()
+/// The first fields of a message that later got `change`, `reference` and `deleted`, which have to say nothing.
+fn older_message(message: &[u8], fields: u8) -> Vec<u8> {
+    assert_eq!(message[0], 0x9a, "ten fields");
+    let rest = message.strip_suffix(&[0xc0, 0xc0, 0xc2]).expect("nil, nil, false");
+    let later = &[0xc0, 0xc0, 0xc2][..usize::from(fields - 7)];
+    [&[0x90 | fields][..], &rest[1..], later].concat()
+}
+
+/// A frame's array without its last fields, which have to be these bytes.
+fn shortened(name: &str, fields: u8, later: &[u8]) -> Vec<u8> {
+    let examples = examples::all();
+    let example = examples.iter().find(|example| example.name == name).expect("an example");
+    let payload = example.frame[HEADER_BYTES..].strip_suffix(later).expect("says nothing");
+    frame(example.opcode as u8, &[&[0x90 | fields][..], &payload[1..]].concat())
 }
 
 fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
@@ -88,16 +97,16 @@ fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
 /// What `MESSAGE.change` was when there was none, and what it may come to be.
 fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
     let message = examples::message(1, examples::alice(), 1, examples::message_id(1), Some(b"Hello, Bob"));
-    let older = without_change(&encoded(&message));
+    let older = older_message(&encoded(&message), 7);
     let page = [&[0x94, 5, 2, 51, 0x92][..], &older, &{
         let second =
             examples::message(2, examples::alice(), 1, examples::message_id(2), Some(b"Are you there?"));
-        without_change(&encoded(&second))
+        older_message(&encoded(&second), 7)
     }]
     .concat();
     let of_kind = |change: &[u8]| {
         let entry = Message { change: None, ..examples::entry(2, examples::alice(), GroupChange::Deleted) };
-        let mut bytes = without_change(&encoded(&entry));
+        let mut bytes = older_message(&encoded(&entry), 7);
         bytes[0] = 0x98;
         bytes.extend_from_slice(change);
         bytes
@@ -127,9 +136,15 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
     vec![
         same_as(
             "message_event_of_an_older_writer",
-            "the message ends with its body: `change` is nil",
+            "the message ends with its body: `change` and `reference` are nil, `deleted` is false",
             "message_event_typical",
             &event(0x52, &older),
+        ),
+        same_as(
+            "message_event_of_a_writer_that_knows_groups",
+            "the message ends with its change: `reference` is nil, `deleted` is false",
+            "message_event_typical",
+            &event(0x52, &older_message(&encoded(&message), 8)),
         ),
         same_as(
             "history_page_of_an_older_writer",
@@ -149,7 +164,7 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
             "message_event_set",
             &event(0x69, &{
                 let entry = examples::entry(9, examples::alice(), GroupChange::Deleted);
-                let mut bytes = without_change(&encoded(&Message { change: None, ..entry }));
+                let mut bytes = older_message(&encoded(&Message { change: None, ..entry }), 7);
                 bytes[0] = 0x98;
                 bytes.extend_from_slice(&set);
                 bytes
@@ -177,6 +192,126 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
     ]
 }
 
+/// Frames without what a later edition appended to them.
+fn shorter_frames() -> Vec<Vec<(&'static str, String)>> {
+    let mark = |user: u64, delivered: u8, read: u8| {
+        let mut out = vec![0x93];
+        encode_value(&mut out, &user);
+        out.extend_from_slice(&[delivered, read]);
+        out
+    };
+    let receipts = [&[0x92, 19, 0x92][..], &mark(1002, 3, 3), &mark(1003, 3, 1)].concat();
+    vec![
+        same_as(
+            "send_of_an_older_writer",
+            "the frame ends with the body: `reference` is nil",
+            "send_typical",
+            &shortened("send_typical", 5, &[0xc0]),
+        ),
+        same_as(
+            "history_of_an_older_writer",
+            "the frame ends with `to`: not backwards, and no time",
+            "history_typical",
+            &shortened("history_typical", 4, &[0xc2, 0x00]),
+        ),
+        same_as(
+            "history_that_knows_its_direction_only",
+            "the frame ends with `backwards`: no time",
+            "history_backwards",
+            &shortened("history_backwards", 5, &[0x00]),
+        ),
+        same_as(
+            "receipts_of_an_older_writer",
+            "each mark ends with `read`: the times are not known",
+            "receipts_without_times",
+            &frame(0x20, &receipts),
+        ),
+    ]
+}
+
+/// What later frames may come to be: fields appended, numbers of which nobody has heard.
+fn of_the_future() -> Vec<Vec<(&'static str, String)>> {
+    let reply = examples::references().into_iter().find(|example| example.name == "message_event_reply");
+    let reply = reply.expect("an example").frame;
+    // The reference is the last but one field: [1, 2], then false.
+    let head = reply[HEADER_BYTES..].strip_suffix(&[0x92, 1, 2, 0xc2]).expect("a reply to message 2");
+    let of_reference = |reference: &[u8]| frame(0x40, &[head, reference, &[0xc2]].concat());
+    let kind_9 = appended(&[0x92, 9, 2], &EXTRA);
+    let doing = |number: u8| {
+        let mut payload = vec![0x93];
+        encode_value(&mut payload, &examples::team());
+        encode_value(&mut payload, &examples::bob());
+        payload.push(number);
+        payload
+    };
+    let bob = appended(&[0x93, 0xcd, 0x03, 0xea, 100, 0], &EXTRA);
+    let person = appended(&[0x94, 0xcd, 0x03, 0xec, 0xc2, 0xc2, 0xc3], &EXTRA);
+    let account = |part: u8, person: &[u8]| {
+        let mut payload = vec![0x93];
+        encode_value(&mut payload, &stamp(0x85));
+        frame(0x43, &[&payload[..], &[part], person].concat())
+    };
+    vec![
+        same_as(
+            "reference_with_a_field_of_every_kind_appended",
+            "the reference has ten fields more",
+            "message_event_reply",
+            &of_reference(&appended(&[0x92, 1, 2], &EXTRA)),
+        ),
+        vec![
+            ("name", json(&"message_event_with_a_reference_of_an_unknown_kind")),
+            (
+                "note",
+                json(
+                    &"kind 9 with ten fields more: a message to store, number, acknowledge and show like a reply",
+                ),
+            ),
+            ("frame", json(&hex(&of_reference(&kind_9)))),
+            ("acknowledge", json(&stamp(0x73))),
+            ("seq", "3".into()),
+            ("reference_kind", "9".into()),
+        ],
+        same_as(
+            "privacy_with_audiences_of_the_future",
+            "an audience that is not known is nobody: 4, 127, 128 and 255; the settings have a field more",
+            "privacy_edge",
+            &frame(
+                0x27,
+                &[
+                    &[0x92, 0xce, 0xff, 0xff, 0xff, 0xff][..],
+                    &appended(&[0x95, 4, 127, 0xcc, 128, 0xcc, 255, 0xc2], &[&[0xc3]]),
+                ]
+                .concat(),
+            ),
+        ),
+        same_as(
+            "presence_notice_of_the_future",
+            "an availability that is not known is offline; the presence has ten fields more",
+            "presence_notice_offline",
+            &frame(0x80, &[&[0x91, 0x91][..], &bob].concat()),
+        ),
+        same_as(
+            "typing_notice_of_the_future",
+            "something that is not known is nothing; the notice has ten fields more",
+            "typing_notice_stopped",
+            &frame(0x81, &appended(&doing(100), &EXTRA)),
+        ),
+        same_as(
+            "account_event_with_fields_appended",
+            "the person has ten fields more",
+            "account_event_person",
+            &account(3, &person),
+        ),
+        vec![
+            ("name", json(&"account_event_of_an_unknown_part")),
+            ("note", json(&"part 9: something about the account has changed that this client does not know")),
+            ("frame", json(&hex(&account(9, &[0xc0])))),
+            ("acknowledge", json(&stamp(0x85))),
+            ("part", "9".into()),
+        ],
+    ]
+}
+
 fn unknown_change() -> Vec<u8> {
     let plain = [&[0x94, 12, 0x92, 1, 2, 0xa2, b'h', b'i'][..], &encoded(&GroupSettings::default())].concat();
     appended(&plain, &EXTRA)
@@ -185,10 +320,12 @@ fn unknown_change() -> Vec<u8> {
 /// The file's text.
 pub(crate) fn produced() -> String {
     let about = [
-        "Frames of newer peers.",
-        "reads_as: the frame must be read as the vector of that name, whose fields it has, and others after them.",
+        "Frames of newer peers, and of older ones.",
+        "reads_as: the frame must be read as the vector of that name: it has its fields, and others after them, or lacks the last ones.",
         "acknowledge: an event with an unknown opcode; nothing in it matters but the stamp, which is acknowledged.",
         "kind: the event is known, and is the entry `seq` of a group, but what it says is a change of this unknown kind.",
+        "reference_kind: the event is known, and is the message `seq`, which is about another in a way of this unknown kind.",
+        "part: the event is known, and says that this unknown part of the account has changed.",
         "ignore: a frame to pass over in silence.",
     ];
     let mut files: Vec<_> =
@@ -229,6 +366,8 @@ pub(crate) fn produced() -> String {
     ));
 
     files.extend(changed_messages());
+    files.extend(shorter_frames());
+    files.extend(of_the_future());
 
     files.push(vec![
         ("name", json(&"event_with_an_unknown_opcode")),
@@ -248,7 +387,7 @@ pub(crate) fn produced() -> String {
     files.push(vec![
         ("name", json(&"notice_with_an_unknown_opcode")),
         ("note", json(&"0x80 to 0xbf are notices: never acknowledged")),
-        ("frame", json(&hex(&frame(0x80, &[0x91, 0xa3, b'n', b'e', b'w'])))),
+        ("frame", json(&hex(&frame(0xbf, &[0x91, 0xa3, b'n', b'e', b'w'])))),
         ("ignore", "true".into()),
     ]);
     file_text(&about, &files)
@@ -286,7 +425,9 @@ fn a_frame_with_fields_appended_reads_as_if_they_were_absent() {
 #[test]
 fn an_unknown_event_is_known_to_be_one_and_gives_its_stamp() {
     let vectors = entries(FILE);
-    let unknown = |vector: &&Value| has(vector, "acknowledge") && !has(vector, "kind");
+    let known = ["kind", "reference_kind", "part"];
+    let unknown =
+        |vector: &&Value| has(vector, "acknowledge") && !known.iter().any(|member| has(vector, member));
     let vector = vectors.iter().find(unknown).unwrap();
     let frame = raw(vector);
     assert!(matches!(ServerFrame::decode(&frame), Err(DecodeError::UnknownOpcode(0x7f))));
@@ -305,6 +446,31 @@ fn a_change_of_an_unknown_kind_is_an_entry_like_any_other() {
     assert_eq!(vector.field("seq"), &Value::Uint(event.message.seq.get()));
     assert_eq!(event.message.body, None);
     assert_eq!(event.message.change, Some(GroupChange::Unknown(12)));
+}
+
+#[test]
+fn a_reference_of_an_unknown_kind_is_a_message_like_any_other() {
+    let vectors = entries(FILE);
+    let vector = vectors.iter().find(|vector| has(vector, "reference_kind")).unwrap();
+    let ServerFrame::MessageEvent(event) = ServerFrame::decode(&raw(vector)).unwrap() else {
+        panic!("a message")
+    };
+    assert_eq!(vector.field("acknowledge"), &Value::Bin(event.stamp.as_bytes().to_vec()));
+    assert_eq!(vector.field("seq"), &Value::Uint(event.message.seq.get()));
+    let reference = Reference { kind: ReferenceKind::Unknown(9), seq: Seq::new(2) };
+    assert_eq!(event.message.reference, Some(reference));
+    assert!(event.message.body.is_some());
+}
+
+#[test]
+fn an_unknown_part_of_the_account_is_told_as_such() {
+    let vectors = entries(FILE);
+    let vector = vectors.iter().find(|vector| has(vector, "part")).unwrap();
+    let ServerFrame::AccountEvent(event) = ServerFrame::decode(&raw(vector)).unwrap() else {
+        panic!("an event")
+    };
+    assert_eq!(vector.field("acknowledge"), &Value::Bin(event.stamp.as_bytes().to_vec()));
+    assert_eq!((event.part, event.person), (AccountPart::Unknown(9), None));
 }
 
 #[test]
@@ -339,7 +505,7 @@ fn a_reader_that_knows_no_change_reads_the_rest() {
 #[test]
 fn what_is_to_be_ignored_is_unknown_and_no_event() {
     let frames: Vec<_> = entries(FILE).iter().filter(|vector| has(vector, "ignore")).map(raw).collect();
-    assert_eq!(frames.iter().map(|frame| frame.opcode).collect::<Vec<_>>(), [0x0f, 0x80]);
+    assert_eq!(frames.iter().map(|frame| frame.opcode).collect::<Vec<_>>(), [0x0f, 0xbf]);
     for frame in frames {
         assert!(matches!(ServerFrame::decode(&frame), Err(DecodeError::UnknownOpcode(_))));
         assert!(!Opcode::is_event(frame.opcode));
@@ -349,7 +515,10 @@ fn what_is_to_be_ignored_is_unknown_and_no_event() {
 #[test]
 fn known_events_lie_in_the_events_range_and_nothing_else_does() {
     for opcode in Opcode::ALL {
-        let event = matches!(opcode, Opcode::MessageEvent | Opcode::ReceiptEvent);
+        let event = matches!(
+            opcode,
+            Opcode::MessageEvent | Opcode::ReceiptEvent | Opcode::ConversationEvent | Opcode::AccountEvent
+        );
         assert_eq!(Opcode::is_event(opcode as u8), event, "{opcode:?}");
     }
 }

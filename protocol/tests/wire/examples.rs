@@ -3,9 +3,18 @@
 //! The usual ones tell one story, which `docs/protocol.md` follows: alice (device 1) writes to bob (device 2), and makes
 //! a group with him and carol.
 
+mod chats;
+mod looking;
+mod people;
+mod references;
+
 use bytes::Bytes;
 use rookery_protocol::*;
 
+pub(crate) use self::chats::chats;
+pub(crate) use self::looking::looking;
+pub(crate) use self::people::people;
+pub(crate) use self::references::references;
 use crate::vector_file::json;
 
 /// One frame of the vectors.
@@ -95,6 +104,10 @@ pub(crate) fn entry(seq: u64, sender: UserId, change: GroupChange) -> Message {
     Message { conversation: team(), change: Some(change), ..message(seq, sender, 1, id, None) }
 }
 
+fn mark(user: UserId, delivered: u64, read: u64, [delivered_ms, read_ms]: [u64; 2]) -> MemberMark {
+    MemberMark { user, delivered: Seq::new(delivered), read: Seq::new(read), delivered_ms, read_ms }
+}
+
 fn edge_settings() -> GroupSettings {
     GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog: u32::MAX }
 }
@@ -127,7 +140,9 @@ fn edge_nodes() -> Vec<String> {
 
 /// All of them, by opcode.
 pub(crate) fn all() -> Vec<Example> {
-    [connection(), requests(), groups(), events(), group_events()].into_iter().flatten().collect()
+    let first = [connection(), requests(), groups(), events(), group_events()];
+    let later = [references(), chats(), people(), looking()];
+    first.into_iter().chain(later).flatten().collect()
 }
 
 /// Opcodes `0x01..=0x0f`.
@@ -372,6 +387,55 @@ pub(crate) fn requests() -> Vec<Example> {
                 to: Seq::new(u64::MAX),
                 backwards: false,
                 time_ms: 0,
+            },
+        ),
+        example(
+            "history_backwards",
+            "the last messages up to 50, and backwards from there",
+            History {
+                request: request(8),
+                conversation: chat(),
+                from: Seq::new(1),
+                to: Seq::new(50),
+                backwards: true,
+                time_ms: 0,
+            },
+        ),
+        example(
+            "history_by_time",
+            "from the first message on that was accepted then or later",
+            History {
+                request: request(9),
+                conversation: chat(),
+                from: Seq::new(1),
+                to: Seq::new(u64::MAX),
+                backwards: false,
+                time_ms: 1_746_789_012_347,
+            },
+        ),
+        example(
+            "history_by_time_edge",
+            "backwards from the latest time",
+            History {
+                request: request(u32::MAX),
+                conversation: team(),
+                from: Seq::new(1),
+                to: Seq::new(u64::MAX),
+                backwards: true,
+                time_ms: u64::MAX,
+            },
+        ),
+        example(
+            "history_page_backwards",
+            "answers history_backwards; the log has two messages, and before them there is nothing",
+            HistoryPage {
+                request: request(8),
+                head: Seq::new(2),
+                next: Seq::ZERO,
+                messages: vec![
+                    message(1, alice(), 1, message_id(1), Some(b"Hello, Bob")),
+                    message(2, alice(), 1, message_id(2), Some(b"Are you there?")),
+                ],
             },
         ),
         example(
@@ -620,25 +684,21 @@ pub(crate) fn groups() -> Vec<Example> {
         ),
         example(
             "receipts_typical",
-            "answers get_receipts_typical: entry 3 has reached bob and carol, and bob has read it; nothing is known of dave",
+            "answers get_receipts_typical: entry 3 has reached bob and carol, and bob has read it; when carol read entry 1 is not known, and nothing is of dave",
             Receipts {
                 request: request(16),
                 marks: vec![
-                    MemberMark {
-                        user: bob(),
-                        delivered: Seq::new(3),
-                        read: Seq::new(3),
-                        delivered_ms: 0,
-                        read_ms: 0,
-                    },
-                    MemberMark {
-                        user: carol(),
-                        delivered: Seq::new(3),
-                        read: Seq::new(1),
-                        delivered_ms: 0,
-                        read_ms: 0,
-                    },
+                    mark(bob(), 3, 3, [1_746_789_012_500, 1_746_789_015_000]),
+                    mark(carol(), 3, 1, [1_746_789_013_000, 0]),
                 ],
+            },
+        ),
+        example(
+            "receipts_without_times",
+            "the same, of a server that does not know when that was",
+            Receipts {
+                request: request(19),
+                marks: vec![mark(bob(), 3, 3, [0; 2]), mark(carol(), 3, 1, [0; 2])],
             },
         ),
         example(
@@ -653,13 +713,7 @@ pub(crate) fn groups() -> Vec<Example> {
                 request: request(17),
                 marks: edge_users()
                     .into_iter()
-                    .map(|user| MemberMark {
-                        user,
-                        delivered: Seq::new(u64::MAX),
-                        read: Seq::new(u64::MAX),
-                        delivered_ms: 0,
-                        read_ms: 0,
-                    })
+                    .map(|user| mark(user, u64::MAX, u64::MAX, [u64::MAX; 2]))
                     .collect(),
             },
         ),

@@ -73,9 +73,28 @@ fn answer(before_welcome: bool, frame: Result<RawFrame, FrameError>) -> Option<A
         Ok(ClientFrame::ChangeGroup(change)) if change.change.check().is_err() => {
             (ErrorCode::BadRequest, change.request)
         }
-        Ok(_) => return None,
+        Ok(frame) => (ErrorCode::BadRequest, refused(&frame)?),
     };
     Some(Answer { code, request: request.get() })
+}
+
+/// The request of a frame that does not pass the check of its payload.
+fn refused(frame: &ClientFrame) -> Option<RequestId> {
+    let (is_refused, request) = match frame {
+        ClientFrame::Send(send) => {
+            let refused =
+                send.reference.as_ref().is_some_and(|reference| reference.check(&send.body).is_err());
+            (refused, send.request)
+        }
+        ClientFrame::Hide(hide) => (hide.check().is_err(), hide.request),
+        ClientFrame::SetProfile(set) => (set.profile.check().is_err(), set.request),
+        ClientFrame::GetProfiles(get) => (get.check().is_err(), get.request),
+        ClientFrame::FindPeople(find) => (find.check().is_err(), find.request),
+        ClientFrame::Report(report) => (report.check().is_err(), report.request),
+        ClientFrame::Watch(watch) => (watch.check().is_err(), watch.request),
+        _ => return None,
+    };
+    is_refused.then_some(request)
 }
 
 fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
@@ -99,6 +118,63 @@ fn hello(token: usize, client: usize) -> Vec<u8> {
     encode(&hello).to_vec()
 }
 
+fn send_about(kind: u8, body: usize) -> Vec<u8> {
+    encode(&Send {
+        request: RequestId::new(9),
+        conversation: chat(),
+        id: message_id(9),
+        after: None,
+        body: Body::new(vec![0; body]),
+        reference: Some(Reference { kind: kind.into(), seq: Seq::new(1) }),
+    })
+    .to_vec()
+}
+
+fn hide(up_to: u64, count: u64) -> Vec<u8> {
+    encode(&Hide {
+        request: RequestId::new(9),
+        conversation: chat(),
+        up_to: Seq::new(up_to),
+        seqs: (1..=count).map(Seq::new).collect(),
+    })
+    .to_vec()
+}
+
+fn set_profile(name: &str, about: usize, picture: usize) -> Vec<u8> {
+    let profile = Profile { name: name.into(), about: "a".repeat(about), picture: "p".repeat(picture) };
+    encode(&SetProfile { request: RequestId::new(9), profile }).to_vec()
+}
+
+fn get_profiles(count: u64) -> Vec<u8> {
+    encode(&GetProfiles { request: RequestId::new(9), users: numbers(count).into_iter().map(user).collect() })
+        .to_vec()
+}
+
+fn find_people(count: usize) -> Vec<u8> {
+    let handles = (0..count).map(|number| format!("friend-{number}").parse().unwrap());
+    encode(&FindPeople { request: RequestId::new(9), handles: handles.collect() }).to_vec()
+}
+
+fn report(conversation: Option<ConversationId>, count: u64, text: usize) -> Vec<u8> {
+    encode(&Report {
+        request: RequestId::new(9),
+        user: user(1002),
+        conversation,
+        seqs: (1..=count).map(Seq::new).collect(),
+        text: "t".repeat(text),
+    })
+    .to_vec()
+}
+
+fn watch(users: u64, conversations: usize) -> Vec<u8> {
+    encode(&Watch {
+        request: RequestId::new(9),
+        users: numbers(users).into_iter().map(user).collect(),
+        conversations: vec![chat(); conversations],
+    })
+    .to_vec()
+}
+
 fn send(body: usize) -> Vec<u8> {
     encode(&Send {
         request: RequestId::new(9),
@@ -120,6 +196,11 @@ fn create(name: &str, members: &[u64], backlog: u32) -> Vec<u8> {
         settings: GroupSettings { backlog, ..GroupSettings::default() },
     })
     .to_vec()
+}
+
+/// TYPING, with what is done as given.
+fn typing(doing: &[u8]) -> Vec<u8> {
+    frame(0x33, &[&[0x92][..], &direct(1001, 1002), doing].concat())
 }
 
 fn numbers(count: u64) -> Vec<u64> {
@@ -507,6 +588,88 @@ fn cases() -> Vec<Case> {
         "kind 10 has settings",
     );
     add("change_without_its_last_field", AFTER, change(&[0x93, 11, 0x90, 0xa0]), malformed, "nil, but there");
+
+    add("reference_of_an_unknown_kind", AFTER, send_about(5, 1), bad, "nor what comes after 4");
+    add("reference_of_kind_0", AFTER, send_about(0, 1), bad, "kinds begin at 1");
+    add("reaction_over_the_limit", AFTER, send_about(2, 513), bad, "one byte over 512");
+    add("deletion_that_says_something", AFTER, send_about(4, 1), bad, "its body is empty");
+    add(
+        "edit_over_the_limit",
+        AFTER,
+        send_about(3, 65_537),
+        &[(BodyTooLarge, 9)],
+        "an edit has the body of any message",
+    );
+    add(
+        "reference_of_kind_256",
+        AFTER,
+        frame(
+            0x10,
+            &[
+                &[0x96, 9][..],
+                &direct(1001, 1002),
+                &[0xc4, 16],
+                &[1; 16],
+                &[0xc0, 0xc4, 1, 0, 0x92, 0xcd, 1, 0, 1],
+            ]
+            .concat(),
+        ),
+        malformed,
+        "a kind has 8 bits",
+    );
+    add(
+        "reference_that_is_a_number",
+        AFTER,
+        frame(
+            0x10,
+            &[&[0x96, 9][..], &direct(1001, 1002), &[0xc4, 16], &[1; 16], &[0xc0, 0xc4, 1, 0, 1]].concat(),
+        ),
+        malformed,
+        "an array of kind and sequence number, or nil",
+    );
+    add(
+        "history_with_a_number_for_a_bool",
+        AFTER,
+        frame(0x14, &[&[0x96, 9][..], &direct(1001, 1002), &[1, 2, 1, 0]].concat()),
+        malformed,
+        "`backwards` is true or false",
+    );
+    add("hide_nothing", AFTER, hide(0, 0), bad, "all up to a number, or some by theirs");
+    add("hide_257_messages", AFTER, hide(0, 257), bad, "256 by their numbers at most");
+    add("profile_name_over_the_limit", AFTER, set_profile(&"n".repeat(129), 0, 0), bad, "one byte over 128");
+    add("profile_name_with_a_line_break", AFTER, set_profile("a\nb", 0, 0), bad, "no control characters");
+    add("profile_about_over_the_limit", AFTER, set_profile("n", 513, 0), bad, "one byte over 512");
+    add("profile_picture_over_the_limit", AFTER, set_profile("n", 0, 513), bad, "one byte over 512");
+    add("profiles_of_65_users", AFTER, get_profiles(65), bad, "64 at once");
+    add("find_257_people", AFTER, find_people(257), bad, "256 at once");
+    add(
+        "find_people_with_a_space",
+        AFTER,
+        frame(0x2e, &[0x92, 9, 0x92, 0xa1, b'a', 0xa3, b'a', b' ', b'b']),
+        malformed,
+        "check what an address book has before asking",
+    );
+    add("report_of_17_messages", AFTER, report(Some(chat()), 17, 0), bad, "16 at most");
+    add("report_of_messages_of_nowhere", AFTER, report(None, 1, 0), bad, "messages are in a conversation");
+    add("report_text_over_the_limit", AFTER, report(None, 0, 2049), bad, "one byte over 2048");
+    add("watch_65_users", AFTER, watch(65, 0), bad, "64 at most");
+    add("watch_9_conversations", AFTER, watch(0, 9), bad, "8 at most");
+    add(
+        "privacy_without_a_field",
+        AFTER,
+        frame(0x25, &[0x92, 9, 0x94, 0, 0, 0, 0]),
+        malformed,
+        "four audiences, and whether others learn what has been read",
+    );
+    add(
+        "active_with_a_number",
+        AFTER,
+        frame(0x32, &[0x91, 1]),
+        malformed,
+        "true or false, also where there is no answer",
+    );
+    add("typing_of_kind_256", AFTER, typing(&[0xcd, 1, 0]), malformed, "what somebody does has 8 bits");
+    add("a_notices_opcode", AFTER, frame(0x81, &[0x90]), &[(UnknownOpcode, 0)], "only servers send these");
 
     let mut message = |name, bytes, answers: &[(ErrorCode, u32)], note| {
         let answers = answers.iter().map(|&(code, request)| Answer { code, request }).collect();

@@ -22,7 +22,12 @@ const CONVERSATION: usize = 2 + 17;
 const HANDLE: usize = 2 + 32;
 const SETTINGS: usize = 1 + 3 * BOOL + U32;
 const MEMBER: usize = 1 + U64 + U8 + U64;
-const MARK: usize = 1 + 3 * U64;
+const MARK: usize = 1 + 5 * U64;
+const REFERENCE: usize = 1 + U8 + U64;
+const CONVERSATION_SETTINGS: usize = 1 + U64 + 3 * BOOL;
+const PRIVACY: usize = 1 + 4 * U8 + BOOL;
+const PERSON: usize = 1 + U64 + 3 * BOOL;
+const PRESENCE: usize = 1 + U64 + U8 + U64;
 
 fn str_or_bin(length: usize) -> usize {
     5 + length
@@ -31,7 +36,24 @@ fn str_or_bin(length: usize) -> usize {
 fn message_bound(message: &Message) -> usize {
     let body = message.body.as_ref().map_or(0, Body::len);
     let change = message.change.as_ref().map_or(1, change_bound);
-    1 + CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64 + str_or_bin(body) + change
+    let head = CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64;
+    1 + head + str_or_bin(body) + change + REFERENCE + BOOL
+}
+
+fn conversation_bound(conversation: &Conversation) -> usize {
+    let last = conversation.last.as_ref().map_or(1, message_bound);
+    1 + CONVERSATION + CONVERSATION_SETTINGS + 4 * U64 + last
+}
+
+fn profile_bound(profile: &Profile) -> usize {
+    1 + [&profile.name, &profile.about, &profile.picture]
+        .map(|text| str_or_bin(text.len()))
+        .iter()
+        .sum::<usize>()
+}
+
+fn user_profile_bound(user: &UserProfile) -> usize {
+    1 + U64 + HANDLE + user.profile.as_ref().map_or(1, profile_bound) + U64
 }
 
 fn change_bound(change: &GroupChange) -> usize {
@@ -67,11 +89,11 @@ proptest! {
             }
             ClientFrame::Heartbeat(_) => bound(&[U64]),
             ClientFrame::Send(send) => {
-                bound(&[U32, CONVERSATION, MESSAGE_ID, MESSAGE_ID, str_or_bin(send.body.len())])
+                bound(&[U32, CONVERSATION, MESSAGE_ID, MESSAGE_ID, str_or_bin(send.body.len()), REFERENCE])
             }
             ClientFrame::Ack(_) => bound(&[STAMP]),
             ClientFrame::Read(_) => bound(&[U32, CONVERSATION, U64]),
-            ClientFrame::History(_) => bound(&[U32, CONVERSATION, U64, U64]),
+            ClientFrame::History(_) => bound(&[U32, CONVERSATION, U64, U64, BOOL, U64]),
             ClientFrame::Lookup(_) => bound(&[U32, HANDLE, U64]),
             ClientFrame::CreateGroup(group) => {
                 let members = array(group.members.len(), U64);
@@ -79,7 +101,26 @@ proptest! {
             }
             ClientFrame::ChangeGroup(change) => bound(&[U32, U64, MESSAGE_ID, change_bound(&change.change)]),
             ClientFrame::GetGroup(_) | ClientFrame::ListGroups(_) => bound(&[U32, U64]),
-            ClientFrame::GetReceipts(_) => bound(&[U32, CONVERSATION]),
+            ClientFrame::GetReceipts(_) | ClientFrame::ListConversations(_) => bound(&[U32, CONVERSATION]),
+            ClientFrame::SetConversation(_) => bound(&[U32, CONVERSATION, CONVERSATION_SETTINGS]),
+            ClientFrame::Hide(hide) => bound(&[U32, CONVERSATION, U64, array(hide.seqs.len(), U64)]),
+            ClientFrame::SetPrivacy(_) => bound(&[U32, PRIVACY]),
+            ClientFrame::GetPrivacy(_) => bound(&[U32]),
+            ClientFrame::SetProfile(set) => bound(&[U32, profile_bound(&set.profile)]),
+            ClientFrame::GetProfiles(get) => bound(&[U32, array(get.users.len(), U64)]),
+            ClientFrame::SetPerson(_) => bound(&[U32, PERSON]),
+            ClientFrame::ListPeople(_) => bound(&[U32, U64]),
+            ClientFrame::FindPeople(find) => bound(&[U32, array(find.handles.len(), HANDLE)]),
+            ClientFrame::Report(report) => {
+                let (seqs, text) = (array(report.seqs.len(), U64), str_or_bin(report.text.len()));
+                bound(&[U32, U64, CONVERSATION, seqs, text])
+            }
+            ClientFrame::Watch(watch) => {
+                let conversations = array(watch.conversations.len(), CONVERSATION);
+                bound(&[U32, array(watch.users.len(), U64), conversations])
+            }
+            ClientFrame::Active(_) => bound(&[BOOL]),
+            ClientFrame::Typing(_) => bound(&[CONVERSATION, U8]),
         };
         prop_assert!(frame.encode().len() <= most);
     }
@@ -110,6 +151,26 @@ proptest! {
             }
             ServerFrame::GroupList(list) => bound(&[U32, array(list.groups.len(), U64), BOOL]),
             ServerFrame::Receipts(receipts) => bound(&[U32, array(receipts.marks.len(), MARK)]),
+            ServerFrame::ConversationList(list) => {
+                let conversations = list.conversations.iter().map(conversation_bound).sum::<usize>();
+                bound(&[U32, 5 + conversations, BOOL])
+            }
+            ServerFrame::Privacy(_) => bound(&[U32, PRIVACY]),
+            ServerFrame::Profiles(profiles) => {
+                bound(&[U32, 5 + profiles.profiles.iter().map(user_profile_bound).sum::<usize>()])
+            }
+            ServerFrame::People(people) => bound(&[U32, array(people.people.len(), PERSON), BOOL]),
+            ServerFrame::FoundPeople(found) => bound(&[U32, array(found.users.len(), U64)]),
+            ServerFrame::ConversationEvent(event) => {
+                let seqs = array(event.shown.seqs.len(), U64);
+                bound(&[STAMP, 1 + CONVERSATION + CONVERSATION_SETTINGS + U64 + seqs])
+            }
+            ServerFrame::AccountEvent(_) => bound(&[STAMP, U8, PERSON]),
+            ServerFrame::PresenceNotice(notice) => bound(&[array(notice.people.len(), PRESENCE)]),
+            ServerFrame::TypingNotice(_) => bound(&[CONVERSATION, U64, U8]),
+            ServerFrame::ReceiptsNotice(notice) => {
+                bound(&[CONVERSATION, array(notice.marks.len(), MARK)])
+            }
             ServerFrame::MessageEvent(event) => bound(&[STAMP, message_bound(&event.message)]),
             ServerFrame::ReceiptEvent(_) => bound(&[STAMP, 1 + CONVERSATION + U64 + U64 + U64]),
         };
@@ -142,6 +203,10 @@ fn a_hello_over_a_limit_names_the_field() {
     assert!(over(0, limits::CLIENT_NAME_BYTES_MAX + 1).contains("client"));
 }
 
+fn largest_reference() -> Reference {
+    Reference { kind: ReferenceKind::Unknown(u8::MAX), seq: Seq::new(u64::MAX) }
+}
+
 fn largest_message() -> Message {
     Message {
         conversation: ConversationId::direct(user(UserId::MAX), user(UserId::MAX)),
@@ -152,8 +217,8 @@ fn largest_message() -> Message {
         time_ms: u64::MAX,
         body: Some(Body::new(vec![0xff; limits::BODY_BYTES_MAX])),
         change: None,
-        deleted: false,
-        reference: None,
+        reference: Some(largest_reference()),
+        deleted: true,
     }
 }
 
@@ -165,7 +230,7 @@ fn the_largest_body_fits_a_frame_both_ways_and_a_window() {
         id: MessageId::from_bytes([0xff; 16]),
         after: Some(MessageId::from_bytes([0xff; 16])),
         body: Body::new(vec![0xff; limits::BODY_BYTES_MAX]),
-        reference: None,
+        reference: Some(largest_reference()),
     };
     assert!(encode(&send).len() <= limits::FRAME_BYTES_MAX);
     let event = encode(&MessageEvent { stamp: stamp(1), message: largest_message() });
@@ -227,12 +292,13 @@ fn the_largest_group_and_the_receipts_of_all_its_members_fit_a_frame_each() {
     };
     assert!(10 * encode(&group).len() <= limits::FRAME_BYTES_MAX);
     let most = Seq::new(u64::MAX);
-    let marks = largest_users(limits::GROUP_MEMBERS_MAX);
-    let marks = marks
-        .map(|user| MemberMark { user, delivered: most, read: most, delivered_ms: 0, read_ms: 0 })
-        .collect();
-    let receipts = Receipts { request: RequestId::new(u32::MAX), marks };
+    let mark =
+        |user| MemberMark { user, delivered: most, read: most, delivered_ms: u64::MAX, read_ms: u64::MAX };
+    let marks: Vec<MemberMark> = largest_users(limits::GROUP_MEMBERS_MAX).map(mark).collect();
+    let receipts = Receipts { request: RequestId::new(u32::MAX), marks: marks.clone() };
     assert!(encode(&receipts).len() <= limits::FRAME_BYTES_MAX);
+    let notice = ReceiptsNotice { conversation: largest_message().conversation, marks };
+    assert!(encode(&notice).len() <= limits::FRAME_BYTES_MAX);
 }
 
 #[test]
@@ -258,4 +324,101 @@ fn the_largest_change_is_smaller_than_the_largest_body() {
         encode_value(&mut bytes, &entry);
         assert!(bytes.len() < limits::BODY_BYTES_MAX, "{entry:?}");
     }
+}
+
+#[test]
+fn a_page_of_conversations_at_its_limits_fits_a_frame() {
+    // A page ends before the conversation that would pass the limit, but has one at least.
+    let conversation = Conversation {
+        conversation: largest_message().conversation,
+        settings: ConversationSettings {
+            muted_until_ms: u64::MAX,
+            archived: true,
+            pinned: true,
+            unread: true,
+        },
+        first: Seq::new(u64::MAX),
+        head: Seq::new(u64::MAX),
+        read: Seq::new(u64::MAX),
+        unread: u64::MAX,
+        last: Some(largest_message()),
+    };
+    let mut one = Vec::new();
+    encode_value(&mut one, &conversation);
+    let fixed = encode(&ConversationList {
+        request: RequestId::new(u32::MAX),
+        conversations: Vec::new(),
+        more: true,
+    });
+    let longest = limits::HISTORY_BYTES_MAX.max(one.len());
+    assert!(fixed.len() + 4 + longest <= limits::FRAME_BYTES_MAX);
+}
+
+fn largest_profile() -> Profile {
+    Profile {
+        name: "n".repeat(limits::PROFILE_NAME_BYTES_MAX),
+        about: "a".repeat(limits::PROFILE_ABOUT_BYTES_MAX),
+        picture: "p".repeat(limits::PROFILE_PICTURE_BYTES_MAX),
+    }
+}
+
+#[test]
+fn the_largest_answers_about_people_fit_a_frame_each() {
+    let request = RequestId::new(u32::MAX);
+    let profiles = largest_users(limits::PROFILES_MAX).map(|user| UserProfile {
+        user,
+        handle: "h".repeat(32).parse().unwrap(),
+        profile: Some(largest_profile()),
+        last_seen_ms: u64::MAX,
+    });
+    let person = |user| Person { user, is_contact: true, is_excepted: true, is_blocked: true };
+    let people = largest_users(limits::PEOPLE_MAX).map(person);
+    let found = largest_users(limits::FIND_PEOPLE_MAX).map(Some);
+    let presence = |user| Presence { user, availability: Availability::Online, last_seen_ms: u64::MAX };
+    let watched = largest_users(limits::WATCH_USERS_MAX).map(presence);
+    for frame in [
+        encode(&Profiles { request, profiles: profiles.collect() }),
+        encode(&People { request, people: people.collect(), more: true }),
+        encode(&FoundPeople { request, users: found.collect() }),
+        encode(&PresenceNotice { people: watched.collect() }),
+    ] {
+        assert!(frame.len() <= limits::FRAME_BYTES_MAX);
+    }
+}
+
+#[test]
+fn the_largest_requests_that_pass_their_checks_fit_a_frame_each() {
+    let request = RequestId::new(u32::MAX);
+    let most = Seq::new(u64::MAX);
+    let conversation = largest_message().conversation;
+    let hide = Hide { request, conversation, up_to: most, seqs: vec![most; limits::HIDE_MAX] };
+    let set = SetProfile { request, profile: largest_profile() };
+    let get = GetProfiles { request, users: largest_users(limits::PROFILES_MAX).collect() };
+    let handle: Handle = "h".repeat(32).parse().unwrap();
+    let find = FindPeople { request, handles: vec![handle; limits::FIND_PEOPLE_MAX] };
+    let report = Report {
+        request,
+        user: user(UserId::MAX),
+        conversation: Some(conversation),
+        seqs: vec![most; limits::REPORT_MESSAGES_MAX],
+        text: "t".repeat(limits::REPORT_TEXT_BYTES_MAX),
+    };
+    let watch = Watch {
+        request,
+        users: largest_users(limits::WATCH_USERS_MAX).collect(),
+        conversations: vec![conversation; limits::WATCH_CONVERSATIONS_MAX],
+    };
+    assert_eq!((hide.check(), set.profile.check(), get.check()), (Ok(()), Ok(()), Ok(())));
+    assert_eq!((find.check(), report.check(), watch.check()), (Ok(()), Ok(()), Ok(())));
+    for frame in [encode(&hide), encode(&set), encode(&get), encode(&find), encode(&report), encode(&watch)] {
+        assert!(frame.len() <= limits::FRAME_BYTES_MAX);
+    }
+    let shown = Shown {
+        conversation,
+        settings: Some(ConversationSettings { muted_until_ms: u64::MAX, ..ConversationSettings::default() }),
+        up_to: most,
+        seqs: hide.seqs,
+    };
+    let event = encode(&ConversationEvent { stamp: Stamp::MAX, shown });
+    assert!(event.len() <= limits::FRAME_BYTES_MAX);
 }

@@ -12,6 +12,7 @@ mod identifiers;
 mod invalid;
 mod lengths;
 mod msgpack;
+mod people;
 mod perturbed;
 mod positional;
 mod round_trip;

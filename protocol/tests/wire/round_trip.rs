@@ -48,6 +48,10 @@ proptest! {
                 encode_value(&mut content, &event.receipt);
                 (Opcode::ReceiptEvent, event.stamp)
             }
+            ServerFrame::ConversationEvent(event) => {
+                encode_value(&mut content, &event.shown);
+                (Opcode::ConversationEvent, event.stamp)
+            }
             _ => return Ok(()),
         };
         let built = encode_event(opcode, stamp, &content);

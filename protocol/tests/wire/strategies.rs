@@ -46,7 +46,41 @@ prop_compose! {
     }
 }
 prop_compose! {
-    fn mark()(user in user(), delivered in seq(), read in seq()) -> MemberMark { MemberMark { user, delivered, read, delivered_ms: 0, read_ms: 0 } }
+    fn mark()(user in user(), delivered in seq(), read in seq(), delivered_ms: u64, read_ms: u64) -> MemberMark {
+        MemberMark { user, delivered, read, delivered_ms, read_ms }
+    }
+}
+prop_compose! {
+    fn reference()(kind: u8, seq in seq()) -> Reference { Reference { kind: kind.into(), seq } }
+}
+prop_compose! {
+    fn conversation_settings()(
+        muted_until_ms: u64, (archived, pinned, unread) in any::<(bool, bool, bool)>(),
+    ) -> ConversationSettings {
+        ConversationSettings { muted_until_ms, archived, pinned, unread }
+    }
+}
+prop_compose! {
+    fn privacy()(
+        (last_seen, online, profile, groups) in any::<(u8, u8, u8, u8)>(), read_receipts: bool,
+    ) -> PrivacySettings {
+        PrivacySettings {
+            last_seen: last_seen.into(), online: online.into(), profile: profile.into(), groups: groups.into(),
+            read_receipts,
+        }
+    }
+}
+prop_compose! {
+    fn profile()(name in ".{0,60}", about in ".{0,100}", picture in ".{0,100}") -> Profile {
+        Profile { name, about, picture }
+    }
+}
+prop_compose! {
+    fn person()(
+        user in user(), (is_contact, is_excepted, is_blocked) in any::<(bool, bool, bool)>(),
+    ) -> Person {
+        Person { user, is_contact, is_excepted, is_blocked }
+    }
 }
 
 fn users() -> impl Strategy<Value = Vec<UserId>> {
@@ -80,9 +114,10 @@ pub(crate) fn conversation() -> impl Strategy<Value = ConversationId> {
 prop_compose! {
     fn message()(
         conversation in conversation(), seq in seq(), sender in user(), device in device(), id in message_id(),
-        time_ms: u64, body in option::of(body()), change in option::of(change()),
+        time_ms: u64, body in option::of(body()), change in option::of(change()), reference in option::of(reference()),
+        deleted: bool,
     ) -> Message {
-        Message { conversation, seq, sender, device, id, time_ms, body, change, deleted: false, reference: None }
+        Message { conversation, seq, sender, device, id, time_ms, body, change, reference, deleted }
     }
 }
 
@@ -101,22 +136,19 @@ prop_compose! {
 
 /// Any frame of a client.
 pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
+    prop_oneof![messaging_frame(), chats_frame(), people_frame(), looking_frame()]
+}
+
+fn messaging_frame() -> impl Strategy<Value = ClientFrame> {
     prop_oneof![
         (".{0,300}", ".{0,64}", option::of(stamp()), any::<u32>()).prop_map(
             |(token, client, resume, window_events)| Hello { token, client, resume, window_events }.into()
         ),
         any::<u64>().prop_map(|nonce| Heartbeat { nonce }.into()),
-        (request(), conversation(), message_id(), option::of(message_id()), body()).prop_map(
-            |(request, conversation, id, after, body)| Send {
-                request,
-                conversation,
-                id,
-                after,
-                body,
-                reference: None
-            }
-            .into()
-        ),
+        (request(), conversation(), message_id(), option::of(message_id()), body(), option::of(reference()))
+            .prop_map(|(request, conversation, id, after, body, reference)| {
+                Send { request, conversation, id, after, body, reference }.into()
+            }),
         stamp().prop_map(|stamp| Ack { stamp }.into()),
         (request(), conversation(), seq()).prop_map(|(request, conversation, seq)| Read {
             request,
@@ -124,15 +156,11 @@ pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
             seq
         }
         .into()),
-        (request(), conversation(), seq(), seq()).prop_map(|(request, conversation, from, to)| History {
-            request,
-            conversation,
-            from,
-            to,
-            backwards: false,
-            time_ms: 0
-        }
-        .into()),
+        (request(), conversation(), seq(), seq(), any::<bool>(), any::<u64>()).prop_map(
+            |(request, conversation, from, to, backwards, time_ms)| {
+                History { request, conversation, from, to, backwards, time_ms }.into()
+            }
+        ),
         (request(), option::of(handle()), option::of(user())).prop_map(|(request, handle, user)| Lookup {
             request,
             handle,
@@ -158,8 +186,59 @@ pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
     ]
 }
 
+fn chats_frame() -> impl Strategy<Value = ClientFrame> {
+    prop_oneof![
+        (request(), option::of(conversation())).prop_map(|(request, after)| ListConversations {
+            request,
+            after
+        }
+        .into()),
+        (request(), conversation(), conversation_settings()).prop_map(|(request, conversation, settings)| {
+            SetConversation { request, conversation, settings }.into()
+        }),
+        (request(), conversation(), seq(), vec(seq(), 0..20)).prop_map(
+            |(request, conversation, up_to, seqs)| Hide { request, conversation, up_to, seqs }.into()
+        ),
+    ]
+}
+
+fn people_frame() -> impl Strategy<Value = ClientFrame> {
+    prop_oneof![
+        (request(), privacy()).prop_map(|(request, privacy)| SetPrivacy { request, privacy }.into()),
+        request().prop_map(|request| GetPrivacy { request }.into()),
+        (request(), profile()).prop_map(|(request, profile)| SetProfile { request, profile }.into()),
+        (request(), users()).prop_map(|(request, users)| GetProfiles { request, users }.into()),
+        (request(), person()).prop_map(|(request, person)| SetPerson { request, person }.into()),
+        (request(), option::of(user())).prop_map(|(request, after)| ListPeople { request, after }.into()),
+        (request(), vec(handle(), 0..20))
+            .prop_map(|(request, handles)| FindPeople { request, handles }.into()),
+        (request(), user(), option::of(conversation()), vec(seq(), 0..20), ".{0,300}").prop_map(
+            |(request, user, conversation, seqs, text)| {
+                Report { request, user, conversation, seqs, text }.into()
+            }
+        ),
+    ]
+}
+
+fn looking_frame() -> impl Strategy<Value = ClientFrame> {
+    prop_oneof![
+        (request(), users(), vec(conversation(), 0..10))
+            .prop_map(|(request, users, conversations)| { Watch { request, users, conversations }.into() }),
+        any::<bool>().prop_map(|active| Active { active }.into()),
+        (conversation(), any::<u8>()).prop_map(|(conversation, doing)| Typing {
+            conversation,
+            doing: doing.into()
+        }
+        .into()),
+    ]
+}
+
 /// Any frame of a server.
 pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
+    prop_oneof![answer_frame(), list_frame(), event_frame(), notice_frame()]
+}
+
+fn answer_frame() -> impl Strategy<Value = ServerFrame> {
     prop_oneof![
         welcome().prop_map_into(),
         any::<u64>().prop_map(|nonce| HeartbeatAck { nonce }.into()),
@@ -199,11 +278,83 @@ pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
         }
         .into()),
         (request(), vec(mark(), 0..20)).prop_map(|(request, marks)| Receipts { request, marks }.into()),
+    ]
+}
+
+fn list_frame() -> impl Strategy<Value = ServerFrame> {
+    let conversation = (
+        (conversation(), conversation_settings(), seq(), seq(), seq()),
+        (any::<u64>(), option::of(message())),
+    )
+        .prop_map(|((conversation, settings, first, head, read), (unread, last))| Conversation {
+            conversation,
+            settings,
+            first,
+            head,
+            read,
+            unread,
+            last,
+        });
+    let profile = (user(), handle(), option::of(profile()), any::<u64>()).prop_map(
+        |(user, handle, profile, last_seen_ms)| UserProfile { user, handle, profile, last_seen_ms },
+    );
+    prop_oneof![
+        (request(), vec(conversation, 0..10), any::<bool>()).prop_map(|(request, conversations, more)| {
+            ConversationList { request, conversations, more }.into()
+        }),
+        (request(), privacy()).prop_map(|(request, privacy)| Privacy { request, privacy }.into()),
+        (request(), vec(profile, 0..20))
+            .prop_map(|(request, profiles)| Profiles { request, profiles }.into()),
+        (request(), vec(person(), 0..20), any::<bool>()).prop_map(|(request, people, more)| People {
+            request,
+            people,
+            more
+        }
+        .into()),
+        (request(), vec(option::of(user()), 0..20)).prop_map(|(request, users)| FoundPeople {
+            request,
+            users
+        }
+        .into()),
+    ]
+}
+
+fn event_frame() -> impl Strategy<Value = ServerFrame> {
+    let shown = (conversation(), option::of(conversation_settings()), seq(), vec(seq(), 0..20))
+        .prop_map(|(conversation, settings, up_to, seqs)| Shown { conversation, settings, up_to, seqs });
+    prop_oneof![
         (stamp(), message()).prop_map(|(stamp, message)| MessageEvent { stamp, message }.into()),
         (stamp(), conversation(), user(), seq(), seq()).prop_map(
             |(stamp, conversation, user, delivered, read)| {
                 ReceiptEvent { stamp, receipt: Receipt { conversation, user, delivered, read } }.into()
             }
         ),
+        (stamp(), shown).prop_map(|(stamp, shown)| ConversationEvent { stamp, shown }.into()),
+        (stamp(), any::<u8>(), option::of(person())).prop_map(|(stamp, part, person)| AccountEvent {
+            stamp,
+            part: part.into(),
+            person
+        }
+        .into()),
+    ]
+}
+
+fn notice_frame() -> impl Strategy<Value = ServerFrame> {
+    let presence = (user(), any::<u8>(), any::<u64>()).prop_map(|(user, availability, last_seen_ms)| {
+        Presence { user, availability: availability.into(), last_seen_ms }
+    });
+    prop_oneof![
+        vec(presence, 0..20).prop_map(|people| PresenceNotice { people }.into()),
+        (conversation(), user(), any::<u8>()).prop_map(|(conversation, user, doing)| TypingNotice {
+            conversation,
+            user,
+            doing: doing.into()
+        }
+        .into()),
+        (conversation(), vec(mark(), 0..20)).prop_map(|(conversation, marks)| ReceiptsNotice {
+            conversation,
+            marks
+        }
+        .into()),
     ]
 }

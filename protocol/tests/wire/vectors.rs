@@ -8,13 +8,23 @@ use crate::examples::{self, Example};
 use crate::msgpack;
 use crate::vector_file::{Value, bless_or_compare, entries, file_text, hex, json, shouted, unhex};
 
-const FILES: [&str; 4] = ["connection.json", "requests.json", "groups.json", "events.json"];
+const FILES: [&str; 8] = [
+    "connection.json",
+    "requests.json",
+    "groups.json",
+    "events.json",
+    "references.json",
+    "chats.json",
+    "people.json",
+    "looking.json",
+];
 
 #[test]
 fn the_committed_vectors_are_what_the_code_produces() {
     let events = [examples::events(), examples::group_events()].concat();
-    let contents = [examples::connection(), examples::requests(), examples::groups(), events];
-    for (name, examples) in FILES.into_iter().zip(contents) {
+    let first = [examples::connection(), examples::requests(), examples::groups(), events];
+    let later = [examples::references(), examples::chats(), examples::people(), examples::looking()];
+    for (name, examples) in FILES.into_iter().zip(first.into_iter().chain(later)) {
         let about = [
             "Frames as hex, and their payloads' fields in the order they travel in.",
             "JSON null is nil, a number an unsigned integer, a string str, an array array; {\"bin\": hex} is bin,",
@@ -44,7 +54,9 @@ fn sender(opcode: Opcode) -> &'static str {
     use Opcode::*;
     match opcode {
         Hello | Heartbeat | Send | Ack | Read | History | Lookup | CreateGroup | ChangeGroup | GetGroup
-        | ListGroups | GetReceipts => "client",
+        | ListGroups | GetReceipts | ListConversations | SetConversation | Hide | SetPrivacy | GetPrivacy
+        | SetProfile | GetProfiles | SetPerson | ListPeople | FindPeople | Report | Watch | Active
+        | Typing => "client",
         _ => "server",
     }
 }
@@ -136,6 +148,20 @@ fields_by_variant!(
         GetGroup,
         ListGroups,
         GetReceipts,
+        ListConversations,
+        SetConversation,
+        Hide,
+        SetPrivacy,
+        GetPrivacy,
+        SetProfile,
+        GetProfiles,
+        SetPerson,
+        ListPeople,
+        FindPeople,
+        Report,
+        Watch,
+        Active,
+        Typing,
     }
 );
 fields_by_variant!(
@@ -154,7 +180,17 @@ fields_by_variant!(
         Group,
         GroupList,
         Receipts,
+        ConversationList,
+        Privacy,
+        Profiles,
+        People,
+        FoundPeople,
         MessageEvent,
         ReceiptEvent,
+        ConversationEvent,
+        AccountEvent,
+        PresenceNotice,
+        TypingNotice,
+        ReceiptsNotice,
     }
 );
