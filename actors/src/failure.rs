@@ -31,6 +31,10 @@ pub(crate) fn of_refusal(refusal: Refusal) -> ErrorCode {
         Refusal::OnlyAdmins | Refusal::LastAdmin => ErrorCode::NotAllowed,
         Refusal::Full => ErrorCode::Full,
         Refusal::Nothing | Refusal::Oneself => ErrorCode::BadRequest,
+        Refusal::NoSuchConversation | Refusal::NoSuchMessage => ErrorCode::NotFound,
+        Refusal::NotYours => ErrorCode::NotAllowed,
+        Refusal::TooLate => ErrorCode::TooLate,
+        Refusal::TooManyEdits => ErrorCode::Full,
         Refusal::IdTaken => ErrorCode::IdTaken,
     }
 }

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::failure::suspended;
 use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::nodes::Told;
-use crate::session::{SessionMessage, Writing};
+use crate::session::{SessionMessage, Setting, Writing};
 use crate::shard::{Arriving, Attachment, ShardMessage};
 
 /// The actor.
@@ -38,6 +38,8 @@ pub(crate) enum ConnectionMessage {
     Ack(Ack, Permit),
     /// For the session.
     Read(Read, Reply),
+    /// For the session.
+    Set(Setting, Reply),
     /// From the store.
     Look(Reading, Reply),
     /// The connection has gone, and this is the last message.
@@ -76,6 +78,9 @@ impl Actor for ConnectionActor {
                 state.to_session(SessionMessage::Write { writing, reply });
             }
             ConnectionMessage::Read(read, reply) => state.to_session(SessionMessage::Read { read, reply }),
+            ConnectionMessage::Set(setting, reply) => {
+                state.to_session(SessionMessage::Set { setting, reply });
+            }
             ConnectionMessage::Ack(ack, permit) => {
                 state.to_session(SessionMessage::Ack { stamp: ack.stamp, permit });
             }

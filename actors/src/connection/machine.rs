@@ -3,7 +3,7 @@
 use rookery_protocol::{Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, Opcode, RawFrame, Read};
 
 use super::reading::Reading;
-use crate::session::Writing;
+use crate::session::{Setting, Writing};
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) enum Action {
     Ack(Ack),
     /// Pass to the session.
     Read(Read),
+    /// Pass to the session.
+    Set(Setting),
     /// Answer from the store.
     Look(Reading),
     /// Answer with an error; the connection goes on.
@@ -57,6 +59,8 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::ChangeGroup(change)) => Action::Write(Writing::ChangeGroup(change)),
         (Phase::Welcome, ClientFrame::Ack(ack)) => Action::Ack(ack),
         (Phase::Welcome, ClientFrame::Read(read)) => Action::Read(read),
+        (Phase::Welcome, ClientFrame::SetConversation(set)) => Action::Set(Setting::SetConversation(set)),
+        (Phase::Welcome, ClientFrame::Hide(hide)) => Action::Set(Setting::Hide(hide)),
         (Phase::Welcome, ClientFrame::History(history)) => Action::Look(Reading::History(history)),
         (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Look(Reading::Lookup(lookup)),
         (Phase::Welcome, ClientFrame::GetGroup(get)) => Action::Look(Reading::Group(get)),

@@ -201,6 +201,10 @@ impl<T: Transport> Socket<T> {
                 let reply = permit().reply_to(read.request);
                 ConnectionMessage::Read(read, reply)
             }
+            Action::Set(setting) => {
+                let reply = permit().reply_to(setting.request());
+                ConnectionMessage::Set(setting, reply)
+            }
             Action::Look(reading) => {
                 let reply = permit().reply_to(reading.request());
                 ConnectionMessage::Look(reading, reply)

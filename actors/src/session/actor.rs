@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::hint::{Hint, Hints};
 use super::machine::{Commit, Effect, Joining, Machine};
+use super::setting::Setting;
 use super::sweep::{Swept, sweep};
 use super::telling::ring_receivers;
 use super::writing::{Writing, check_conversation};
@@ -53,6 +54,8 @@ pub(crate) enum SessionMessage {
     Write { writing: Writing, reply: Reply },
     /// A device has stored events.
     Ack { stamp: Stamp, permit: Permit },
+    /// A device changes something of its user's own.
+    Set { setting: Setting, reply: Reply },
     /// The user has read.
     Read { read: Read, reply: Reply },
     /// Commit what has been put off, and hibernate if nothing has happened lately.
@@ -143,6 +146,10 @@ impl Actor for Session {
             }
             SessionMessage::Read { read, reply } => {
                 state.read(&read, reply);
+                return Ok(());
+            }
+            SessionMessage::Set { setting, reply } => {
+                setting.submit(&state.context, state.user, reply);
                 return Ok(());
             }
             SessionMessage::IdleCheck => {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId, encode,
-    encode_event, limits,
+    AccountEvent, ConversationEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId,
+    encode, encode_event, limits,
 };
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::inbox::{AccountChange, InboxEntry};
@@ -63,13 +63,10 @@ pub(super) async fn sweep(
             let receipt = (pointer.sender != user).then_some((pointer.conversation, pointer.seq));
             Event { stamp, bytes: frame.as_ref().map_or(0, Bytes::len), frame, for_sender, receipt }
         }
-        InboxEntry::Receipt(receipt) => {
-            let frame = encode(&ReceiptEvent { stamp, receipt });
-            Event { stamp, bytes: frame.len(), frame: Some(frame), for_sender: None, receipt: None }
-        }
+        InboxEntry::Receipt(receipt) => told(stamp, encode(&ReceiptEvent { stamp, receipt })),
+        InboxEntry::Shown(shown) => told(stamp, encode(&ConversationEvent { stamp, shown })),
         InboxEntry::Account(AccountChange { part, person }) => {
-            let frame = encode(&AccountEvent { stamp, part, person });
-            Event { stamp, bytes: frame.len(), frame: Some(frame), for_sender: None, receipt: None }
+            told(stamp, encode(&AccountEvent { stamp, part, person }))
         }
         InboxEntry::Unknown(kind) => {
             tracing::debug!(%user, %stamp, kind, "an event of a kind this version does not know");
@@ -77,6 +74,11 @@ pub(super) async fn sweep(
         }
     });
     Ok(Swept { events: events.collect(), exhausted })
+}
+
+/// An event that is no message: acknowledging it moves no mark.
+fn told(stamp: Stamp, frame: Bytes) -> Event<Bytes> {
+    Event { stamp, bytes: frame.len(), frame: Some(frame), for_sender: None, receipt: None }
 }
 
 /// Messages' bytes, in order, and the stamp of the first that was left for later.

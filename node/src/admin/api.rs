@@ -670,6 +670,10 @@ api! {
         Message,
         /// Somebody has received or read messages.
         Receipt,
+        /// How a conversation is listed, or what of it is shown, has changed.
+        Shown,
+        /// The user's account has changed: profile, privacy, people.
+        Account,
         /// Something that a newer version wrote.
         Unknown,
     }

@@ -304,6 +304,11 @@ async fn shown_events(
                     event.seq = Some(receipt.delivered.get());
                     event.from = Some(receipt.user.get());
                 }
+                InboxEntry::Shown(about) => {
+                    event.kind = EventKind::Shown;
+                    event.conversation = Some(about.conversation.to_string());
+                }
+                InboxEntry::Account(_) => event.kind = EventKind::Account,
                 InboxEntry::Unknown(_) => {}
             }
             shown.push(event);

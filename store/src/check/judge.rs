@@ -206,7 +206,7 @@ impl Page {
                     read,
                 })
             }
-            InboxEntry::Account(_) | InboxEntry::Unknown(_) => Vec::new(),
+            InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_) => Vec::new(),
         }
     }
 

@@ -343,7 +343,7 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         // Once for each node, not for each entry.
         Record::Mail(name, MailPart::Entry) => keys.push(mail::bell_key(name)),
         Record::Mail(name, MailPart::Other) => keys.push(node::key(name)),
-        Record::Event(_, _, InboxEntry::Account(_) | InboxEntry::Unknown(_))
+        Record::Event(_, _, InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_))
         | Record::Head
         | Record::Ban
         | Record::Alone

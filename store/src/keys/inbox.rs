@@ -1,11 +1,11 @@
 //! `inbox/<user>/<stamp>`: events for a user that not all of the user's devices have acknowledged.
 //!
 //! Appending is a blind write: the stamp comes from the commit. The value is a kind byte and the kind's content:
-//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire, `4`: an [`AccountChange`].
+//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire, `3`: a [`Shown`] as on the wire, `4`: an [`AccountChange`].
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountPart, ConversationId, Person, Receipt, Seq, Stamp, UserId, encode_value, positional,
+    AccountPart, ConversationId, Person, Receipt, Seq, Shown, Stamp, UserId, encode_value, positional,
 };
 
 use super::{family, user_key};
@@ -40,6 +40,8 @@ pub enum InboxEntry {
     Message(MessagePointer),
     /// A member's watermarks moved.
     Receipt(Receipt),
+    /// How a conversation is shown to the user has changed.
+    Shown(Shown),
     /// The user's account has changed.
     Account(AccountChange),
     /// A kind that a newer version wrote: skipped, and acknowledged by itself.
@@ -100,6 +102,10 @@ impl InboxEntry {
                 value.push(2);
                 encode_value(&mut value, receipt);
             }
+            Self::Shown(shown) => {
+                value.push(3);
+                encode_value(&mut value, shown);
+            }
             Self::Account(change) => {
                 value.push(4);
                 encode_value(&mut value, change);
@@ -117,6 +123,7 @@ impl InboxEntry {
         match value.split_first() {
             Some((1, content)) => super::decode(content).map(Self::Message),
             Some((2, content)) => super::decode(content).map(Self::Receipt),
+            Some((3, content)) => super::decode(content).map(Self::Shown),
             Some((4, content)) => super::decode(content).map(Self::Account),
             Some((kind, _)) => Ok(Self::Unknown(*kind)),
             None => Err(StoreError::Corrupt("an empty inbox entry".into())),
@@ -127,6 +134,7 @@ impl InboxEntry {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rookery_protocol::ConversationSettings;
 
     use super::super::arbitrary;
     use super::*;
@@ -141,12 +149,21 @@ mod tests {
             is_excepted,
             is_blocked,
         });
+        let settings =
+            any::<(u64, bool, bool, bool)>().prop_map(|(muted_until_ms, archived, pinned, unread)| {
+                ConversationSettings { muted_until_ms, archived, pinned, unread }
+            });
+        let seqs = prop::collection::vec(arbitrary::seq(), 0..4);
+        let shown = (arbitrary::conversation(), prop::option::of(settings), arbitrary::seq(), seqs);
         prop_oneof![
             pointer.prop_map(|(conversation, seq, sender)| {
                 InboxEntry::Message(MessagePointer { conversation, seq, sender })
             }),
             receipt.prop_map(|(conversation, user, delivered, read)| {
                 InboxEntry::Receipt(Receipt { conversation, user, delivered, read })
+            }),
+            shown.prop_map(|(conversation, settings, up_to, seqs)| {
+                InboxEntry::Shown(Shown { conversation, settings, up_to, seqs })
             }),
             (any::<u8>().prop_map(AccountPart::from), prop::option::of(person))
                 .prop_map(|(part, person)| { InboxEntry::Account(AccountChange { part, person }) }),
@@ -166,6 +183,11 @@ mod tests {
         expected.extend_from_slice(&conversation.to_bytes());
         expected.extend_from_slice(&[2, 1]);
         assert_eq!(value, expected);
+        let shown = Shown { conversation, settings: None, up_to: Seq::new(2), seqs: vec![Seq::new(4)] };
+        let mut expected = vec![3, 0x94, 0xc4, 17];
+        expected.extend_from_slice(&conversation.to_bytes());
+        expected.extend_from_slice(&[0xc0, 2, 0x91, 4]);
+        assert_eq!(InboxEntry::Shown(shown).encode(), expected);
         let person = Person { user, is_contact: true, is_excepted: false, is_blocked: true };
         let change = AccountChange { part: AccountPart::People, person: Some(person) };
         let value = InboxEntry::Account(change).encode();

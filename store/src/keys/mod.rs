@@ -15,6 +15,8 @@
 //! | `0x16` | [`privacy`] | user | [`PrivacySettings`](rookery_protocol::PrivacySettings) as on the wire |
 //! | `0x17` | [`profile`] | user | [`Profile`](rookery_protocol::Profile) as on the wire |
 //! | `0x18` | [`person`] | user, other user | [`person::Person`] |
+//! | `0x1a` | [`chat`] | user, conversation | [`chat::Chat`] |
+//! | `0x1b` | [`hidden`] | user, conversation, seq | one byte |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
 //! | `0x30` | [`group`] | group | [`group::Group`] |
 //! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
@@ -26,11 +28,13 @@
 //! | `0x44` | incarnation, in [`node`] | name | the last incarnation, 8 bytes |
 
 pub mod ban;
+pub mod chat;
 pub mod conversation;
 pub mod cursor;
 pub mod device;
 pub mod group;
 pub mod handle;
+pub mod hidden;
 pub mod inbox;
 pub mod mail;
 pub mod meta;
@@ -59,6 +63,8 @@ pub(crate) mod family {
     pub(crate) const PRIVACY: u8 = 0x16;
     pub(crate) const PROFILE: u8 = 0x17;
     pub(crate) const PERSON: u8 = 0x18;
+    pub(crate) const CHAT: u8 = 0x1a;
+    pub(crate) const HIDDEN: u8 = 0x1b;
     pub(crate) const CONVERSATION: u8 = 0x20;
     pub(crate) const GROUP: u8 = 0x30;
     pub(crate) const MEMBERS: u8 = 0x31;

@@ -85,6 +85,21 @@ pub enum Refusal {
     /// The id's number is another group's.
     #[error("the id belongs to another group: choose another")]
     IdTaken,
+    /// Nothing has been said there.
+    #[error("there is nothing in this conversation")]
+    NoSuchConversation,
+    /// It is not there, the author may not see it, or it is none to refer to.
+    #[error("there is no such message, or it has been deleted, or is itself a change of something")]
+    NoSuchMessage,
+    /// It is another's.
+    #[error("only its sender may edit a message; an admin of its group may delete it, too")]
+    NotYours,
+    /// It has been there for longer.
+    #[error("the message is too old for that")]
+    TooLate,
+    /// There is no room for more edits.
+    #[error("a message is edited at most {} times", rookery_protocol::limits::EDITS_MAX)]
+    TooManyEdits,
 }
 
 impl Author {

@@ -5,17 +5,20 @@
 
 mod ack;
 mod ban;
+mod chat;
 mod cluster;
 mod entry;
 mod group;
 mod read;
 mod receipt;
 mod send;
+mod settled;
 mod trim;
 mod users;
 
 pub use ack::{AckEvents, Acked};
 pub use ban::{AddBan, BanAdded, RemoveBan};
+pub use chat::{Hide, SetConversation};
 pub use cluster::{
     Join, JoinError, Joined, MoveSlots, Moved, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew,
     RenewOutcome, SetDraining, SetWeight, TakeMail,
@@ -24,6 +27,7 @@ pub use entry::{Accepted, Author, Outcome, Refusal};
 pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
 pub use read::{MarkRead, MarkedRead};
 pub use send::SendMessage;
+pub use settled::Settled;
 pub use trim::{ForgetMembership, TrimInbox, TrimLog};
 pub use users::{
     AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, Removed, RevokeDevice,

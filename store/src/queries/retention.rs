@@ -178,7 +178,7 @@ async fn leading_expired(
     let place = |entry: &InboxEntry| match entry {
         InboxEntry::Message(pointer) => Some((pointer.conversation, pointer.seq)),
         InboxEntry::Receipt(receipt) => Some((receipt.conversation, receipt.delivered)),
-        InboxEntry::Account(_) | InboxEntry::Unknown(_) => None,
+        InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_) => None,
     };
     let places: Vec<_> = events.iter().filter_map(|(_, entry)| place(entry)).collect();
     let mut messages = super::messages(snapshot, places).await?.into_iter();

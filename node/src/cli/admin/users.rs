@@ -235,6 +235,8 @@ fn kind(kind: api::EventKind) -> &'static str {
     match kind {
         api::EventKind::Message => "message",
         api::EventKind::Receipt => "receipt",
+        api::EventKind::Shown => "shown or hidden",
+        api::EventKind::Account => "account",
         api::EventKind::Unknown => "something of a newer version",
     }
 }
