@@ -1,6 +1,10 @@
 //! The application's side of a client: a handle to ask with, and the stream of events.
 
+mod conversations;
 mod groups;
+mod looking;
+mod people;
+mod references;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -9,13 +13,13 @@ use std::task::{Context, Poll};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rookery_protocol::{Body, ConversationId, Found, Handle, HistoryPage, MessageId, Seq, UserId, limits};
+use rookery_protocol::{Body, ConversationId, Found, Handle, MessageId, Reference, Seq, UserId, limits};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::driver::Driver;
 use crate::machine::{Answer, Call, Machine};
-use crate::shared::{Life, Shared};
+use crate::shared::{Command, Life, Shared};
 use crate::{Config, Dialer, EnqueueError, Event, Identity, LocalStore, RequestError, SendError, StartError};
 
 /// A handle to a running client. Clones are handles to the same one.
@@ -120,18 +124,26 @@ impl Client {
         conversation: ConversationId,
         body: impl Into<Body>,
     ) -> Result<SendTicket, EnqueueError> {
-        let body = body.into();
+        self.put_into_outbox(conversation, body.into(), None)
+    }
+
+    fn put_into_outbox(
+        &self,
+        conversation: ConversationId,
+        body: Body,
+        reference: Option<Reference>,
+    ) -> Result<SendTicket, EnqueueError> {
         if body.len() > limits::BODY_BYTES_MAX {
             return Err(EnqueueError::BodyTooLarge { bytes: body.len(), limit: limits::BODY_BYTES_MAX });
         }
         let (reply, outcome) = oneshot::channel();
-        let id = self.shared().enqueue(conversation, body, reply)?;
+        let id = self.shared().enqueue(conversation, body, reference, reply)?;
         Ok(SendTicket { id, outcome })
     }
 
     /// The user has read a conversation up to `seq`. Sent when there is a connection; lost with the process.
     pub fn read(&self, conversation: ConversationId, seq: Seq) {
-        self.shared().read(conversation, seq);
+        self.shared().tell(Command::Read { conversation, seq });
     }
 
     /// Who has this handle.
@@ -150,24 +162,6 @@ impl Client {
         self.find(Call::LookupUser(user)).await
     }
 
-    /// As many of the messages `from..=to` of a conversation as fit a page, from the first on. The page says where the
-    /// next one begins, and the conversation's last message. In a group there is nothing from before what this user may
-    /// see, nor from after it; [`Entry::of_history`](crate::Entry::of_history) tells messages from changes.
-    ///
-    /// # Errors
-    /// When the server says no, or nothing in time.
-    pub async fn history(
-        &self,
-        conversation: ConversationId,
-        from: Seq,
-        to: Seq,
-    ) -> Result<HistoryPage, RequestError> {
-        match self.call(Call::History { conversation, from, to }).await? {
-            Answer::Page(page) => Ok(page),
-            _ => Err(RequestError::Closed),
-        }
-    }
-
     async fn find(&self, call: Call) -> Result<Found, RequestError> {
         match self.call(call).await? {
             Answer::Found(found) => Ok(found),
@@ -177,6 +171,14 @@ impl Client {
 
     async fn call(&self, call: Call) -> Result<Answer, RequestError> {
         self.ask(call)?.await.unwrap_or(Err(RequestError::Closed))
+    }
+
+    /// A call whose answer is that it is done.
+    async fn order(&self, call: Call) -> Result<(), RequestError> {
+        match self.call(call).await? {
+            Answer::Done => Ok(()),
+            _ => Err(RequestError::Closed),
+        }
     }
 
     fn ask(&self, call: Call) -> Result<oneshot::Receiver<Result<Answer, RequestError>>, RequestError> {

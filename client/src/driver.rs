@@ -140,11 +140,14 @@ impl Driver {
         }
         for command in commands.drain(..) {
             let input = match command {
-                Command::Send { conversation, id, body, reply } => {
+                Command::Send { conversation, id, body, reference, reply } => {
                     self.tickets.insert(id, reply);
-                    Input::Send { conversation, id, body }
+                    Input::Send { conversation, id, body, reference }
                 }
                 Command::Read { conversation, seq } => Input::Read { conversation, seq },
+                Command::Watch(view) => Input::Watch(view),
+                Command::Active(active) => Input::Active(active),
+                Command::Typing { conversation, doing } => Input::Typing { conversation, doing },
                 Command::Call { call, reply } => {
                     self.last_call += 1;
                     self.calls.insert(self.last_call, reply);
@@ -219,8 +222,8 @@ impl Driver {
                 self.shared.state().hand_up(Some(delivery), entry.into());
                 return true;
             }
-            Effect::HandUpReceipt { delivery, receipt } => {
-                self.shared.state().hand_up(Some(delivery), Event::Receipt(receipt));
+            Effect::HandUpOther { delivery, event } => {
+                self.shared.state().hand_up(delivery, event);
                 return true;
             }
             Effect::Stored { id, conversation } => {

@@ -1,6 +1,8 @@
 //! What can go wrong, each variant a different decision for the caller.
 
-use rookery_protocol::{ErrorCode, GroupChangeError, MessageId};
+use rookery_protocol::{
+    ErrorCode, GroupChangeError, HideError, MessageId, ProfileError, ReferenceError, ReportError,
+};
 
 use crate::LocalStoreError;
 
@@ -48,6 +50,9 @@ pub enum EnqueueError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// No server would take such a reference.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
     /// The client is closed or has ended.
     #[error("the client is closed")]
     Closed,
@@ -67,6 +72,9 @@ pub enum SendError {
 /// Why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// No server would do it; none was asked.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
     /// The server's answer is no.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -79,6 +87,20 @@ pub enum RequestError {
     /// The client is closed or has ended.
     #[error("the client is closed")]
     Closed,
+}
+
+/// A request that no server would take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// Nothing to hide, or too much by name.
+    #[error(transparent)]
+    Hide(#[from] HideError),
+    /// A text of the profile is too long, or none.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// A report says too much, or not where.
+    #[error(transparent)]
+    Report(#[from] ReportError),
 }
 
 /// Why a group was not made or changed, or may not have been.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rookery_protocol::{
-    self as wire, Body, ConversationId, DeviceId, GroupChange, Handle, MessageId, Receipt, Seq, UserId,
+    self as wire, AccountPart, Body, ConversationId, DeviceId, Doing, GroupChange, Handle, MemberMark,
+    MessageId, Person, Presence, Receipt, Reference, Seq, Shown, UserId,
 };
 
 use crate::{Refusal, TerminalError};
@@ -34,8 +35,14 @@ pub struct Message {
     pub id: MessageId,
     /// When it was accepted, milliseconds since 1970 by the server's clock.
     pub time_ms: u64,
-    /// What it says.
+    /// What it says; nothing once it has been deleted.
     pub body: Body,
+    /// The message that this one is about, and what it does to that one: an edit takes the place of what that one says,
+    /// a deletion leaves nothing of it. Applying that is left to who shows them.
+    pub reference: Option<Reference>,
+    /// It has been deleted for everyone, and says nothing any more. Only of messages that come from history, or late:
+    /// who has seen it before sees the deletion, which is a message of its own.
+    pub deleted: bool,
 }
 
 /// Something that has happened to a group in which this user is, or was until then. It has its place among the group's
@@ -70,16 +77,24 @@ pub enum Entry {
 impl Entry {
     /// The entry that the server speaks of; `None` when it leaves the body to this client, who sent it.
     pub(crate) fn of(message: wire::Message) -> Option<Self> {
-        let wire::Message { conversation, seq, sender, device, id, time_ms, body, change, .. } = message;
-        Some(match (change, body) {
-            (Some(change), _) => {
-                Self::Change(Change { conversation, seq, sender, device, id, time_ms, change })
-            }
-            (None, Some(body)) => {
-                Self::Message(Message { conversation, seq, sender, device, id, time_ms, body })
-            }
-            (None, None) => return None,
-        })
+        let wire::Message { conversation, seq, sender, device, id, time_ms, body, .. } = message;
+        let wire::Message { change, reference, deleted, .. } = message;
+        if let Some(change) = change {
+            return Some(Self::Change(Change { conversation, seq, sender, device, id, time_ms, change }));
+        }
+        // Without a body it is deleted, or this client has the body.
+        let body = if deleted { Body::default() } else { body? };
+        Some(Self::Message(Message {
+            conversation,
+            seq,
+            sender,
+            device,
+            id,
+            time_ms,
+            body,
+            reference,
+            deleted,
+        }))
     }
 
     /// An entry of a [`HistoryPage`](wire::HistoryPage), which leaves nothing out.
@@ -147,8 +162,55 @@ pub enum Event {
     },
     /// A member's watermarks moved. Never goes back while the client lives; what it said may repeat after a restart.
     Receipt(Receipt),
+    /// How a conversation is listed has changed, or some of its messages are hidden now: by this device or another of the
+    /// user's. May repeat after a restart.
+    Shown(Shown),
+    /// The user's privacy, profile or people have changed, by this device or another of the user's; [`Client`] has what
+    /// they are now. May repeat after a restart.
+    ///
+    /// [`Client`]: crate::Client
+    Account {
+        /// Which of them.
+        part: AccountPart,
+        /// What somebody is to the user now, if it is that.
+        person: Option<Person>,
+    },
+    /// Watched users ([`Client::watch`]) have come, gone or fallen idle; also how they are when watching begins, and when
+    /// there is a connection again. Of those who hide it nothing is told.
+    ///
+    /// This and the two below are told once or not at all: without a connection nobody is told, and when an application
+    /// leaves more than 256 of them waiting the oldest are dropped.
+    ///
+    /// [`Client::watch`]: crate::Client::watch
+    Presence(Vec<Presence>),
+    /// Somebody is typing in a watched conversation, or has stopped. It holds for
+    /// [`TYPING_MS`](rookery_protocol::limits::TYPING_MS), or until their message comes.
+    Typing {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        user: UserId,
+        /// What they do.
+        doing: Doing,
+    },
+    /// Members of a watched group have come further since [`Client::receipts`] was asked, or since the last of these.
+    ///
+    /// [`Client::receipts`]: crate::Client::receipts
+    Receipts {
+        /// Where.
+        conversation: ConversationId,
+        /// Those who have, as far as they have come.
+        marks: Vec<MemberMark>,
+    },
     /// The client has ended by itself. Nothing follows.
     Terminal(TerminalError),
+}
+
+impl Event {
+    /// Whether it is only for those who are looking, and lost without harm.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        matches!(self, Self::Presence(_) | Self::Typing { .. } | Self::Receipts { .. })
+    }
 }
 
 impl From<Entry> for Event {

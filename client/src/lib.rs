@@ -6,7 +6,8 @@
 //! hears that a message arrived only once the application has taken it and the local store has noted so. When the
 //! process is killed, at most the last event handed up comes a second time. What happens to a group
 //! ([`Event::Change`]) has its place among the group's messages, and all this holds for it too. A group is made or changed
-//! by a request ([`Client::create_group`], [`Client::change_group`]) that can be repeated and is done once.
+//! by a request ([`Client::create_group`], [`Client::change_group`]) that can be repeated and is done once. Replies,
+//! reactions, edits and deletions are messages: they go through the outbox and come in their place like any other.
 //!
 //! Decisions are in `machine`, which has no clock, socket or file; `driver` is the one task that acts for it. Time comes
 //! from tokio alone, randomness from the generator given to [`Client::start`], connections from a [`Dialer`]: a
@@ -57,7 +58,8 @@ pub use client::{Client, Events, SendTicket, Started, Status};
 pub use config::Config;
 pub use dialer::{DialFuture, Dialer, NetworkDialer};
 pub use error::{
-    EnqueueError, GroupError, Refusal, RequestError, SendError, StartError, TerminalError, code_name,
+    EnqueueError, GroupError, InvalidRequest, Refusal, RequestError, SendError, StartError, TerminalError,
+    code_name,
 };
 pub use event::{Change, Entry, Event, Identity, Message};
 pub use link::{ByteStream, Link};
@@ -69,7 +71,9 @@ pub use token::{TokenError, TokenProvider};
 
 /// The protocol's types that this crate's interface uses.
 pub use rookery_protocol::{
-    Body, ConversationId, DeviceId, ErrorCode, Found, Group, GroupChange, GroupChangeError, GroupId,
-    GroupMember, GroupSettings, Handle, HistoryPage, MemberMark, MessageId, Receipt, Role, Seq, Stamp,
-    UserId,
+    AccountPart, Audience, Availability, Body, Conversation, ConversationId, ConversationList,
+    ConversationSettings, DeviceId, Doing, ErrorCode, Found, Group, GroupChange, GroupChangeError, GroupId,
+    GroupMember, GroupSettings, Handle, HideError, HistoryPage, MemberMark, MessageId, Person, Presence,
+    PrivacySettings, Profile, ProfileError, Receipt, Reference, ReferenceError, ReferenceKind, ReportError,
+    Role, Seq, Shown, Stamp, UserId, UserProfile, WatchError,
 };

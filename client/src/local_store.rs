@@ -13,7 +13,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use rookery_protocol::{Body, ConversationId, DeviceId, MessageId, Seq, Stamp, UserId, positional};
+use rookery_protocol::{
+    Body, ConversationId, DeviceId, MessageId, Reference, Seq, Stamp, UserId, positional,
+};
 
 pub use lmdb::LmdbStore;
 pub use memory::MemoryStore;
@@ -29,6 +31,9 @@ positional! {
         pub id: MessageId,
         /// What it says.
         pub body: Body,
+        since later:
+        /// The message it is about, and what it does to that one.
+        pub reference: Option<Reference>,
     }
 }
 
@@ -140,4 +145,38 @@ pub enum LocalStoreError {
     /// A store of another kind failed.
     #[error("{0}")]
     Other(Arc<str>),
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_protocol::{ReferenceKind, decode_value, encode_value};
+
+    use super::*;
+
+    positional! {
+        /// An unconfirmed message as versions without references have kept it.
+        struct OldOutboxEntry {
+            pub order: u64,
+            pub conversation: ConversationId,
+            pub id: MessageId,
+            pub body: Body,
+        }
+    }
+
+    #[test]
+    fn an_unsent_message_of_an_older_version_is_read_and_one_of_this_version_by_older_ones() {
+        let user = |number| UserId::new(number).unwrap();
+        let (order, conversation) = (7, ConversationId::direct(user(1), user(2)));
+        let (id, body) = (MessageId::from_bytes([9; 16]), Body::new("hello"));
+        let old = OldOutboxEntry { order, conversation, id, body: body.clone() };
+        let mut bytes = Vec::new();
+        encode_value(&mut bytes, &old);
+        let read: OutboxEntry = decode_value(&bytes).unwrap();
+        assert_eq!(read, OutboxEntry { order, conversation, id, body, reference: None });
+
+        let reference = Some(Reference { kind: ReferenceKind::Reply, seq: Seq::new(3) });
+        let mut bytes = Vec::new();
+        encode_value(&mut bytes, &OutboxEntry { reference, ..read });
+        assert_eq!(decode_value::<OldOutboxEntry>(&bytes).unwrap(), old);
+    }
 }

@@ -13,6 +13,9 @@ mod acks;
 mod failover_tests;
 #[cfg(test)]
 mod group_tests;
+mod looking;
+#[cfg(test)]
+mod looking_tests;
 mod marks;
 mod nodes;
 mod online;
@@ -28,14 +31,17 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_protocol::{
-    Ack, Body, ConversationId, DeviceId, Hello, MessageId, Payload, RawFrame, Receipt, Seq, Stamp, UserId,
-    limits,
+    Ack, Body, ConversationId, DeviceId, Doing, Hello, MessageId, Payload, RawFrame, Reference, Seq, Stamp,
+    Typing, UserId, limits,
 };
 
 use crate::backoff::Backoff;
 use crate::local_store::{Batch, Saved};
-use crate::{Config, Entry, Identity, LocalStoreError, NodeAddress, Refusal, RequestError, TerminalError};
+use crate::{
+    Config, Entry, Event, Identity, LocalStoreError, NodeAddress, Refusal, RequestError, TerminalError,
+};
 use acks::AckQueue;
+use looking::Looking;
 use marks::Marks;
 use nodes::Nodes;
 use online::Online;
@@ -43,6 +49,7 @@ use ordering::Ordering;
 use outbox::Outbox;
 use requests::Requests;
 
+pub(crate) use looking::View;
 pub(crate) use requests::{Answer, Call, CallId};
 
 /// A connection that lasted this long makes the next wait short again.
@@ -82,9 +89,15 @@ pub(crate) enum Input {
     /// The commit under way has ended.
     Committed(Result<(), LocalStoreError>),
     /// The application sends a message.
-    Send { conversation: ConversationId, id: MessageId, body: Body },
+    Send { conversation: ConversationId, id: MessageId, body: Body, reference: Option<Reference> },
     /// The application has shown messages to the user.
     Read { conversation: ConversationId, seq: Seq },
+    /// The user looks at this now.
+    Watch(View),
+    /// The user is there, or is not.
+    Active(bool),
+    /// The user does something in a conversation.
+    Typing { conversation: ConversationId, doing: Doing },
     /// The application asks something.
     Call { id: CallId, call: Call },
     /// The socket took the output: there is room for more.
@@ -108,9 +121,10 @@ pub(crate) enum Effect {
         delivery: u64,
         entry: Entry,
     },
-    HandUpReceipt {
-        delivery: u64,
-        receipt: Receipt,
+    /// Something that is no entry. Without a delivery nobody waits for it to be taken.
+    HandUpOther {
+        delivery: Option<u64>,
+        event: Event,
     },
     Stored {
         id: MessageId,
@@ -203,6 +217,7 @@ pub(crate) struct Machine {
     marks: Marks,
     outbox: Outbox,
     requests: Requests,
+    looking: Looking,
     alarms: BTreeMap<(Duration, u64), Alarm>,
     alarm_count: u64,
     batch: Batch,
@@ -241,6 +256,7 @@ impl Machine {
             marks: Marks::default(),
             outbox: Outbox::new(saved.outbox),
             requests: Requests::default(),
+            looking: Looking::default(),
             alarms: BTreeMap::new(),
             alarm_count: 0,
             batch: Batch::default(),
@@ -272,13 +288,17 @@ impl Machine {
             }
             Input::Committed(Ok(())) => self.committed(),
             Input::Committed(Err(error)) => self.stop(Some(TerminalError::LocalStore(error))),
-            Input::Send { conversation, id, body } => {
-                let entry = self.outbox.add(conversation, id, body);
+            Input::Send { conversation, id, body, reference } => {
+                self.looking.sends(conversation);
+                let entry = self.outbox.add(conversation, id, body, reference);
                 self.batch_saves.push((conversation, entry.order));
                 self.batch.outbox_added.push(entry);
             }
             Input::Read { conversation, seq } => self.requests.mark(conversation, seq),
             Input::Call { id, call } => self.requests.call(id, call, now + self.request_deadline),
+            Input::Watch(view) => self.looking.watch(view),
+            Input::Active(active) => self.looking.set_active(active),
+            Input::Typing { conversation, doing } => self.type_in(now, conversation, doing),
             Input::Close => self.closing = self.closing.or(Some(now + CLOSING)),
         }
         self.pass_time(now);
@@ -312,11 +332,13 @@ impl Machine {
             Phase::Waiting(_) => None,
             Phase::Stopped => return None,
         };
-        let alarm = match &self.phase {
-            Phase::Online(_) => self.alarms.first_key_value().map(|(key, _)| key.0),
-            _ => None,
+        let (alarm, looking) = match &self.phase {
+            Phase::Online(_) => {
+                (self.alarms.first_key_value().map(|(key, _)| key.0), self.looking.deadline())
+            }
+            _ => (None, None),
         };
-        [phase, alarm, self.closing, self.requests.deadline()].into_iter().flatten().min()
+        [phase, alarm, looking, self.closing, self.requests.deadline()].into_iter().flatten().min()
     }
 
     fn pass_time(&mut self, now: Duration) {
@@ -487,6 +509,19 @@ impl Machine {
         if let Phase::Online(_) = self.phase {
             self.put(&Ack { stamp });
         }
+    }
+
+    /// Told at once or never: the server passes it on to those who are looking now.
+    fn type_in(&mut self, now: Duration, conversation: ConversationId, doing: Doing) {
+        if self.has_room_for_a_word() && self.looking.typing(now, conversation, doing) {
+            self.put(&Typing { conversation, doing });
+        }
+    }
+
+    /// Whether there is a connection on which a frame without an answer can be sent.
+    fn has_room_for_a_word(&self) -> bool {
+        let is_open = matches!(&self.phase, Phase::Online(online) if !online.is_leaving());
+        is_open && self.closing.is_none() && self.output.len() < OUTPUT_BYTES_SOFT_MAX
     }
 
     fn finish_closing(&mut self, now: Duration) {

@@ -9,25 +9,45 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use rookery_protocol::{Body, ConversationId, MessageId, Seq};
+use rookery_protocol::{Body, ConversationId, Doing, MessageId, Reference, Seq};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::local_store::LocalStore;
-use crate::machine::{Answer, Call};
+use crate::machine::{Answer, Call, View};
 use crate::{EnqueueError, Event, Identity, LocalStoreError, RequestError, SendError};
 
 /// Requests that wait for the driver or for an answer.
 const CALLS_MAX: usize = 256;
+/// Ephemeral events that wait for the application.
+const EPHEMERAL_MAX: usize = 256;
 
 pub(crate) type SentReply = oneshot::Sender<Result<(Seq, u64), SendError>>;
 pub(crate) type AnswerReply = oneshot::Sender<Result<Answer, RequestError>>;
 
 /// What the application wants.
 pub(crate) enum Command {
-    Send { conversation: ConversationId, id: MessageId, body: Body, reply: SentReply },
-    Read { conversation: ConversationId, seq: Seq },
-    Call { call: Call, reply: AnswerReply },
+    Send {
+        conversation: ConversationId,
+        id: MessageId,
+        body: Body,
+        reference: Option<Reference>,
+        reply: SentReply,
+    },
+    Read {
+        conversation: ConversationId,
+        seq: Seq,
+    },
+    Watch(View),
+    Active(bool),
+    Typing {
+        conversation: ConversationId,
+        doing: Doing,
+    },
+    Call {
+        call: Call,
+        reply: AnswerReply,
+    },
 }
 
 /// Something to hand up.
@@ -68,6 +88,8 @@ pub(crate) struct State {
     taken: u64,
     current: Current,
     queue: VecDeque<Queued>,
+    /// How many of those are ephemeral.
+    ephemeral: usize,
     /// Whether there is a connection, when the application has not heard.
     connection_news: Option<Event>,
     nobody_listens: bool,
@@ -107,6 +129,7 @@ impl Shared {
             taken: 0,
             current: Current::default(),
             queue: VecDeque::new(),
+            ephemeral: 0,
             connection_news: None,
             nobody_listens: false,
             outbox_messages,
@@ -142,6 +165,7 @@ impl Shared {
         &self,
         conversation: ConversationId,
         body: Body,
+        reference: Option<Reference>,
         reply: SentReply,
     ) -> Result<MessageId, EnqueueError> {
         let mut state = self.state();
@@ -156,7 +180,7 @@ impl Shared {
         state.outbox_messages += 1;
         state.outbox_bytes += body.len();
         let id = self.id_of(&mut state);
-        state.commands.push(Command::Send { conversation, id, body, reply });
+        state.commands.push(Command::Send { conversation, id, body, reference, reply });
         drop(state);
         self.driver.notify_one();
         Ok(id)
@@ -189,10 +213,11 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn read(&self, conversation: ConversationId, seq: Seq) {
+    /// Tells the driver something that needs no answer.
+    pub(crate) fn tell(&self, command: Command) {
         let mut state = self.state();
         if state.life == Life::Running {
-            state.commands.push(Command::Read { conversation, seq });
+            state.commands.push(command);
             drop(state);
             self.driver.notify_one();
         }
@@ -205,6 +230,7 @@ impl Shared {
             if life == Life::Closing {
                 state.take_current();
                 state.queue = VecDeque::new();
+                state.ephemeral = 0;
                 state.nobody_listens = true;
             }
         }
@@ -234,6 +260,7 @@ impl Shared {
             Event::Sent { .. } | Event::SendFailed { .. } => state.outbox_messages -= 1,
             _ => {}
         }
+        state.ephemeral -= usize::from(event.is_ephemeral());
         state.current.delivery = delivery;
         if state.queue.is_empty() && state.queue.capacity() > 16 {
             state.queue = VecDeque::new();
@@ -247,6 +274,7 @@ impl Shared {
         let outcomes = state.queue.iter().filter(|queued| queued.is_outcome()).count();
         state.outbox_messages -= outcomes;
         state.queue = VecDeque::new();
+        state.ephemeral = 0;
     }
 }
 
@@ -273,9 +301,19 @@ impl State {
     }
 
     pub(crate) fn hand_up(&mut self, delivery: Option<u64>, event: Event) {
-        if !self.nobody_listens {
-            self.queue.push_back(Queued { delivery, event });
+        if self.nobody_listens {
+            return;
         }
+        if event.is_ephemeral() {
+            self.ephemeral += 1;
+            if self.ephemeral > EPHEMERAL_MAX
+                && let Some(oldest) = self.queue.iter().position(|queued| queued.event.is_ephemeral())
+            {
+                self.queue.remove(oldest);
+                self.ephemeral -= 1;
+            }
+        }
+        self.queue.push_back(Queued { delivery, event });
     }
 
     pub(crate) fn connection_news(&mut self, event: Event) {

@@ -24,7 +24,7 @@ use self::lines::{Command, ConversationLine, Output};
 use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
-use crate::{Client, Entry, Event, Refusal, RequestError, Started, TerminalError, code_name};
+use crate::{Client, Entry, ErrorCode, Event, Refusal, RequestError, Started, TerminalError, code_name};
 
 /// After `quit` or the end of the input: how long to wait for messages on the way.
 const FINISHING: Duration = Duration::from_secs(10);
@@ -54,6 +54,7 @@ impl Complaint {
 impl From<RequestError> for Complaint {
     fn from(error: RequestError) -> Self {
         let code = match &error {
+            RequestError::Invalid(_) => code_name(ErrorCode::BadRequest as u16),
             RequestError::Refused(Refusal { code, .. }) => code_name(*code),
             RequestError::Timeout => "timeout".to_owned(),
             RequestError::Full => "full".to_owned(),
@@ -293,6 +294,7 @@ impl<'a> Chat<'a> {
                         let code = match error {
                             crate::EnqueueError::Full(_) => "full",
                             crate::EnqueueError::BodyTooLarge { .. } => "body_too_large",
+                            crate::EnqueueError::Reference(_) => "bad_request",
                             crate::EnqueueError::Closed => "closed",
                         };
                         let error = Complaint { code: code.to_owned(), text: error.to_string(), id: None };
@@ -340,6 +342,11 @@ impl<'a> Chat<'a> {
                 })
             }
             Event::Receipt(receipt) => self.name_receipt(receipt),
+            Event::Shown(_)
+            | Event::Account { .. }
+            | Event::Presence(_)
+            | Event::Typing { .. }
+            | Event::Receipts { .. } => Box::pin(std::future::ready(Vec::new())),
             Event::Terminal(error) => {
                 let (code, text) = terminal_words(&error);
                 now(Output::Error { line: None, code, text, id: None, tag: None })

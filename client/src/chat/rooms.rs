@@ -291,6 +291,8 @@ mod tests {
             id: MessageId::from_bytes([0; 16]),
             time_ms: 0,
             body: Body::new("hi"),
+            reference: None,
+            deleted: false,
         };
         rooms.add(message, true);
         assert_eq!(rooms.mark_shown(), None);

@@ -377,6 +377,11 @@ impl Session {
                 let is_news = !self.rooms.is_me(receipt.user) && before != super::rooms::Tick::Read;
                 is_news.then(|| format!("✓✓ delivered to {}, read to {}", receipt.delivered, receipt.read))
             }
+            Event::Shown(_)
+            | Event::Account { .. }
+            | Event::Presence(_)
+            | Event::Typing { .. }
+            | Event::Receipts { .. } => None,
             Event::Terminal(error) => {
                 self.connected = false;
                 self.connection = format!("ended: {error}");

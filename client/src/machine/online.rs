@@ -4,16 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_protocol::{
-    ChangeGroup, ConversationId, CreateGroup, DecodeError, Error, ErrorCode, GetGroup, GetReceipts, Goaway,
-    GroupChange, Heartbeat, History, HistoryPage, ListGroups, Lookup, MessageEvent, Opcode, RawFrame, Read,
-    ReceiptEvent, RequestId, Send, Sent, ServerFrame, Stamp, UserId, Welcome, decode_value, limits,
-    positional,
+    AccountEvent, Active, ChangeGroup, ConversationEvent, ConversationId, CreateGroup, DecodeError, Error,
+    ErrorCode, FindPeople, GetGroup, GetPrivacy, GetProfiles, GetReceipts, Goaway, GroupChange, Heartbeat,
+    Hide, History, HistoryPage, ListConversations, ListGroups, ListPeople, Lookup, MessageEvent, Opcode,
+    PresenceNotice, RawFrame, Read, ReceiptEvent, ReceiptsNotice, Report, RequestId, Send, Sent, ServerFrame,
+    SetConversation, SetPerson, SetPrivacy, SetProfile, Stamp, TypingNotice, UserId, Watch, Welcome,
+    decode_value, limits, positional,
 };
 
 use super::acks::Settled;
 use super::ordering::{Outcome, Overflow};
-use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE};
-use crate::{Identity, Refusal, RequestError, TerminalError};
+use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE, View};
+use crate::{Event, Identity, Refusal, RequestError, TerminalError};
 
 /// After a GOAWAY: how long to wait for answers on the way.
 const LEAVING: Duration = Duration::from_secs(1);
@@ -45,6 +47,7 @@ enum Purpose {
     Mark(ConversationId),
     Call(CallId),
     Fill(ConversationId),
+    Watch,
 }
 
 /// A request that has no answer yet.
@@ -160,6 +163,17 @@ impl Online {
         Some(asked.purpose)
     }
 
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// The server knows nothing of WATCH: it owes no answer.
+    fn forget_watch(&mut self) {
+        let watch = |asked: &Asked| matches!(asked.purpose, Purpose::Watch);
+        let request = self.in_flight.iter().find(|(_, asked)| watch(asked)).map(|(request, _)| *request);
+        request.and_then(|request| self.answered(request));
+    }
+
     fn has_room(&self) -> bool {
         self.leaving.is_none() && self.in_flight.len() < self.requests_max
     }
@@ -189,6 +203,7 @@ impl Machine {
                 self.put(&Heartbeat { nonce });
             }
         }
+        self.looking.pass_time(now);
         while let Some(first) = self.alarms.first_entry().filter(|first| first.key().0 <= now) {
             match first.remove() {
                 Alarm::Unblock(conversation) => self.outbox.unblock(conversation, now),
@@ -201,9 +216,14 @@ impl Machine {
 
     /// Makes frames of what waits, as far as the server and the socket have room.
     pub(super) fn transmit(&mut self, now: Duration) {
+        if self.has_room_for_a_word()
+            && let Some(active) = self.looking.tell_active()
+        {
+            self.put(&Active { active });
+        }
         while self.output.len() < OUTPUT_BYTES_SOFT_MAX && self.closing.is_none() {
             let before = self.output.len();
-            if !self.transmit_one() {
+            if !self.transmit_one(now) {
                 break;
             }
             let bytes = self.output.len() - before;
@@ -219,12 +239,16 @@ impl Machine {
         }
     }
 
-    fn transmit_one(&mut self) -> bool {
+    fn transmit_one(&mut self, now: Duration) -> bool {
         let Phase::Online(online) = &mut self.phase else { return false };
         if !online.has_room() {
             return false;
         }
-        if let Some((id, call)) = self.requests.next_call() {
+        if self.looking.is_watch_due() {
+            let request = online.request(Purpose::Watch);
+            let View { users, conversations } = self.looking.tell_watch(now);
+            self.put(&Watch { request, users, conversations });
+        } else if let Some((id, call)) = self.requests.next_call() {
             let request = online.request(Purpose::Call(id));
             self.put_call(request, call);
         } else if let Some((conversation, seq)) = self.requests.next_mark() {
@@ -239,7 +263,7 @@ impl Machine {
                 id: message.id,
                 after: message.after,
                 body: message.body,
-                reference: None,
+                reference: message.reference,
             });
         } else {
             return false;
@@ -251,8 +275,8 @@ impl Machine {
         match call {
             Call::LookupHandle(handle) => self.put(&Lookup { request, handle: Some(handle), user: None }),
             Call::LookupUser(user) => self.put(&Lookup { request, handle: None, user: Some(user) }),
-            Call::History { conversation, from, to } => {
-                self.put(&History { request, conversation, from, to, backwards: false, time_ms: 0 });
+            Call::History { conversation, from, to, backwards, time_ms } => {
+                self.put(&History { request, conversation, from, to, backwards, time_ms });
             }
             Call::CreateGroup { id, name, members, settings } => {
                 self.put(&CreateGroup { request, id, name, members, settings });
@@ -261,6 +285,23 @@ impl Machine {
             Call::Group(group) => self.put(&GetGroup { request, group }),
             Call::Groups { after } => self.put(&ListGroups { request, after }),
             Call::Receipts(conversation) => self.put(&GetReceipts { request, conversation }),
+            Call::Conversations { after } => self.put(&ListConversations { request, after }),
+            Call::SetConversation { conversation, settings } => {
+                self.put(&SetConversation { request, conversation, settings });
+            }
+            Call::Hide { conversation, up_to, seqs } => {
+                self.put(&Hide { request, conversation, up_to, seqs });
+            }
+            Call::SetPrivacy(privacy) => self.put(&SetPrivacy { request, privacy }),
+            Call::Privacy => self.put(&GetPrivacy { request }),
+            Call::SetProfile(profile) => self.put(&SetProfile { request, profile }),
+            Call::Profiles(users) => self.put(&GetProfiles { request, users }),
+            Call::SetPerson(person) => self.put(&SetPerson { request, person }),
+            Call::People { after } => self.put(&ListPeople { request, after }),
+            Call::FindPeople(handles) => self.put(&FindPeople { request, handles }),
+            Call::Report { user, conversation, seqs, text } => {
+                self.put(&Report { request, user, conversation, seqs, text });
+            }
         }
     }
 
@@ -287,20 +328,19 @@ impl Machine {
             Ok(ServerFrame::MessageEvent(event)) => self.message_event(now, event),
             Ok(ServerFrame::ReceiptEvent(ReceiptEvent { stamp, receipt })) => {
                 if let Some(receipt) = self.marks.raise(receipt) {
-                    let delivery = self.ordering.next_delivery();
-                    self.acks.push(stamp, Settled::WhenTaken(delivery));
-                    self.effects.push_back(Effect::HandUpReceipt { delivery, receipt });
+                    self.hand_up_other(stamp, Event::Receipt(receipt));
                 } else {
                     // What it repeats has been handed up, and may not have been taken.
                     self.acks.push(stamp, Settled::WhenTaken(self.ordering.last_delivery()));
                 }
             }
             Ok(ServerFrame::Sent(sent)) => self.sent(sent),
-            Ok(ServerFrame::Done(done)) => {
-                if let Some(Purpose::Mark(conversation)) = self.answered(done.request) {
-                    self.requests.mark_answered(conversation);
-                }
-            }
+            Ok(ServerFrame::Done(done)) => match self.answered(done.request) {
+                Some(Purpose::Mark(conversation)) => self.requests.mark_answered(conversation),
+                Some(Purpose::Watch) => self.looking.watch_answered(None),
+                Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Done)),
+                _ => {}
+            },
             Ok(ServerFrame::HistoryPage(page)) => self.page(now, page),
             Ok(ServerFrame::Found(found)) => self.answer_call(found.request, Answer::Found(found)),
             Ok(ServerFrame::GroupCreated(made)) => self.answer_call(made.request, Answer::Created(made)),
@@ -311,23 +351,31 @@ impl Machine {
             }
             Ok(ServerFrame::Error(error)) => self.refused(now, error),
             Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
-            Ok(ServerFrame::ConversationEvent(event)) => {
-                self.acks.push(event.stamp, Settled::WhenTaken(0));
+            Ok(ServerFrame::ConversationEvent(ConversationEvent { stamp, shown })) => {
+                self.hand_up_other(stamp, Event::Shown(shown));
             }
-            Ok(ServerFrame::AccountEvent(event)) => {
-                self.acks.push(event.stamp, Settled::WhenTaken(0));
+            Ok(ServerFrame::AccountEvent(AccountEvent { stamp, part, person })) => {
+                self.hand_up_other(stamp, Event::Account { part, person });
             }
-            Ok(
-                ServerFrame::HeartbeatAck(_)
-                | ServerFrame::ConversationList(_)
-                | ServerFrame::Privacy(_)
-                | ServerFrame::Profiles(_)
-                | ServerFrame::People(_)
-                | ServerFrame::FoundPeople(_)
-                | ServerFrame::PresenceNotice(_)
-                | ServerFrame::TypingNotice(_)
-                | ServerFrame::ReceiptsNotice(_),
-            ) => {}
+            Ok(ServerFrame::ConversationList(list)) => {
+                self.answer_call(list.request, Answer::Conversations(list));
+            }
+            Ok(ServerFrame::Privacy(privacy)) => self.answer_call(privacy.request, Answer::Privacy(privacy)),
+            Ok(ServerFrame::Profiles(profiles)) => {
+                self.answer_call(profiles.request, Answer::Profiles(profiles));
+            }
+            Ok(ServerFrame::People(people)) => self.answer_call(people.request, Answer::People(people)),
+            Ok(ServerFrame::FoundPeople(found)) => {
+                self.answer_call(found.request, Answer::FoundPeople(found));
+            }
+            Ok(ServerFrame::PresenceNotice(notice)) => self.presence(notice),
+            Ok(ServerFrame::TypingNotice(TypingNotice { conversation, user, doing })) => {
+                self.notice(conversation, Event::Typing { conversation, user, doing });
+            }
+            Ok(ServerFrame::ReceiptsNotice(ReceiptsNotice { conversation, marks })) => {
+                self.notice(conversation, Event::Receipts { conversation, marks });
+            }
+            Ok(ServerFrame::HeartbeatAck(_)) => {}
             Ok(ServerFrame::Nodes(nodes)) => self.nodes.learn(&nodes.nodes),
             Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
             Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {
@@ -364,6 +412,7 @@ impl Machine {
         self.phase = Phase::Online(Box::new(Online::new(now, welcome)));
         self.outbox.restart();
         self.requests.restart();
+        self.looking.restart();
         let identity =
             Identity { user: welcome.user, handle: welcome.handle.clone(), device: welcome.device };
         self.effects.push_back(Effect::Connected(identity));
@@ -376,7 +425,9 @@ impl Machine {
         if own && message.body.is_some() {
             self.outbox.take_confirmed(message.id);
         } else if own && message.change.is_none() {
-            message.body = self.outbox.body_for_event(message.conversation, message.id);
+            let body = self.outbox.body_for_event(message.conversation, message.id);
+            // One that was deleted before it was pushed says nothing, whatever this client still has.
+            message.body = body.filter(|_| !message.deleted);
         }
         let begins = match (&message.change, self.device) {
             (Some(change), Some((me, _))) => makes_a_member(change, me, message.sender),
@@ -395,6 +446,29 @@ impl Machine {
             Err(Overflow) => {
                 self.hang_up(now, PUSHED_TOO_MUCH.to_owned());
             }
+        }
+    }
+
+    /// Hands up an event that is no entry, and has no place among them.
+    fn hand_up_other(&mut self, stamp: Stamp, event: Event) {
+        let delivery = self.ordering.next_delivery();
+        self.acks.push(stamp, Settled::WhenTaken(delivery));
+        self.effects.push_back(Effect::HandUpOther { delivery: Some(delivery), event });
+    }
+
+    fn presence(&mut self, notice: PresenceNotice) {
+        let mut people = notice.people;
+        people.retain(|presence| self.looking.watches_user(presence.user));
+        if !people.is_empty() {
+            let event = Event::Presence(people);
+            self.effects.push_back(Effect::HandUpOther { delivery: None, event });
+        }
+    }
+
+    /// What is on its way when the user looks elsewhere is not for them any more.
+    fn notice(&mut self, conversation: ConversationId, event: Event) {
+        if self.looking.watches(conversation) {
+            self.effects.push_back(Effect::HandUpOther { delivery: None, event });
         }
     }
 
@@ -501,6 +575,7 @@ impl Machine {
                 self.set_alarm(now + wait, Alarm::RetryMark(conversation));
             }
             Purpose::Mark(conversation) => self.requests.mark_answered(conversation),
+            Purpose::Watch => self.looking.watch_answered(retryable.then_some(now + wait)),
             Purpose::Fill(conversation) if retryable => {
                 self.set_alarm(now + wait, Alarm::Fill(conversation));
             }
@@ -531,6 +606,12 @@ impl Machine {
             }
             _ if matches!(self.phase, Phase::Handshaking { .. }) => {
                 self.part(now, refusal.to_string(), retry_after_ms);
+            }
+            // An older server.
+            Some(ErrorCode::UnknownOpcode) => {
+                if let Phase::Online(online) = &mut self.phase {
+                    online.forget_watch();
+                }
             }
             _ => tracing::debug!(%refusal, "the server complains about no request in particular"),
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use rookery_protocol::{Body, ConversationId, MessageId};
+use rookery_protocol::{Body, ConversationId, MessageId, Reference};
 
 use crate::local_store::OutboxEntry;
 
@@ -29,6 +29,7 @@ struct Entry {
     order: u64,
     id: MessageId,
     body: Body,
+    reference: Option<Reference>,
     state: State,
     /// Its event has come, so the body need not outlive the confirmation.
     event_seen: bool,
@@ -54,6 +55,7 @@ pub(crate) struct Transmission {
     pub(crate) id: MessageId,
     pub(crate) after: Option<MessageId>,
     pub(crate) body: Body,
+    pub(crate) reference: Option<Reference>,
 }
 
 /// A message that has left the outbox.
@@ -77,22 +79,27 @@ impl Outbox {
     /// The outbox as the local store has it.
     pub(crate) fn new(saved: Vec<OutboxEntry>) -> Self {
         let mut outbox = Self::default();
-        for OutboxEntry { order, conversation, id, body } in saved {
-            outbox.next_order = outbox.next_order.max(order + 1);
-            let entry = Entry { order, id, body, state: State::Saved, event_seen: false, strikes: 0 };
-            outbox.lanes.entry(conversation).or_default().entries.push_back(entry);
+        for entry in saved {
+            outbox.next_order = outbox.next_order.max(entry.order + 1);
+            let lane = outbox.lanes.entry(entry.conversation).or_default();
+            lane.entries.push_back(Entry::new(entry, State::Saved));
         }
         outbox
     }
 
     /// Adds a message, which must be saved before it is transmitted.
-    pub(crate) fn add(&mut self, conversation: ConversationId, id: MessageId, body: Body) -> OutboxEntry {
-        let order = self.next_order;
+    pub(crate) fn add(
+        &mut self,
+        conversation: ConversationId,
+        id: MessageId,
+        body: Body,
+        reference: Option<Reference>,
+    ) -> OutboxEntry {
+        let entry = OutboxEntry { order: self.next_order, conversation, id, body, reference };
         self.next_order += 1;
-        let entry =
-            Entry { order, id, body: body.clone(), state: State::Unsaved, event_seen: false, strikes: 0 };
-        self.lanes.entry(conversation).or_default().entries.push_back(entry);
-        OutboxEntry { order, conversation, id, body }
+        let lane = self.lanes.entry(conversation).or_default();
+        lane.entries.push_back(Entry::new(entry.clone(), State::Unsaved));
+        entry
     }
 
     /// The local store has it. Says which it is.
@@ -243,6 +250,13 @@ impl Outbox {
     }
 }
 
+impl Entry {
+    fn new(entry: OutboxEntry, state: State) -> Self {
+        let OutboxEntry { order, id, body, reference, .. } = entry;
+        Self { order, id, body, reference, state, event_seen: false, strikes: 0 }
+    }
+}
+
 impl Lane {
     fn place(&self, order: u64) -> Option<usize> {
         if self.entries.front()?.order == order {
@@ -274,8 +288,9 @@ impl Lane {
         let entry = self.entries.get_mut(self.next).filter(|entry| entry.state == State::Saved)?;
         entry.state = State::InFlight;
         self.next += 1;
-        let Entry { order, id, ref body, .. } = *entry;
-        Some(Transmission { order, conversation, id, after, body: body.clone() })
+        let Entry { order, id, ref body, ref reference, .. } = *entry;
+        let (body, reference) = (body.clone(), reference.clone());
+        Some(Transmission { order, conversation, id, after, body, reference })
     }
 }
 
@@ -295,7 +310,7 @@ mod tests {
     fn outbox_of(messages: u8) -> Outbox {
         let mut outbox = Outbox::default();
         for number in 1..=messages {
-            let entry = outbox.add(conversation(), id(number), Body::new(vec![number]));
+            let entry = outbox.add(conversation(), id(number), Body::new(vec![number]), None);
             outbox.saved(conversation(), entry.order);
         }
         outbox

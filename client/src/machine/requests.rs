@@ -1,12 +1,14 @@
-//! Requests other than messages: lookups, history, read marks, and what there is to ask and to change of groups. Each can
-//! be repeated without harm: what makes or changes a group carries an id.
+//! Requests other than messages: lookups, history, read marks, what there is to ask and to change of groups, and of what is
+//! the user's own. Each can be repeated without harm: what makes or changes a group carries an id, and what is set is set
+//! whole.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rookery_protocol::{
-    ConversationId, Found, Group, GroupChange, GroupCreated, GroupId, GroupList, GroupSettings, Handle,
-    HistoryPage, MessageId, Receipts, Sent, Seq, UserId,
+    ConversationId, ConversationList, ConversationSettings, Found, FoundPeople, Group, GroupChange,
+    GroupCreated, GroupId, GroupList, GroupSettings, Handle, HistoryPage, MessageId, People, Person, Privacy,
+    PrivacySettings, Profile, Profiles, Receipts, Sent, Seq, UserId,
 };
 
 /// The application's name for a request; grows.
@@ -17,12 +19,23 @@ pub(crate) type CallId = u64;
 pub(crate) enum Call {
     LookupHandle(Handle),
     LookupUser(UserId),
-    History { conversation: ConversationId, from: Seq, to: Seq },
+    History { conversation: ConversationId, from: Seq, to: Seq, backwards: bool, time_ms: u64 },
     CreateGroup { id: MessageId, name: String, members: Vec<UserId>, settings: GroupSettings },
     ChangeGroup { id: MessageId, group: GroupId, change: GroupChange },
     Group(GroupId),
     Groups { after: Option<GroupId> },
     Receipts(ConversationId),
+    Conversations { after: Option<ConversationId> },
+    SetConversation { conversation: ConversationId, settings: ConversationSettings },
+    Hide { conversation: ConversationId, up_to: Seq, seqs: Vec<Seq> },
+    SetPrivacy(PrivacySettings),
+    Privacy,
+    SetProfile(Profile),
+    Profiles(Vec<UserId>),
+    SetPerson(Person),
+    People { after: Option<UserId> },
+    FindPeople(Vec<Handle>),
+    Report { user: UserId, conversation: Option<ConversationId>, seqs: Vec<Seq>, text: String },
 }
 
 /// The server's answer.
@@ -35,6 +48,12 @@ pub(crate) enum Answer {
     Group(Group),
     Groups(GroupList),
     Receipts(Receipts),
+    Conversations(ConversationList),
+    Privacy(Privacy),
+    Profiles(Profiles),
+    People(People),
+    FoundPeople(FoundPeople),
+    Done,
 }
 
 #[derive(Debug)]

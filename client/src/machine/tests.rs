@@ -17,7 +17,7 @@ pub(super) fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
-fn conversation() -> ConversationId {
+pub(super) fn conversation() -> ConversationId {
     ConversationId::direct(user(1), user(2))
 }
 
@@ -52,6 +52,11 @@ impl Bench {
     pub(super) fn come_online(&mut self) -> Option<Stamp> {
         self.input(Input::Dialed { token: "t".to_owned() });
         let [ClientFrame::Hello(hello)] = &self.frames()[..] else { panic!("no HELLO") };
+        self.welcomed();
+        hello.resume
+    }
+
+    pub(super) fn welcomed(&mut self) {
         self.input(Input::Frame(raw(&Welcome {
             user: user(1),
             handle: "alice".parse().unwrap(),
@@ -66,7 +71,6 @@ impl Bench {
             body_bytes: 65_536,
             nodes: Vec::new(),
         })));
-        hello.resume
     }
 
     pub(super) fn input(&mut self, input: Input) {
@@ -115,7 +119,7 @@ fn a_message_is_transmitted_only_after_its_commit() {
     assert_eq!(bench.commits(), 1, "the store's owner");
     bench.input(Input::Committed(Ok(())));
     let (id, body) = (MessageId::from_bytes([1; 16]), Body::new("x"));
-    bench.input(Input::Send { conversation: conversation(), id, body });
+    bench.input(Input::Send { conversation: conversation(), id, body, reference: None });
     assert_eq!((bench.commits(), bench.frames().len()), (1, 0));
     bench.input(Input::Committed(Ok(())));
     assert!(matches!(&bench.frames()[..], [ClientFrame::Send(Send { after: None, .. })]));
@@ -196,7 +200,7 @@ fn given_up_after(bench: &mut Bench, taken: bool) -> Duration {
 
 fn send(bench: &mut Bench, number: u8, bytes: usize) {
     let (id, body) = (MessageId::from_bytes([number; 16]), Body::new(vec![0; bytes]));
-    bench.input(Input::Send { conversation: conversation(), id, body });
+    bench.input(Input::Send { conversation: conversation(), id, body, reference: None });
     bench.input(Input::Committed(Ok(())));
 }
 

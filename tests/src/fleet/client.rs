@@ -261,6 +261,12 @@ impl Listener {
                 read: receipt.read,
             }),
             Event::Terminal(error) => note(What::Ended { reason: error.to_string() }),
+            // Of what no invariant speaks.
+            Event::Shown(_)
+            | Event::Account { .. }
+            | Event::Presence(_)
+            | Event::Typing { .. }
+            | Event::Receipts { .. } => {}
         }
     }
 

@@ -229,6 +229,8 @@ mod tests {
             id: MessageId::from_bytes([1; 16]),
             time_ms: 36_000_000,
             body: Body::new("ahoy"),
+            reference: None,
+            deleted: false,
         };
         assert_eq!(session.event(Event::Message(ahoy)).unwrap(), "10:00 #crew bob: ahoy");
         session.event(changed(9, 4, GroupChange::Named("the crew".to_owned())));

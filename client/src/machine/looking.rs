@@ -1,0 +1,170 @@
+//! What the user is looking at, whether the user is there, and where they are typing. The server forgets all of it with
+//! the connection, and the first after a while: it is told again in time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rookery_protocol::{ConversationId, Doing, UserId, limits};
+
+/// When the server hears again what is watched: well before it forgets.
+const RENEWED_AFTER: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
+const TYPING_EVERY: Duration = Duration::from_millis(limits::TYPING_EVERY_MS as u64);
+const TYPING_HOLDS: Duration = Duration::from_millis(limits::TYPING_MS as u64);
+
+/// What is on the user's screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) users: Vec<UserId>,
+    pub(crate) conversations: Vec<ConversationId>,
+}
+
+/// When the server last heard that the user is typing somewhere, and whether it takes them to be typing still.
+#[derive(Debug, Clone, Copy)]
+struct Typed {
+    at: Duration,
+    holds: bool,
+}
+
+/// What the application has said of it, and what the server has heard on this connection.
+#[derive(Debug, Default)]
+pub(crate) struct Looking {
+    view: View,
+    due: bool,
+    /// A WATCH has no answer yet. The next one waits for it, so that the last one told is the last one heard.
+    asked: bool,
+    renew_at: Option<Duration>,
+    away: bool,
+    away_told: bool,
+    typed: BTreeMap<ConversationId, Typed>,
+}
+
+impl Looking {
+    /// The user looks at something else.
+    pub(crate) fn watch(&mut self, view: View) {
+        if view != self.view {
+            self.view = view;
+            self.due = true;
+        }
+    }
+
+    /// A connection began: it knows of nothing, and takes the user to be there.
+    pub(crate) fn restart(&mut self) {
+        self.due = self.view != View::default();
+        (self.asked, self.renew_at, self.away_told) = (false, None, false);
+        self.typed.clear();
+    }
+
+    pub(crate) fn pass_time(&mut self, now: Duration) {
+        self.due |= self.renew_at.is_some_and(|at| at <= now);
+    }
+
+    /// When time has to pass at the latest.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.renew_at.filter(|_| !self.due && !self.asked)
+    }
+
+    pub(crate) fn is_watch_due(&self) -> bool {
+        self.due && !self.asked
+    }
+
+    /// What to tell the server now.
+    pub(crate) fn tell_watch(&mut self, now: Duration) -> View {
+        (self.due, self.asked) = (false, true);
+        self.renew_at = (self.view != View::default()).then_some(now + RENEWED_AFTER);
+        self.view.clone()
+    }
+
+    /// The server has heard, or will not: then it is told again at the usual time, or sooner if it asks for that.
+    pub(crate) fn watch_answered(&mut self, again_at: Option<Duration>) {
+        self.asked = false;
+        if again_at.is_some() {
+            self.renew_at = again_at;
+        }
+    }
+
+    /// Is this user watched?
+    pub(crate) fn watches_user(&self, user: UserId) -> bool {
+        self.view.users.contains(&user)
+    }
+
+    /// Is this conversation watched?
+    pub(crate) fn watches(&self, conversation: ConversationId) -> bool {
+        self.view.conversations.contains(&conversation)
+    }
+
+    pub(crate) fn set_active(&mut self, active: bool) {
+        self.away = !active;
+    }
+
+    /// Whether the user is there, if the server has to hear that now.
+    pub(crate) fn tell_active(&mut self) -> Option<bool> {
+        let is_news = self.away != self.away_told;
+        self.away_told = self.away;
+        is_news.then_some(!self.away)
+    }
+
+    /// The user does something in a conversation. Says whether the server has to hear it.
+    pub(crate) fn typing(&mut self, now: Duration, conversation: ConversationId, doing: Doing) -> bool {
+        self.typed.retain(|_, typed| now < typed.at + TYPING_HOLDS);
+        let typed = self.typed.get_mut(&conversation);
+        if doing == Doing::Nothing {
+            return typed.is_some_and(|typed| std::mem::take(&mut typed.holds));
+        }
+        if typed.is_some_and(|typed| now < typed.at + TYPING_EVERY) {
+            return false;
+        }
+        self.typed.insert(conversation, Typed { at: now, holds: true });
+        true
+    }
+
+    /// A message goes to a conversation, which ends the typing there.
+    pub(crate) fn sends(&mut self, conversation: ConversationId) {
+        if let Some(typed) = self.typed.get_mut(&conversation) {
+            typed.holds = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversation() -> ConversationId {
+        ConversationId::direct(UserId::new(1).unwrap(), UserId::new(2).unwrap())
+    }
+
+    #[test]
+    fn typing_is_told_at_most_every_so_often_and_its_end_once() {
+        let mut looking = Looking::default();
+        let mut typing = |at_ms, doing| looking.typing(Duration::from_millis(at_ms), conversation(), doing);
+        assert!(!typing(0, Doing::Nothing), "nothing was told before");
+        assert!(typing(0, Doing::Typing));
+        assert!(!typing(2_999, Doing::Typing));
+        assert!(typing(3_000, Doing::Typing));
+        assert!(typing(3_500, Doing::Nothing));
+        assert!(!typing(3_600, Doing::Nothing));
+        assert!(!typing(5_000, Doing::Typing), "too soon after the last time");
+        assert!(typing(6_000, Doing::Recording));
+        assert!(!typing(11_000, Doing::Nothing), "nobody takes them to be at it any more");
+    }
+
+    #[test]
+    fn a_message_ends_the_typing_without_a_word() {
+        let mut looking = Looking::default();
+        assert!(looking.typing(Duration::ZERO, conversation(), Doing::Typing));
+        looking.sends(conversation());
+        assert!(!looking.typing(Duration::from_secs(1), conversation(), Doing::Nothing));
+    }
+
+    #[test]
+    fn that_the_user_is_away_is_told_once_on_each_connection() {
+        let mut looking = Looking::default();
+        assert_eq!(looking.tell_active(), None);
+        looking.set_active(false);
+        assert_eq!((looking.tell_active(), looking.tell_active()), (Some(false), None));
+        looking.restart();
+        assert_eq!(looking.tell_active(), Some(false));
+        looking.set_active(true);
+        assert_eq!(looking.tell_active(), Some(true));
+    }
+}

@@ -1,0 +1,162 @@
+//! What is only for those who are looking, in virtual time: told again in time, on each connection, and one at a time.
+
+use rookery_protocol::{
+    Active, Availability, ClientFrame, Done, Error, ErrorCode, Presence, PresenceNotice, RequestId,
+    TypingNotice, Watch,
+};
+
+use super::tests::{Bench, conversation, raw, user};
+use super::*;
+
+const RENEWED_AFTER: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
+
+impl Bench {
+    fn quiet() -> Self {
+        let mut bench = Self::online();
+        bench.input(Input::Committed(Ok(())));
+        bench.effects();
+        bench
+    }
+
+    fn watch(&mut self, users: &[u64]) {
+        let users = users.iter().map(|number| user(*number)).collect();
+        self.input(Input::Watch(View { users, conversations: vec![conversation()] }));
+    }
+
+    /// The one WATCH that is sent now, if one is.
+    fn watched(&mut self) -> Option<Watch> {
+        let mut watches = self.frames().into_iter().filter_map(|frame| match frame {
+            ClientFrame::Watch(watch) => Some(watch),
+            _ => None,
+        });
+        let watch = watches.next();
+        assert_eq!(watches.next(), None);
+        watch
+    }
+
+    fn answer(&mut self, watch: &Watch) {
+        self.input(Input::Heard);
+        self.input(Input::Frame(raw(&Done { request: watch.request })));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(next) = self.machine.deadline().filter(|next| *next < until) {
+            assert!(next > self.now, "time stands still");
+            self.now = next;
+            self.input(Input::Tick);
+            self.input(Input::Heard);
+        }
+        self.now = until;
+        self.input(Input::Tick);
+    }
+}
+
+#[test]
+fn a_watch_is_renewed_before_the_server_forgets_it_and_told_on_the_next_connection() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let watch = bench.watched().unwrap();
+    assert_eq!((&watch.users[..], &watch.conversations[..]), (&[user(2)][..], &[conversation()][..]));
+    bench.answer(&watch);
+    bench.watch(&[2]);
+    bench.pass(RENEWED_AFTER - Duration::from_millis(1));
+    assert_eq!(bench.watched(), None, "the same again is no news");
+    bench.pass(Duration::from_millis(1));
+    let watch = bench.watched().unwrap();
+    bench.answer(&watch);
+    bench.input(Input::Lost { reason: String::new() });
+    bench.now = bench.machine.deadline().unwrap();
+    bench.input(Input::Tick);
+    bench.input(Input::Dialed { token: "t".to_owned() });
+    bench.frames();
+    bench.welcomed();
+    assert_eq!(bench.watched().map(|watch| watch.users), Some(vec![user(2)]));
+}
+
+#[test]
+fn a_change_of_view_waits_for_the_answer_to_the_one_before_and_an_empty_one_is_told_once() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let first = bench.watched().unwrap();
+    bench.watch(&[3]);
+    bench.watch(&[4]);
+    assert_eq!(bench.watched(), None);
+    bench.answer(&first);
+    let second = bench.watched().unwrap();
+    assert_eq!(second.users, [user(4)]);
+    bench.answer(&second);
+    bench.input(Input::Watch(View::default()));
+    let last = bench.watched().unwrap();
+    assert!(last.users.is_empty() && last.conversations.is_empty());
+    bench.answer(&last);
+    bench.pass(3 * RENEWED_AFTER);
+    assert_eq!(bench.watched(), None);
+}
+
+#[test]
+fn a_watch_that_a_server_is_too_busy_for_is_told_again_when_it_says_and_an_older_server_is_left_alone() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let watch = bench.watched().unwrap();
+    bench.input(Input::Frame(raw(&Error::new(watch.request, ErrorCode::Busy, "busy"))));
+    bench.pass(Duration::from_millis(499));
+    assert_eq!(bench.watched(), None);
+    bench.pass(Duration::from_millis(1));
+    assert!(bench.watched().is_some());
+    bench.input(Input::Frame(raw(&Error::new(RequestId::new(0), ErrorCode::UnknownOpcode, "?"))));
+    bench.watch(&[3]);
+    bench.pass(RENEWED_AFTER);
+    assert_eq!(bench.watched(), None);
+}
+
+#[test]
+fn notices_of_what_is_not_looked_at_any_more_are_not_handed_up() {
+    let mut bench = Bench::quiet();
+    let presence =
+        |number| Presence { user: user(number), availability: Availability::Online, last_seen_ms: 0 };
+    let people = raw(&PresenceNotice { people: vec![presence(2), presence(3)] });
+    let typing = TypingNotice { conversation: conversation(), user: user(2), doing: Doing::Typing };
+    let handed = |bench: &mut Bench| {
+        bench.input(Input::Frame(people.clone()));
+        bench.input(Input::Frame(raw(&typing)));
+        bench
+            .effects()
+            .into_iter()
+            .filter_map(|effect| match effect {
+                Effect::HandUpOther { delivery: None, event } => Some(event),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert!(handed(&mut bench).is_empty());
+    bench.watch(&[3]);
+    let events = handed(&mut bench);
+    let [Event::Presence(seen), Event::Typing { user: who, .. }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((&seen[..], *who), (&[presence(3)][..], user(2)));
+}
+
+#[test]
+fn that_the_user_is_away_and_what_they_type_is_told_without_an_answer() {
+    let mut bench = Bench::quiet();
+    bench.input(Input::Active(false));
+    assert_eq!(bench.frames(), [ClientFrame::Active(Active { active: false })]);
+    let typing = |bench: &mut Bench, doing| {
+        bench.input(Input::Typing { conversation: conversation(), doing });
+        bench.frames()
+    };
+    let told = |doing| [ClientFrame::Typing(Typing { conversation: conversation(), doing })];
+    assert_eq!(typing(&mut bench, Doing::Typing), told(Doing::Typing));
+    assert_eq!(typing(&mut bench, Doing::Typing), []);
+    assert_eq!(typing(&mut bench, Doing::Nothing), told(Doing::Nothing));
+    bench.pass(Duration::from_secs(10));
+    bench.frames();
+    bench.input(Input::Lost { reason: String::new() });
+    assert_eq!(typing(&mut bench, Doing::Typing), [], "nobody is told later");
+    bench.now = bench.machine.deadline().unwrap();
+    bench.input(Input::Tick);
+    bench.input(Input::Dialed { token: "t".to_owned() });
+    bench.frames();
+    bench.welcomed();
+    assert_eq!(bench.frames(), [ClientFrame::Active(Active { active: false })]);
+}
