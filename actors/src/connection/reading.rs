@@ -200,12 +200,12 @@ async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> R
         }
     };
     let others = marks.into_iter().filter(|(of, mark)| *of != user && *mark != Mark::NONE);
-    let marks = others.map(|(user, Mark { delivered, read })| MemberMark {
+    let marks = others.map(|(user, mark)| MemberMark {
         user,
-        delivered,
-        read,
-        delivered_ms: 0,
-        read_ms: 0,
+        delivered: mark.delivered,
+        read: mark.read,
+        delivered_ms: mark.delivered_ms,
+        read_ms: mark.read_ms,
     });
     Ok(Receipts { request: get.request, marks: marks.collect() })
 }

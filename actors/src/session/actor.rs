@@ -255,12 +255,13 @@ impl State {
             stamp: commit.stamp,
             delivered: commit.delivered.clone(),
             trim: commit.trim,
+            time_ms: self.context.clock.now_ms(),
         };
         let (context, user, to, again) = (self.context.clone(), self.user, myself.clone(), commit.clone());
         let done = move |outcome: Result<Committed<Acked>, StoreError>| {
             let outcome = outcome.map(|committed| committed.answer);
             match &outcome {
-                Ok(Acked::Done { told }) => {
+                Ok(Acked::Done { told, .. }) => {
                     told.iter().for_each(|user| context.router.ring(*user, None, None));
                 }
                 Err(StoreError::Ambiguous(_)) => {
@@ -307,11 +308,16 @@ impl State {
         if let Err((code, text)) = check_conversation(read.conversation, self.user) {
             return reply.refuse(code, text);
         }
-        let op = MarkRead { conversation: read.conversation, user: self.user, seq: read.seq };
+        let op = MarkRead {
+            conversation: read.conversation,
+            user: self.user,
+            seq: read.seq,
+            time_ms: self.context.clock.now_ms(),
+        };
         let (context, user, conversation) = (self.context.clone(), self.user, read.conversation);
         let done = move |outcome: Result<Committed<MarkedRead>, StoreError>| {
             let refused = match outcome.map(|committed| committed.answer) {
-                Ok(MarkedRead::Done { told }) => {
+                Ok(MarkedRead::Done { told, .. }) => {
                     told.iter().for_each(|user| context.router.ring(*user, None, None));
                     let request = reply.request();
                     return reply.answer(&Done { request });

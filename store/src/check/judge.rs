@@ -113,7 +113,7 @@ impl Page {
             Record::Person(user) => self.judge_kept(*user, "person"),
             Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
             Record::Mark(conversation, user, mark) => {
-                let (conversation, user, Mark { delivered, read }) = (*conversation, *user, mark.clone());
+                let (conversation, user, Mark { delivered, read, .. }) = (*conversation, *user, mark.clone());
                 let mut findings = Vec::new();
                 if let Some(head) = self.head(conversation).filter(|head| delivered > *head) {
                     findings.push(Finding::MarkBeyondHead { conversation, user, delivered, head });

@@ -19,7 +19,8 @@ use crate::keys::person::Person;
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
-    ban, conversation, cursor, decode, device, family, group, handle, mail, meta, node, person, user, view,
+    ban, conversation, cursor, decode, device, family, group, handle, last_seen, mail, meta, node, person,
+    user, view,
 };
 
 /// What is under a key.
@@ -164,6 +165,13 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
         family::CURSOR => match (parts.user(), parts.device()) {
             (Some(user), Some(device)) => Record::Cursor(user, device, cursor::decode(value)?),
             _ => return Ok(None),
+        },
+        family::LAST_SEEN => match parts.user() {
+            Some(_) => {
+                last_seen::decode(value)?;
+                Record::Alone
+            }
+            None => return Ok(None),
         },
         family::INBOX => match (parts.user(), parts.stamp()) {
             (Some(user), Some(stamp)) => Record::Event(user, stamp, InboxEntry::decode(value)?),

@@ -19,6 +19,11 @@ positional! {
         pub delivered: Seq,
         /// All up to here have been read.
         pub read: Seq,
+        since later:
+        /// When `delivered` came to be that, milliseconds since 1970; 0: not known.
+        pub delivered_ms: u64,
+        /// When `read` came to be that.
+        pub read_ms: u64,
     }
 }
 
@@ -34,7 +39,7 @@ positional! {
 
 impl Mark {
     /// Nothing has arrived.
-    pub const NONE: Self = Self { delivered: Seq::ZERO, read: Seq::ZERO };
+    pub const NONE: Self = Self { delivered: Seq::ZERO, read: Seq::ZERO, delivered_ms: 0, read_ms: 0 };
 }
 
 fn part(conversation: ConversationId, part: u8, rest: &[&[u8]]) -> Vec<u8> {
@@ -157,11 +162,17 @@ mod tests {
         #[test]
         fn values_read_as_written(seq in arbitrary::seq(), delivered in arbitrary::seq(), time_ms: u64) {
             prop_assert_eq!(decode_head(&encode_head(seq)).expect("it was just written"), seq);
-            let mark = Mark { delivered, read: seq };
+            let mark = Mark { delivered, read: seq, delivered_ms: time_ms, read_ms: 7 };
             prop_assert_eq!(super::super::decode::<Mark>(&super::super::encode(&mark)).expect("as written"), mark);
             let sent = SentRecord { seq, time_ms };
             let read = super::super::decode::<SentRecord>(&super::super::encode(&sent));
             prop_assert_eq!(read.expect("it was just written"), sent);
+        }
+
+        #[test]
+        fn a_mark_written_before_marks_had_times_has_none(seq in 0..128_u8) {
+            let mark = super::super::decode::<Mark>(&[0x92, seq, 0]).expect("two fields are a mark");
+            prop_assert_eq!(mark, Mark { delivered: Seq::new(seq.into()), ..Mark::NONE });
         }
 
         #[test]

@@ -15,6 +15,7 @@
 //! | `0x16` | [`privacy`] | user | [`PrivacySettings`](rookery_protocol::PrivacySettings) as on the wire |
 //! | `0x17` | [`profile`] | user | [`Profile`](rookery_protocol::Profile) as on the wire |
 //! | `0x18` | [`person`] | user, other user | [`person::Person`] |
+//! | `0x19` | [`last_seen`] | user | milliseconds since 1970, 8 bytes |
 //! | `0x1a` | [`chat`] | user, conversation | [`chat::Chat`] |
 //! | `0x1b` | [`hidden`] | user, conversation, seq | one byte |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
@@ -36,6 +37,7 @@ pub mod group;
 pub mod handle;
 pub mod hidden;
 pub mod inbox;
+pub mod last_seen;
 pub mod mail;
 pub mod meta;
 pub mod node;
@@ -63,6 +65,7 @@ pub(crate) mod family {
     pub(crate) const PRIVACY: u8 = 0x16;
     pub(crate) const PROFILE: u8 = 0x17;
     pub(crate) const PERSON: u8 = 0x18;
+    pub(crate) const LAST_SEEN: u8 = 0x19;
     pub(crate) const CHAT: u8 = 0x1a;
     pub(crate) const HIDDEN: u8 = 0x1b;
     pub(crate) const CONVERSATION: u8 = 0x20;

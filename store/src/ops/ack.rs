@@ -4,7 +4,7 @@ use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, UserId};
 
 use super::receipt::raise_mark;
 use crate::error::StoreError;
-use crate::keys::conversation::mark_key;
+use crate::keys::conversation::{Mark, mark_key};
 use crate::keys::device::DEVICES_MAX;
 use crate::keys::{cursor, device, inbox};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
@@ -22,6 +22,8 @@ pub struct AckEvents {
     pub delivered: Vec<(ConversationId, Seq)>,
     /// Whether to remove what every device has acknowledged.
     pub trim: bool,
+    /// The clock, milliseconds since 1970.
+    pub time_ms: u64,
 }
 
 /// What an acknowledgement did.
@@ -31,6 +33,8 @@ pub enum Acked {
     Done {
         /// Whom to wake.
         told: Vec<UserId>,
+        /// The user's marks in groups that have moved, of which nobody has a receipt.
+        moved: Vec<(ConversationId, Mark)>,
     },
     /// The device has been removed.
     NoSuchDevice,
@@ -73,15 +77,17 @@ impl AckEvents {
                 writes.clear_range(inbox::prefix(self.user), inbox::key_after(self.user, oldest));
             }
         }
-        let mut told = Vec::new();
+        let (mut told, mut moved) = (Vec::new(), Vec::new());
         for (conversation, seq) in &self.delivered {
             let peer = conversation.direct_peer(self.user).filter(|peer| *peer != self.user);
             let tell = peer.as_slice();
-            if raise_mark(view, writes, (*conversation, self.user), (*seq, Seq::ZERO), tell)? {
+            let whose = (*conversation, self.user);
+            if let Some(mark) = raise_mark(view, writes, whose, (*seq, Seq::ZERO), self.time_ms, tell)? {
                 told.extend_from_slice(tell);
+                moved.extend(conversation.group_id().map(|_| (*conversation, mark)));
             }
         }
-        Ok(Acked::Done { told })
+        Ok(Acked::Done { told, moved })
     }
 }
 

@@ -11,6 +11,7 @@ mod entry;
 mod group;
 mod read;
 mod receipt;
+mod seen;
 mod send;
 mod settled;
 mod trim;
@@ -26,6 +27,7 @@ pub use cluster::{
 pub use entry::{Accepted, Author, Outcome, Refusal};
 pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
 pub use read::{MarkRead, MarkedRead};
+pub use seen::NoteLastSeen;
 pub use send::SendMessage;
 pub use settled::Settled;
 pub use trim::{ForgetMembership, TrimInbox, TrimLog};

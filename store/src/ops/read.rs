@@ -6,7 +6,7 @@ use rookery_protocol::{ConversationId, Seq, UserId};
 use super::receipt::raise_mark;
 use crate::error::StoreError;
 use crate::keys;
-use crate::keys::conversation::{decode_head, head_key, mark_key};
+use crate::keys::conversation::{Mark, decode_head, head_key, mark_key};
 use crate::keys::group::{Membership, membership_key};
 use crate::op::{Op, Reads, View, Writes};
 
@@ -19,6 +19,8 @@ pub struct MarkRead {
     pub user: UserId,
     /// Up to where; beyond the head means the head.
     pub seq: Seq,
+    /// The clock, milliseconds since 1970.
+    pub time_ms: u64,
 }
 
 /// What reading did.
@@ -28,6 +30,8 @@ pub enum MarkedRead {
     Done {
         /// Whom to wake.
         told: Vec<UserId>,
+        /// The user's mark, if it has moved.
+        moved: Option<Mark>,
     },
     /// The user is not in the group, or there is none.
     NotMember,
@@ -51,8 +55,9 @@ impl MarkRead {
             // In a group others ask when they want to know.
             tell.extend(self.conversation.direct_peer(self.user).filter(|peer| *peer != self.user));
         }
-        let moved = raise_mark(view, writes, (self.conversation, self.user), (seq, seq), &tell)?;
-        Ok(MarkedRead::Done { told: if moved { tell } else { Vec::new() } })
+        let whose = (self.conversation, self.user);
+        let moved = raise_mark(view, writes, whose, (seq, seq), self.time_ms, &tell)?;
+        Ok(MarkedRead::Done { told: if moved.is_some() { tell } else { Vec::new() }, moved })
     }
 }
 

@@ -9,20 +9,26 @@ use crate::keys::inbox::{self, InboxEntry};
 use crate::op::{View, Writes};
 
 /// Moves `user`'s mark in `conversation` up to `delivered` and `read`, never back, and puts a receipt into the inboxes
-/// of `tell`. Returns whether anything moved. Reads the mark's key.
+/// of `tell`. Returns the mark if it moved. Reads the mark's key.
 pub(super) fn raise_mark(
     view: &View<'_>,
     writes: &mut Writes<'_>,
     (conversation, user): (ConversationId, UserId),
     (delivered, read): (Seq, Seq),
+    time_ms: u64,
     tell: &[UserId],
-) -> Result<bool, StoreError> {
+) -> Result<Option<Mark>, StoreError> {
     let key = mark_key(conversation, user);
     let mark = view.get(&key).map(|value| keys::decode(&value)).transpose()?.unwrap_or(Mark::NONE);
-    let read = mark.read.max(read);
-    let raised = Mark { delivered: mark.delivered.max(delivered).max(read), read };
+    let mut raised = mark.clone();
+    if read > mark.read {
+        (raised.read, raised.read_ms) = (read, time_ms);
+    }
+    if delivered.max(read) > mark.delivered {
+        (raised.delivered, raised.delivered_ms) = (delivered.max(read), time_ms);
+    }
     if raised == mark {
-        return Ok(false);
+        return Ok(None);
     }
     writes.put(key, keys::encode(&raised));
     if !tell.is_empty() {
@@ -33,5 +39,5 @@ pub(super) fn raise_mark(
             writes.put_stamped(inbox::prefix(*user), slot, receipt.clone());
         }
     }
-    Ok(true)
+    Ok(Some(raised))
 }

@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
 use crate::keys::group::memberships_prefix;
 use crate::keys::user::{Suspension, User};
-use crate::keys::{self, cursor, handle, inbox, person, privacy, profile, user};
+use crate::keys::{self, cursor, handle, inbox, last_seen, person, privacy, profile, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
 /// Makes an account.
@@ -110,6 +110,7 @@ impl Op for RemoveUser {
         writes.delete(user::key(self.user));
         writes.delete(privacy::key(self.user));
         writes.delete(profile::key(self.user));
+        writes.delete(last_seen::key(self.user));
         for prefix in [
             device::prefix(self.user),
             cursor::prefix(self.user),

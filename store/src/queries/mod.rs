@@ -16,7 +16,7 @@ use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key};
 use crate::keys::device::{DEVICES_MAX, Device};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::user::User;
-use crate::keys::{cursor, decode, device, handle, inbox, user};
+use crate::keys::{cursor, decode, device, handle, inbox, last_seen, user};
 use crate::op::KeyRange;
 
 pub use cluster::{leases, mail, view};
@@ -78,6 +78,16 @@ pub async fn users(
         Ok((user, decode(&value)?))
     };
     snapshot.range(&range).await?.into_iter().map(entry).collect()
+}
+
+/// When each of several users was last seen, milliseconds since 1970; 0 where that is not known.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn last_seen(snapshot: &dyn Snapshot, users: &[UserId]) -> Result<Vec<u64>, StoreError> {
+    let keys: Vec<Vec<u8>> = users.iter().map(|user| last_seen::key(*user)).collect();
+    let found = snapshot.get_many(&keys).await?;
+    found.into_iter().map(|value| value.map_or(Ok(0), |value| last_seen::decode(&value))).collect()
 }
 
 /// A device.

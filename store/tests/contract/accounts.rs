@@ -1,10 +1,10 @@
 //! Users, handles and devices.
 
-use rookery_protocol::Stamp;
+use rookery_protocol::{Stamp, UserId};
 use rookery_store::keys::device::DEVICES_MAX;
 use rookery_store::keys::user::Suspension;
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser, AddUserError, Outcome, Refusal, RemoveUser, Removed, RevokeDevice, SuspendUser, Suspended,
+    AddDevice, AddDeviceError, AddUser, AddUserError, NoteLastSeen, Outcome, Refusal, RemoveUser, Removed, RevokeDevice, SuspendUser, Suspended,
 };
 use rookery_store::queries;
 
@@ -48,6 +48,25 @@ pub(crate) async fn a_removed_user_leaves_no_handle_device_cursor_or_event(mut t
     assert_eq!(inbox(&store, gone.user).await, []);
     assert_eq!(inbox(&store, left.user).await.len(), 2, "the other side keeps its events");
     assert!(matches!(submit(&store, message(left, gone.user, 3)).await, Outcome::Refused(Refusal::NoSuchUser(_))));
+}
+
+pub(crate) async fn a_user_is_last_seen_at_the_latest_time_and_nobody_at_all_who_is_no_more(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await.user, add(&store, 2).await.user);
+    let seen = async |users: &[UserId]| {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        queries::last_seen(&*snapshot, users).await.expect("read")
+    };
+    let note = async |seen: Vec<(UserId, u64)>| {
+        store.submit(&0, NoteLastSeen { seen }).await.expect("it commits").answer.expect("read");
+    };
+    assert_eq!(seen(&[anna, bert]).await, [0, 0]);
+    note(vec![(anna, 7), (user(9), 7)]).await;
+    note(vec![(bert, 8), (anna, 5)]).await;
+    assert_eq!(seen(&[bert, user(9), anna]).await, [8, 0, 7]);
+    store.submit(&0, RemoveUser { user: anna }).await.expect("it commits").answer.expect("read");
+    note(vec![(anna, 9)]).await;
+    assert_eq!(seen(&[anna, bert]).await, [0, 8]);
 }
 
 pub(crate) async fn a_device_is_found_by_its_name_and_numbers_are_not_used_again(mut test: UnderTest) {

@@ -1,12 +1,11 @@
 //! Acknowledging events.
 
 use rookery_protocol::{ConversationId, DeviceId, Seq};
-use rookery_store::keys::conversation::Mark;
 use rookery_store::ops::Acked;
 use rookery_store::queries;
 
 use crate::engines::UnderTest;
-use crate::people::{At, ack, acked, add, add_device, counts, inbox, send};
+use crate::people::{ACKED_MS, At, ack, acked, add, add_device, counts, inbox, send};
 
 pub(crate) async fn a_cursor_never_goes_back(mut test: UnderTest) {
     let store = test.store().await;
@@ -56,7 +55,7 @@ pub(crate) async fn an_acknowledgement_moves_the_mark_and_tells_the_sender_once(
     assert_eq!(counts(&store, anna.user).await, (2, 1));
     let snapshot = store.snapshot().await.expect("the store can be read");
     let mark = queries::mark(&*snapshot, conversation, bert.user).await.expect("read");
-    assert_eq!(mark, Mark { delivered: Seq::new(2), read: Seq::ZERO });
+    assert_eq!((mark.delivered, mark.read, mark.delivered_ms, mark.read_ms), (Seq::new(2), Seq::ZERO, ACKED_MS, 0));
 }
 
 pub(crate) async fn a_removed_device_acknowledges_nothing(mut test: UnderTest) {

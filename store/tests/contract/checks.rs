@@ -39,7 +39,7 @@ async fn in_use(store: &Store) -> (At, At, ConversationId) {
     acked(store, ack(bert, fifth, &[(conversation, Seq::new(5))])).await;
     let fourth = events(store, anna.user).await[3].0;
     acked(store, ack(anna, fourth, &[(conversation, Seq::new(3))])).await;
-    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(4) };
+    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(4), time_ms: 9 };
     store.submit(&conversation, read).await.expect("it commits");
     let sent = (1..=3).map(|number| {
         let from = if number == 3 { bert } else { anna };
@@ -194,7 +194,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         let stamp = first;
         Finding::ReceiptAhead { user: bert.user, stamp, conversation, of: bert.user, delivered, read }
     };
-    let mark = |delivered, read| bytes(&Mark { delivered: Seq::new(delivered), read: Seq::new(read) });
+    let mark = |delivered, read| bytes(&Mark { delivered: Seq::new(delivered), read: Seq::new(read), ..Mark::NONE });
     let answer_key = |number| sent_key(conversation, anna.user, anna.device, id(number));
     let answer = |seq| bytes(&SentRecord { seq: Seq::new(seq), time_ms: 1 });
     let of_nothing = |number, seq| Finding::AnswerOfNothing {

@@ -9,7 +9,7 @@ use crate::groups::{accepted, change, made, people, say, sound, users};
 use crate::people::{At, ack, acked, counts, inbox};
 
 async fn read(store: &Store, by: At, conversation: ConversationId, seq: u64) -> MarkedRead {
-    let op = MarkRead { conversation, user: by.user, seq: Seq::new(seq) };
+    let op = MarkRead { conversation, user: by.user, seq: Seq::new(seq), time_ms: seq };
     store.submit(&conversation, op).await.expect("it commits").answer
 }
 
@@ -26,9 +26,9 @@ pub(crate) async fn reading_tells_nobody_but_the_reader(mut test: UnderTest) {
     let conversation = ConversationId::group(group);
     accepted(&store, say(anna, group, 2)).await;
     let told = read(&store, bert, conversation, u64::MAX).await;
-    assert!(matches!(&told, MarkedRead::Done { told } if *told == [bert.user]), "{told:?}");
+    assert!(matches!(&told, MarkedRead::Done { told, .. } if *told == [bert.user]), "{told:?}");
     let again = read(&store, bert, conversation, 1).await;
-    assert!(matches!(&again, MarkedRead::Done { told } if told.is_empty()), "{again:?}");
+    assert!(matches!(&again, MarkedRead::Done { told, .. } if told.is_empty()), "{again:?}");
     assert_eq!(marks(&store, conversation).await, [(2, 2, 2)]);
     assert_eq!(counts(&store, bert.user).await, (2, 1));
     assert_eq!(counts(&store, anna.user).await, (2, 0));

@@ -51,6 +51,7 @@ contract! {
     accounts {
         a_handle_belongs_to_one_user_and_adding_again_changes_nothing
         a_removed_user_leaves_no_handle_device_cursor_or_event
+        a_user_is_last_seen_at_the_latest_time_and_nobody_at_all_who_is_no_more
         a_device_is_found_by_its_name_and_numbers_are_not_used_again
         a_user_has_at_most_so_many_devices
         revoking_a_generation_twice_revokes_it_once

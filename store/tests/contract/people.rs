@@ -90,15 +90,25 @@ pub(crate) async fn counts(store: &Store, user: UserId) -> (usize, usize) {
     (messages, inbox.len() - messages)
 }
 
+/// When [`ack`] says that it is.
+pub(crate) const ACKED_MS: u64 = 77;
+
 pub(crate) fn ack(at: At, stamp: Stamp, delivered: &[(ConversationId, Seq)]) -> AckEvents {
-    AckEvents { user: at.user, device: at.device, stamp, delivered: delivered.to_vec(), trim: true }
+    AckEvents {
+        user: at.user,
+        device: at.device,
+        stamp,
+        delivered: delivered.to_vec(),
+        trim: true,
+        time_ms: ACKED_MS,
+    }
 }
 
 /// Acknowledges, and answers whom that has told.
 pub(crate) async fn acked(store: &Store, op: AckEvents) -> Vec<UserId> {
     let user = op.user;
     match store.submit(&user, op).await.expect("it commits").answer {
-        Acked::Done { told } => told,
+        Acked::Done { told, .. } => told,
         other => panic!("not acknowledged: {other:?}"),
     }
 }

@@ -7,19 +7,19 @@ use rookery_store::ops::{MarkRead, MarkedRead};
 use rookery_store::{Store, queries};
 
 use crate::engines::UnderTest;
-use crate::people::{At, ack, acked, add, inbox, send};
+use crate::people::{ACKED_MS, At, ack, acked, add, inbox, send};
 
 async fn read(store: &Store, by: At, conversation: ConversationId, seq: u64) -> usize {
-    let op = MarkRead { conversation, user: by.user, seq: Seq::new(seq) };
+    let op = MarkRead { conversation, user: by.user, seq: Seq::new(seq), time_ms: seq };
     match store.submit(&conversation, op).await.expect("it commits").answer {
-        MarkedRead::Done { told } => told.len(),
+        MarkedRead::Done { told, .. } => told.len(),
         other => panic!("{other:?}"),
     }
 }
 
 async fn mark(store: &Store, of: At, conversation: ConversationId) -> (u64, u64) {
     let snapshot = store.snapshot().await.expect("the store can be read");
-    let Mark { delivered, read } = queries::mark(&*snapshot, conversation, of.user).await.expect("read");
+    let Mark { delivered, read, .. } = queries::mark(&*snapshot, conversation, of.user).await.expect("read");
     (delivered.get(), read.get())
 }
 
@@ -54,6 +54,9 @@ pub(crate) async fn marks_never_go_back(mut test: UnderTest) {
     assert_eq!(acked(&store, ack(bert, stamp, &[(conversation, Seq::new(2))])).await, []);
     assert_eq!(acked(&store, ack(bert, stamp, &[(conversation, Seq::new(4))])).await, [anna.user]);
     assert_eq!(mark(&store, bert, conversation).await, (4, 3));
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    let times = queries::mark(&*snapshot, conversation, bert.user).await.expect("read");
+    assert_eq!((times.delivered_ms, times.read_ms), (ACKED_MS, 3), "of what moved them");
     let receipts: Vec<_> = inbox(&store, anna.user)
         .await
         .into_iter()

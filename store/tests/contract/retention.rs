@@ -118,7 +118,7 @@ pub(crate) async fn a_removed_users_inbox_is_found(mut test: UnderTest) {
     let conversation = ConversationId::direct(anna.user, bert.user);
     store.submit(&0, rookery_store::ops::RemoveUser { user: anna.user }).await.expect("it commits").answer.expect("read");
     // A receipt that was on its way arrives in an inbox nobody has.
-    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(1) };
+    let read = MarkRead { conversation, user: bert.user, seq: Seq::new(1), time_ms: 1 };
     store.submit(&0, read).await.expect("it commits");
     assert_eq!(inbox(&store, user(1)).await.len(), 1);
     crawl(&store, 0, WIDE).await;
@@ -132,7 +132,7 @@ pub(crate) async fn receipts_go_with_the_messages_they_are_about(mut test: Under
     let conversation = ConversationId::direct(anna.user, bert.user);
     for number in [1, 2] {
         send(&store, anna, bert.user, number).await;
-        let read = MarkRead { conversation, user: bert.user, seq: Seq::new(number as u64) };
+        let read = MarkRead { conversation, user: bert.user, seq: Seq::new(number as u64), time_ms: 1 };
         store.submit(&0, read).await.expect("it commits");
     }
     assert_eq!(counts(&store, anna.user).await, (2, 2));

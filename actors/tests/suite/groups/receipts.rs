@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rookery_protocol::{ErrorCode, GroupChange};
+use rookery_protocol::{ErrorCode, GetReceipts, GroupChange, ServerFrame};
 
 use super::{of, seq, users};
 use crate::client::{direct, user, who};
@@ -82,4 +82,20 @@ async fn direct_conversations_have_receipts_to_ask_for_too() {
     assert_eq!(alice.receipts_of(direct(1, 2)).await.unwrap(), [(2, 1, 1)]);
     assert_eq!(bob.receipts_of(direct(1, 2)).await.unwrap(), []);
     assert_eq!(alice.receipts_of(direct(1, 1)).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_learns_when_a_message_was_delivered_and_read() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    let group = alice.create([2]).await;
+    bob.take_message().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    bob.read(of(group), 1).await;
+    let request = alice.new_request();
+    alice.tell(&GetReceipts { request, conversation: of(group) }).await;
+    let ServerFrame::Receipts(receipts) = alice.answer().await else { panic!("no receipts") };
+    let [mark] = &receipts.marks[..] else { panic!("{receipts:?}") };
+    assert!(mark.delivered_ms >= 1_700_000_000_000, "{mark:?}");
+    assert!(mark.read_ms > mark.delivered_ms, "{mark:?}");
 }
