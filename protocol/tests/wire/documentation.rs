@@ -1,6 +1,6 @@
 //! `docs/protocol.md` says what the code does: opcodes, fields, errors, limits, and the frames of its example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rookery_protocol::{
     ClientFrame, DecodeError, ErrorCode, FrameDecoder, HEADER_BYTES, Opcode, PROTOCOL_VERSION, RawFrame,
@@ -58,34 +58,60 @@ fn fields_of(values: &[Value]) -> Vec<(String, Vec<Value>)> {
 }
 
 /// The structs inside payloads: the field they are in, and the name of their section.
-const STRUCTS: [(&str, &str); 6] = [
+const STRUCTS: [(&str, &str); 15] = [
     ("message", "MESSAGE"),
+    ("messages", "MESSAGE"),
+    ("last", "MESSAGE"),
     ("receipt", "RECEIPT"),
     ("change", "CHANGE"),
     ("settings", "SETTINGS"),
     ("members", "MEMBER"),
     ("marks", "MARK"),
+    ("reference", "REFERENCE"),
+    ("conversations", "CONVERSATION"),
+    ("shown", "SHOWN"),
+    ("privacy", "PRIVACY_SETTINGS"),
+    ("profile", "PROFILE"),
+    ("profiles", "USER_PROFILE"),
+    ("person", "PERSON"),
 ];
+
+/// Those whose field's name says something else elsewhere: the section that they are in, the field, and their own.
+const STRUCTS_OF: [(&str, &str, &str); 5] = [
+    ("CONVERSATION", "settings", "CONVERSATION_SETTINGS"),
+    ("SET_CONVERSATION", "settings", "CONVERSATION_SETTINGS"),
+    ("SHOWN", "settings", "CONVERSATION_SETTINGS"),
+    ("PEOPLE", "people", "PERSON"),
+    ("PRESENCE_NOTICE", "people", "PRESENCE"),
+];
+
+/// The section of the struct that a field holds.
+fn section_of(inside: &str, field: &str) -> &'static str {
+    let of = STRUCTS_OF.iter().find(|(section, name, _)| (*section, *name) == (inside, field));
+    let anywhere = STRUCTS.iter().find(|(name, _)| *name == field);
+    let found = of.map(|(_, _, own)| *own).or(anywhere.map(|(_, own)| *own));
+    found.unwrap_or_else(|| panic!("no section for {inside}.{field}"))
+}
 
 /// The payloads of the examples and the structs in them, by the name of their section.
 fn payloads() -> BTreeMap<String, Vec<Value>> {
     let mut payloads: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for example in examples::all() {
         let value: Value = serde_json::from_str(&example.fields).unwrap();
-        structs_in(&value, &mut payloads);
-        payloads.entry(name(example.opcode)).or_default().push(value);
+        let section = name(example.opcode);
+        structs_in(&section, &value, &mut payloads);
+        payloads.entry(section).or_default().push(value);
     }
     payloads
 }
 
-fn structs_in(value: &Value, found: &mut BTreeMap<String, Vec<Value>>) {
+fn structs_in(inside: &str, value: &Value, found: &mut BTreeMap<String, Vec<Value>>) {
     for (field, value) in value.fields() {
-        let inside = if let Value::List(items) = value { &items[..] } else { std::slice::from_ref(value) };
-        for value in inside.iter().filter(|value| matches!(value, Value::Fields(_))) {
-            if let Some((_, section)) = STRUCTS.iter().find(|(name, _)| name == field) {
-                found.entry((*section).into()).or_default().push(value.clone());
-            }
-            structs_in(value, found);
+        let items = if let Value::List(items) = value { &items[..] } else { std::slice::from_ref(value) };
+        for value in items.iter().filter(|value| matches!(value, Value::Fields(_))) {
+            let section = section_of(inside, field);
+            found.entry(section.into()).or_default().push(value.clone());
+            structs_in(section, value, found);
         }
     }
 }
@@ -93,7 +119,9 @@ fn structs_in(value: &Value, found: &mut BTreeMap<String, Vec<Value>>) {
 #[test]
 fn the_tables_of_fields_have_the_codes_names_and_order() {
     let payloads = payloads();
-    assert_eq!(payloads.len(), Opcode::ALL.len() + STRUCTS.len());
+    let structs: BTreeSet<_> =
+        STRUCTS.iter().map(|(_, own)| *own).chain(STRUCTS_OF.iter().map(|(_, _, own)| *own)).collect();
+    assert_eq!(payloads.len(), Opcode::ALL.len() + structs.len());
     for (section, values) in payloads {
         let rows = rows(&format!("### {section}"));
         assert_eq!(rows[0], ["position", "field", "type", "meaning"], "{section}");
@@ -110,7 +138,11 @@ fn the_tables_of_fields_have_types_that_fit_every_example() {
         let rows = rows(&format!("### {section}"));
         for (row, (field, values)) in rows[1..].iter().zip(fields_of(&values)) {
             for value in &values {
-                assert!(fits(value, row[2]), "{section}.{field}: {value:?} is no {}", row[2]);
+                assert!(
+                    fits((&section, &field), value, row[2]),
+                    "{section}.{field}: {value:?} is no {}",
+                    row[2]
+                );
             }
             let may_be_nil = row[2].ends_with("or nil");
             assert_eq!(values.contains(&Value::Nil), may_be_nil, "{section}.{field}: nil in the examples");
@@ -118,16 +150,17 @@ fn the_tables_of_fields_have_types_that_fit_every_example() {
     }
 }
 
-fn fits(value: &Value, documented: &str) -> bool {
+fn fits(at: (&str, &str), value: &Value, documented: &str) -> bool {
     match (value, documented) {
         (Value::Nil, _) => documented.ends_with(" or nil"),
-        (_, "bin 9 or 17") => matches!(value, Value::Bin(bytes) if [9, 17].contains(&bytes.len())),
+        (_, "bin 9 or 17" | "bin 9 or 17 or nil") => {
+            matches!(value, Value::Bin(bytes) if [9, 17].contains(&bytes.len()))
+        }
         (Value::List(items), _) if documented.starts_with("array of ") => {
-            items.iter().all(|item| fits(item, &documented["array of ".len()..]))
+            let element = documented["array of ".len()..].trim_matches(['(', ')']);
+            items.iter().all(|item| fits(at, item, element))
         }
-        (Value::Fields(_), _) => {
-            STRUCTS.iter().any(|(_, section)| *section == documented.trim_end_matches(" or nil"))
-        }
+        (Value::Fields(_), _) => section_of(at.0, at.1) == documented.trim_end_matches(" or nil"),
         _ => {
             let mut words = documented.trim_end_matches(" or nil").split(' ');
             let (kind, size) = (words.next().unwrap(), words.next().map(|size| size.parse::<u32>().unwrap()));
@@ -160,8 +193,10 @@ fn numbers_are_as_wide_as_documented() {
                 .filter_map(|value| if let Value::Uint(number) = value { Some(*number) } else { None });
             let most = most.max().unwrap();
             let is_id = most == rookery_protocol::UserId::MAX;
-            // Of roles there are two so far.
-            assert!(most == largest || is_id || field == "role", "{section}.{field}: {most}");
+            // Of these there are only a few so far, and others are read as one of them.
+            let is_one_of_few =
+                section == "PRIVACY_SETTINGS" || ["role", "availability", "doing"].contains(&field.as_str());
+            assert!(most == largest || is_id || is_one_of_few, "{section}.{field}: {most}");
         }
     }
 }
@@ -224,6 +259,27 @@ fn the_table_of_limits_is_the_codes() {
         GROUP_ABOUT_BYTES_MAX,
         GROUP_PICTURE_BYTES_MAX,
         GROUP_BACKLOG_MAX,
+        EDIT_MS,
+        DELETE_MS,
+        EDITS_MAX,
+        REACTION_BYTES_MAX,
+        CONVERSATIONS_MAX,
+        HIDE_MAX,
+        PEOPLE_MAX,
+        PEOPLE_PER_USER_MAX,
+        FIND_PEOPLE_MAX,
+        PROFILES_MAX,
+        PROFILE_NAME_BYTES_MAX,
+        PROFILE_ABOUT_BYTES_MAX,
+        PROFILE_PICTURE_BYTES_MAX,
+        REPORT_MESSAGES_MAX,
+        REPORT_TEXT_BYTES_MAX,
+        WATCH_USERS_MAX,
+        WATCH_CONVERSATIONS_MAX,
+        WATCH_MS,
+        TYPING_MS,
+        TYPING_EVERY_MS,
+        IDLE_MS,
         DEPTH_MAX,
     ];
     let documented: BTreeMap<_, _> =
@@ -237,6 +293,8 @@ fn the_table_of_limits_is_the_codes() {
     listed.sort_unstable();
     assert_eq!(declared, listed);
 }
+
+const LOOKING: &str = "## Presence, typing and receipts as they come";
 
 #[test]
 fn numbers_in_the_text_are_the_limits() {
@@ -267,6 +325,50 @@ fn numbers_in_the_text_are_the_limits() {
         ("## Groups", format!("at most {} bytes", limits::GROUP_PICTURE_BYTES_MAX)),
         ("### SETTINGS", format!("at most {}", grouped(limits::GROUP_BACKLOG_MAX as usize))),
         ("### GROUP_LIST", format!("at most {}", grouped(limits::GROUP_LIST_MAX))),
+        (
+            "## Messages about messages",
+            format!("within {} minutes of the message", limits::EDIT_MS / (60 * 1000)),
+        ),
+        (
+            "## Messages about messages",
+            format!("within {} days of the message", limits::DELETE_MS / (24 * 3600 * 1000)),
+        ),
+        ("## Messages about messages", format!("at most {} edits", limits::EDITS_MAX)),
+        ("## Messages about messages", format!("at most {} bytes", limits::REACTION_BYTES_MAX)),
+        ("### SEND", format!("a reaction at most {} bytes", limits::REACTION_BYTES_MAX)),
+        ("## Conversations", format!("at most {} conversations", limits::CONVERSATIONS_MAX)),
+        ("## Conversations", format!("about {} bytes", grouped(limits::HISTORY_BYTES_MAX))),
+        ("## Conversations", format!("at most {} messages", limits::HIDE_MAX)),
+        ("### CONVERSATION_LIST", format!("at most {} conversations", limits::CONVERSATIONS_MAX)),
+        ("### HIDE", format!("at most {}", limits::HIDE_MAX)),
+        ("## People and privacy", format!("at most {} bytes without", limits::PROFILE_NAME_BYTES_MAX)),
+        (
+            "## People and privacy",
+            format!("description of at most {} bytes", limits::PROFILE_ABOUT_BYTES_MAX),
+        ),
+        ("## People and privacy", format!("picture) of at most {} bytes", limits::PROFILE_PICTURE_BYTES_MAX)),
+        ("## People and privacy", format!("at most {} users at once", limits::PROFILES_MAX)),
+        ("## People and privacy", format!("At most {} people", grouped(limits::PEOPLE_PER_USER_MAX))),
+        ("## People and privacy", format!("at most {} in a page", grouped(limits::PEOPLE_MAX))),
+        ("## People and privacy", format!("at most {} handles", limits::FIND_PEOPLE_MAX)),
+        ("## People and privacy", format!("at most {} messages", limits::REPORT_MESSAGES_MAX)),
+        ("## People and privacy", format!("at most {} bytes. DONE", grouped(limits::REPORT_TEXT_BYTES_MAX))),
+        ("### GET_PROFILES", format!("at most {}", limits::PROFILES_MAX)),
+        ("### PEOPLE", format!("at most {} people", grouped(limits::PEOPLE_MAX))),
+        ("### FIND_PEOPLE", format!("at most {}", limits::FIND_PEOPLE_MAX)),
+        ("### REPORT", format!("at most {} bytes", grouped(limits::REPORT_TEXT_BYTES_MAX))),
+        ("### REPORT", format!("at most {}, and none", limits::REPORT_MESSAGES_MAX)),
+        ("### PROFILE", format!("at most {} bytes, no control", limits::PROFILE_NAME_BYTES_MAX)),
+        (LOOKING, format!("at most {} users", limits::WATCH_USERS_MAX)),
+        (LOOKING, format!("at most {} conversations", limits::WATCH_CONVERSATIONS_MAX)),
+        (LOOKING, format!("lasts for {} s", limits::WATCH_MS / 1000)),
+        (LOOKING, format!("again every {} s while it is shown", limits::WATCH_MS / 2000)),
+        (LOOKING, format!("when {} s have passed", limits::TYPING_MS / 1000)),
+        (LOOKING, format!("passes on one in {} s", limits::TYPING_EVERY_MS / 1000)),
+        (LOOKING, format!("for {} minutes", limits::IDLE_MS / (60 * 1000))),
+        ("### WATCH", format!("for {} s", limits::WATCH_MS / 1000)),
+        ("### WATCH", format!("at most {} |", limits::WATCH_USERS_MAX)),
+        ("### WATCH", format!("at most {} |", limits::WATCH_CONVERSATIONS_MAX)),
         (
             "### HISTORY_PAGE",
             format!(
@@ -334,6 +436,10 @@ fn every_link_inside_the_page_leads_somewhere() {
         "connection.json",
         "requests.json",
         "groups.json",
+        "references.json",
+        "chats.json",
+        "people.json",
+        "looking.json",
         "events.json",
         "streams.json",
         "evolution.json",
