@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use rookery_protocol::*;
 
-use crate::examples::{chat, stamp, user};
+use crate::examples::{self, chat, stamp, user};
 use crate::strategies::{client_frame, server_frame};
+use crate::vector_file::Value;
 
 /// The header, the array of fields and each field at its longest.
 fn bound(fields: &[usize]) -> usize {
@@ -421,4 +422,20 @@ fn the_largest_requests_that_pass_their_checks_fit_a_frame_each() {
     };
     let event = encode(&ConversationEvent { stamp: Stamp::MAX, shown });
     assert!(event.len() <= limits::FRAME_BYTES_MAX);
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Fields(fields) => 1 + fields.iter().map(|(_, value)| depth(value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[test]
+fn payloads_nest_six_deep_so_there_is_room_for_fields_to_come() {
+    let examples = examples::all();
+    let values = examples.iter().map(|example| serde_json::from_str(&example.fields).unwrap());
+    assert_eq!(values.map(|value: Value| depth(&value)).max(), Some(6));
+    const { assert!(6 < limits::DEPTH_MAX / 2) };
 }
