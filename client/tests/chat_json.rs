@@ -4,56 +4,16 @@
 
 mod support;
 
-use rand::{SeedableRng, rngs::StdRng};
 use rookery_client::{
-    Client, ConversationId, ErrorCode, GroupChange, GroupId, GroupMember, GroupSettings, MemberMark,
-    MemoryStore, Receipt, Role, Seq, chat,
+    ConversationId, ErrorCode, GroupChange, GroupId, GroupMember, GroupSettings, MemberMark, Receipt, Role,
+    Seq,
 };
 use rookery_protocol::{
-    ClientFrame, Found, GetGroup, Group, GroupCreated, GroupList, HistoryPage, Message, Receipts, Sent,
+    ClientFrame, GetGroup, Group, GroupCreated, GroupList, HistoryPage, Message, Receipts, Sent,
 };
+use support::json::{Chat, find};
 use support::*;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, duplex};
-use tokio::task::JoinHandle;
-
-struct Chat {
-    input: DuplexStream,
-    output: Lines<BufReader<DuplexStream>>,
-    running: JoinHandle<Result<(), chat::ChatError>>,
-}
-
-impl Chat {
-    fn start(server: &FakeServer) -> Self {
-        let started =
-            Client::resume(config(), server.network.clone(), MemoryStore::new(), StdRng::seed_from_u64(1))
-                .unwrap();
-        let ((input, stdin), (stdout, output)) = (duplex(1 << 20), duplex(1 << 20));
-        let running = tokio::spawn(async move { chat::run_json_on(started, stdin, stdout).await });
-        Self { input, output: BufReader::new(output).lines(), running }
-    }
-
-    async fn say(&mut self, line: &str) {
-        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
-    }
-
-    async fn expect(&mut self, line: &str) {
-        assert_eq!(self.output.next_line().await.unwrap().unwrap(), line);
-    }
-
-    async fn line(&mut self) -> String {
-        self.output.next_line().await.unwrap().unwrap()
-    }
-}
-
-async fn find(connection: &mut Connection, number: u64, handle: &str) {
-    match connection.frame().await {
-        ClientFrame::Lookup(lookup) => {
-            let handle = handle.parse().unwrap();
-            connection.send(Found { request: lookup.request, user: user(number), handle }).await;
-        }
-        other => panic!("{other:?}"),
-    }
-}
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_in_json_lines_reads_as_documented() {

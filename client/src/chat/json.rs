@@ -3,24 +3,31 @@
 //! A line is written and flushed before the event behind it counts as taken, so what was printed and what was
 //! acknowledged agree.
 
+mod contacts;
+mod conversations;
 mod entries;
 mod groups;
 mod lines;
+mod looking;
+mod own;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rookery_protocol::{Body, ConversationId, Handle, HistoryPage, MessageId, Receipt, Seq, UserId};
+use rookery_protocol::{
+    Body, ConversationId, Handle, HistoryPage, MessageId, Receipt, Reference, ReferenceKind, Seq, UserId,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
+use self::contacts::RelationLine;
 use self::entries::EntryLine;
 use self::groups::Wanted;
-use self::lines::{Command, ConversationLine, Output};
+use self::lines::{Command, Output};
 use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
@@ -48,6 +55,10 @@ struct Tagged {
 impl Complaint {
     fn usage(text: impl Into<String>) -> Self {
         Self { code: "bad_command".to_owned(), text: text.into(), id: None }
+    }
+
+    fn not_connected() -> Self {
+        Self { code: "closed".to_owned(), text: "not connected yet".to_owned(), id: None }
     }
 }
 
@@ -164,7 +175,13 @@ type Work<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A command's result.
 enum Done {
     Say(Vec<Output>),
-    Send { conversation: ConversationId, text: String, tag: Option<Value>, line: u64 },
+    Send {
+        conversation: ConversationId,
+        text: String,
+        reference: Option<Reference>,
+        tag: Option<Value>,
+        line: u64,
+    },
 }
 
 struct Chat<'a> {
@@ -181,12 +198,22 @@ impl<'a> Chat<'a> {
     fn begin(&self, command: Command, line: u64) -> Work<'a, Done> {
         let (people, client) = (self.people, self.client.clone());
         match command {
-            Command::Send { to, conversation, text, tag } => Box::pin(async move {
-                match target(people, &client, to, conversation).await {
-                    Ok(conversation) => Done::Send { conversation, text, tag, line },
-                    Err(error) => Done::Say(vec![complaint(error, line, tag)]),
-                }
-            }),
+            Command::Send { to, conversation, text, reply_to, tag } => {
+                let reference = reply_to.map(|seq| (ReferenceKind::Reply, seq));
+                self.begin_sending((to, conversation), text, reference, tag, line)
+            }
+            Command::React { to, conversation, seq, text, tag } => {
+                let reference = Some((ReferenceKind::Reaction, seq));
+                self.begin_sending((to, conversation), text, reference, tag, line)
+            }
+            Command::Edit { to, conversation, seq, text, tag } => {
+                let reference = Some((ReferenceKind::Edit, seq));
+                self.begin_sending((to, conversation), text, reference, tag, line)
+            }
+            Command::Delete { to, conversation, seq, tag } => {
+                let reference = Some((ReferenceKind::Delete, seq));
+                self.begin_sending((to, conversation), String::new(), reference, tag, line)
+            }
             Command::Read { to, conversation, seq, tag } => {
                 let heads = self.heads.clone();
                 Box::pin(async move {
@@ -214,17 +241,27 @@ impl<'a> Chat<'a> {
                     Err(error) => complaint(error, line, tag),
                 }])
             }),
-            Command::History { to, conversation, from, upto, tag } => Box::pin(async move {
-                let history = async {
-                    let conversation = target(people, &client, to, conversation).await?;
-                    let page = history(&client, conversation, from, upto).await?;
-                    Ok::<_, Complaint>((conversation, page))
-                };
-                Done::Say(vec![match history.await {
-                    Ok((conversation, page)) => history_output(people, conversation, page, tag).await,
-                    Err(error) => complaint(error, line, tag),
-                }])
-            }),
+            Command::History { to, conversation, from, upto, backwards, since_ms, before_ms, tag } => {
+                Box::pin(async move {
+                    let history = async {
+                        let conversation = target(people, &client, to, conversation).await?;
+                        let page = match (since_ms, before_ms) {
+                            (None, None) => history(&client, conversation, from, upto, backwards).await?,
+                            _ if from.is_some() || upto.is_some() || backwards => {
+                                return Err(Complaint::usage("a time takes the place of the rest"));
+                            }
+                            (Some(since), None) => client.history_since(conversation, since).await?,
+                            (None, Some(before)) => client.history_before(conversation, before).await?,
+                            _ => return Err(Complaint::usage("give one of \"since_ms\" and \"before_ms\"")),
+                        };
+                        Ok::<_, Complaint>((conversation, page))
+                    };
+                    Done::Say(vec![match history.await {
+                        Ok((conversation, page)) => history_output(people, conversation, page, tag).await,
+                        Err(error) => complaint(error, line, tag),
+                    }])
+                })
+            }
             Command::CreateGroup { name, members, settings, id, tag } => {
                 let (what, repeated) = ((name, members, settings), tag.clone());
                 answered(line, tag, async move { groups::create(people, &client, what, id, repeated).await })
@@ -256,35 +293,38 @@ impl<'a> Chat<'a> {
                     Ok(Output::Receipts { conversation, members, tag: repeated })
                 })
             }
-            Command::State { tag } => {
-                let status = client.status();
-                let identity = status.identity;
-                let mut heads: Vec<_> = self.heads.iter().map(|(id, seq)| (*id, *seq)).collect();
-                heads.sort_unstable();
-                let conversations = heads
-                    .into_iter()
-                    .map(|(id, seq)| ConversationLine { conversation: id.to_string(), seq: seq.get() })
-                    .collect();
-                let state = Output::State {
-                    connected: status.connected,
-                    user: identity.as_ref().map(|identity| identity.user),
-                    device: identity.as_ref().map(|identity| identity.device.get()),
-                    handle: identity.map(|identity| identity.handle),
-                    outbox: self.on_the_way.len(),
-                    conversations,
-                    tag,
-                };
-                Box::pin(std::future::ready(Done::Say(vec![state])))
-            }
-            Command::Quit => Box::pin(std::future::ready(Done::Say(Vec::new()))),
+            own => self.begin_own(own, line),
         }
+    }
+
+    fn begin_sending(
+        &self,
+        (to, conversation): (Option<Handle>, Option<String>),
+        text: String,
+        reference: Option<(ReferenceKind, u64)>,
+        tag: Option<Value>,
+        line: u64,
+    ) -> Work<'a, Done> {
+        let (people, client) = (self.people, self.client.clone());
+        let reference = reference.map(|(kind, seq)| Reference { kind, seq: Seq::new(seq) });
+        Box::pin(async move {
+            match target(people, &client, to, conversation).await {
+                Ok(conversation) => Done::Send { conversation, text, reference, tag, line },
+                Err(error) => Done::Say(vec![complaint(error, line, tag)]),
+            }
+        })
     }
 
     fn finish(&mut self, done: Done) -> Vec<Output> {
         match done {
             Done::Say(output) => output,
-            Done::Send { conversation, text, tag, line } => {
-                match self.client.send(conversation, Body::new(text.into_bytes())) {
+            Done::Send { conversation, text, reference, tag, line } => {
+                let body = Body::new(text.into_bytes());
+                let sending = match reference {
+                    None => self.client.send(conversation, body),
+                    Some(reference) => self.client.refer(conversation, reference, body),
+                };
+                match sending {
                     Ok(ticket) => {
                         // It is called queued once the local store has it.
                         self.on_the_way.insert(ticket.id(), tag);
@@ -342,11 +382,21 @@ impl<'a> Chat<'a> {
                 })
             }
             Event::Receipt(receipt) => self.name_receipt(receipt),
-            Event::Shown(_)
-            | Event::Account { .. }
-            | Event::Presence(_)
-            | Event::Typing { .. }
-            | Event::Receipts { .. } => Box::pin(std::future::ready(Vec::new())),
+            Event::Shown(shown) => now(Output::Shown(shown.into())),
+            Event::Account { part, person } => Box::pin(async move {
+                let person = match person {
+                    Some(person) => Some(RelationLine::name(people, person).await),
+                    None => None,
+                };
+                vec![Output::Account { part: contacts::part_word(part), person }]
+            }),
+            Event::Presence(seen) => Box::pin(async move { vec![looking::presence(people, seen).await] }),
+            Event::Typing { conversation, user, doing } => {
+                Box::pin(async move { vec![looking::typing(people, conversation, user, doing).await] })
+            }
+            Event::Receipts { conversation, marks } => {
+                Box::pin(async move { vec![looking::marks(people, conversation, marks).await] })
+            }
             Event::Terminal(error) => {
                 let (code, text) = terminal_words(&error);
                 now(Output::Error { line: None, code, text, id: None, tag: None })
@@ -392,6 +442,16 @@ fn answered<'a>(
     Box::pin(async move { Done::Say(vec![answer.await.unwrap_or_else(|error| complaint(error, line, tag))]) })
 }
 
+/// Says that a command is done, or why not.
+fn done<'a>(
+    line: u64,
+    tag: Option<Value>,
+    doing: impl Future<Output = Result<(), Complaint>> + Send + 'a,
+) -> Work<'a, Done> {
+    let repeated = tag.clone();
+    answered(line, tag, async move { doing.await.map(|()| Output::Done { line, tag: repeated }) })
+}
+
 async fn target(
     people: &People,
     client: &Client,
@@ -402,11 +462,7 @@ async fn target(
         (Some(handle), None) => {
             let user = people.user(&handle).await?;
             let Some(me) = client.status().identity else {
-                return Err(Complaint {
-                    code: "closed".to_owned(),
-                    text: "not connected yet".to_owned(),
-                    id: None,
-                });
+                return Err(Complaint::not_connected());
             };
             Ok(ConversationId::direct(me.user, user))
         }
@@ -423,7 +479,12 @@ async fn history(
     conversation: ConversationId,
     from: Option<u64>,
     upto: Option<u64>,
+    backwards: bool,
 ) -> Result<HistoryPage, RequestError> {
+    if backwards {
+        let (from, upto) = (from.unwrap_or(1), upto.unwrap_or(u64::MAX));
+        return client.history_backwards(conversation, Seq::new(from), Seq::new(upto)).await;
+    }
     let upto = match upto {
         Some(upto) => upto,
         None => client.history(conversation, Seq::new(1), Seq::new(1)).await?.head.get(),

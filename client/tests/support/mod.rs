@@ -7,6 +7,8 @@
     reason = "each test file uses its part of this"
 )]
 
+pub mod json;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

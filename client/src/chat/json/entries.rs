@@ -1,6 +1,6 @@
 //! An entry of a conversation, a message or a change, as a JSON object.
 
-use rookery_protocol::{GroupChange, GroupSettings, Handle, UserId};
+use rookery_protocol::{GroupChange, GroupSettings, Handle, Reference, ReferenceKind, UserId};
 use serde::Serialize;
 
 use crate::chat::people::People;
@@ -18,6 +18,30 @@ pub(super) struct MessageLine {
     pub(super) time_ms: u64,
     /// `None` when the body is not UTF-8.
     pub(super) text: Option<String>,
+    /// The message it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<ReferenceLine>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) deleted: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ReferenceLine {
+    kind: &'static str,
+    seq: u64,
+}
+
+impl From<Reference> for ReferenceLine {
+    fn from(reference: Reference) -> Self {
+        let kind = match reference.kind {
+            ReferenceKind::Reply => "reply",
+            ReferenceKind::Reaction => "reaction",
+            ReferenceKind::Edit => "edit",
+            ReferenceKind::Delete => "delete",
+            ReferenceKind::Unknown(_) => "unknown",
+        };
+        Self { kind, seq: reference.seq.get() }
+    }
 }
 
 /// What has happened to a group. `users`, `text` and `settings` where the change has them.
@@ -146,6 +170,8 @@ impl MessageLine {
             device: message.device.get(),
             time_ms: message.time_ms,
             text: std::str::from_utf8(message.body.as_bytes()).ok().map(str::to_owned),
+            reference: message.reference.map(ReferenceLine::from),
+            deleted: message.deleted,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Commands about groups.
 
 use rookery_protocol::{
-    ConversationId, ErrorCode, Group, GroupChange, GroupId, GroupSettings, Handle, MessageId, Role, UserId,
+    ConversationId, ErrorCode, Group, GroupChange, GroupId, GroupSettings, Handle, MemberMark, MessageId,
+    Role, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,6 +78,25 @@ pub(super) struct MarkLine {
     person: PersonLine,
     delivered: u64,
     read: u64,
+    /// When each came to be that, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_ms: Option<u64>,
+}
+
+impl MarkLine {
+    pub(super) async fn name(people: &People, mark: MemberMark) -> Self {
+        let MemberMark { user, delivered, read, delivered_ms, read_ms } = mark;
+        let known = |ms: u64| (ms > 0).then_some(ms);
+        Self {
+            person: PersonLine::name(people, user).await,
+            delivered: delivered.get(),
+            read: read.get(),
+            delivered_ms: known(delivered_ms),
+            read_ms: known(read_ms),
+        }
+    }
 }
 
 impl From<GroupError> for Complaint {
@@ -183,7 +203,7 @@ impl Wanted {
     }
 }
 
-async fn look_up(people: &People, handles: &[Handle]) -> Result<Vec<UserId>, Complaint> {
+pub(super) async fn look_up(people: &People, handles: &[Handle]) -> Result<Vec<UserId>, Complaint> {
     let mut users = Vec::with_capacity(handles.len());
     for handle in handles {
         let user = people.user(handle).await.map_err(|error| {
@@ -238,8 +258,7 @@ pub(super) async fn receipts(
 ) -> Result<Vec<MarkLine>, RequestError> {
     let mut members = Vec::new();
     for mark in client.receipts(conversation).await? {
-        let person = PersonLine::name(people, mark.user).await;
-        members.push(MarkLine { person, delivered: mark.delivered.get(), read: mark.read.get() });
+        members.push(MarkLine::name(people, mark).await);
     }
     Ok(members)
 }

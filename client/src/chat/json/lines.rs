@@ -4,8 +4,11 @@ use rookery_protocol::{Handle, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::contacts::{AudienceWord, HolderLine, PrivacyLine, ProfileLine, RelationLine};
+use super::conversations::{ListingLine, ShownLine, StandingLine};
 use super::entries::{ChangeLine, EntryLine, MessageLine};
 use super::groups::{ChangeWord, GroupLine, MarkLine, SettingsGiven};
+use super::looking::{DoingWord, PresenceLine};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -14,6 +17,27 @@ pub(super) enum Command {
         to: Option<Handle>,
         conversation: Option<String>,
         text: String,
+        reply_to: Option<u64>,
+        tag: Option<Value>,
+    },
+    React {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        seq: u64,
+        text: String,
+        tag: Option<Value>,
+    },
+    Edit {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        seq: u64,
+        text: String,
+        tag: Option<Value>,
+    },
+    Delete {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        seq: u64,
         tag: Option<Value>,
     },
     Read {
@@ -32,6 +56,10 @@ pub(super) enum Command {
         conversation: Option<String>,
         from: Option<u64>,
         upto: Option<u64>,
+        #[serde(default)]
+        backwards: bool,
+        since_ms: Option<u64>,
+        before_ms: Option<u64>,
         tag: Option<Value>,
     },
     CreateGroup {
@@ -63,6 +91,88 @@ pub(super) enum Command {
     Receipts {
         to: Option<Handle>,
         conversation: Option<String>,
+        tag: Option<Value>,
+    },
+    Conversations {
+        after: Option<String>,
+        tag: Option<Value>,
+    },
+    SetConversation {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        settings: ListingLine,
+        tag: Option<Value>,
+    },
+    Hide {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        #[serde(default)]
+        up_to: u64,
+        #[serde(default)]
+        seqs: Vec<u64>,
+        tag: Option<Value>,
+    },
+    Privacy {
+        tag: Option<Value>,
+    },
+    SetPrivacy {
+        last_seen: Option<AudienceWord>,
+        online: Option<AudienceWord>,
+        profile: Option<AudienceWord>,
+        groups: Option<AudienceWord>,
+        read_receipts: Option<bool>,
+        tag: Option<Value>,
+    },
+    Profiles {
+        users: Vec<Handle>,
+        tag: Option<Value>,
+    },
+    SetProfile {
+        name: Option<String>,
+        about: Option<String>,
+        picture: Option<String>,
+        tag: Option<Value>,
+    },
+    People {
+        tag: Option<Value>,
+    },
+    SetPerson {
+        handle: Handle,
+        #[serde(default)]
+        contact: bool,
+        #[serde(default)]
+        excepted: bool,
+        #[serde(default)]
+        blocked: bool,
+        tag: Option<Value>,
+    },
+    FindPeople {
+        handles: Vec<Handle>,
+        tag: Option<Value>,
+    },
+    Report {
+        handle: Handle,
+        conversation: Option<String>,
+        #[serde(default)]
+        seqs: Vec<u64>,
+        text: String,
+        tag: Option<Value>,
+    },
+    Watch {
+        #[serde(default)]
+        users: Vec<Handle>,
+        #[serde(default)]
+        conversations: Vec<String>,
+        tag: Option<Value>,
+    },
+    Active {
+        active: bool,
+        tag: Option<Value>,
+    },
+    Typing {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        doing: DoingWord,
         tag: Option<Value>,
     },
     State {
@@ -160,6 +270,58 @@ pub(super) enum Output {
         members: Vec<MarkLine>,
         #[serde(skip_serializing_if = "Option::is_none")]
         tag: Option<Value>,
+    },
+    Conversations {
+        conversations: Vec<StandingLine>,
+        more: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    Privacy {
+        #[serde(flatten)]
+        privacy: PrivacyLine,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    Profiles {
+        profiles: Vec<ProfileLine>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    People {
+        people: Vec<RelationLine>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    FoundPeople {
+        people: Vec<HolderLine>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    /// A command without other answer is done.
+    Done {
+        line: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag: Option<Value>,
+    },
+    Shown(ShownLine),
+    Account {
+        part: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        person: Option<RelationLine>,
+    },
+    Presence {
+        people: Vec<PresenceLine>,
+    },
+    Typing {
+        conversation: String,
+        user: UserId,
+        handle: Option<Handle>,
+        doing: DoingWord,
+    },
+    ReceiptsChanged {
+        conversation: String,
+        members: Vec<MarkLine>,
     },
     State {
         connected: bool,
