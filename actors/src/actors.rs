@@ -21,6 +21,7 @@ use crate::context::{Connections, Context};
 use crate::inspect::{Steps, Tracer};
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
+use crate::rates::Buckets;
 use crate::root::{Child, Root};
 use crate::router::Router;
 use crate::shard::ShardMessage;
@@ -112,6 +113,7 @@ impl Actors {
         };
         let steps = Steps::new(Tracer::new(parts.clock.clone()));
         let context = Arc::new(Context {
+            buckets: Buckets::new(config.rates.clone()),
             config,
             store: parts.store,
             authenticator: parts.authenticator,

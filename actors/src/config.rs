@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rookery_protocol::limits;
 
+use crate::rates::Rates;
+
 /// How a node's actors behave.
 #[derive(Debug, Clone)]
 pub struct ActorsConfig {
@@ -21,6 +23,8 @@ pub struct ActorsConfig {
     pub write_stall: Duration,
     /// Events a device may have unacknowledged, unless it asks for fewer.
     pub window_events_max: u32,
+    /// How often one user may do what.
+    pub rates: Rates,
     /// URLs that clients are told from the start, this node's first, until [`Actors::set_client_nodes`] knows better;
     /// empty: those they know.
     ///
@@ -38,6 +42,7 @@ impl Default for ActorsConfig {
             session_idle: Duration::from_secs(10),
             write_stall: Duration::from_secs(30),
             window_events_max: limits::WINDOW_EVENTS_MAX,
+            rates: Rates::default(),
             advertise: Vec::new(),
         }
     }

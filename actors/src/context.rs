@@ -15,10 +15,11 @@ use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::config::ActorsConfig;
-use crate::connection::{Connection, ConnectionId, SupervisorMessage};
+use crate::connection::{Connection, ConnectionId, Reply, SupervisorMessage};
 use crate::inspect::Steps;
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
+use crate::rates::{Buckets, Doer, Doing};
 use crate::router::Router;
 use crate::shard::ShardMessage;
 
@@ -38,6 +39,8 @@ pub(crate) struct Context {
     /// Tells of the steps of messages those who want to know.
     pub(crate) steps: Steps,
     pub(crate) meters: Meters,
+    /// How much each user may still do.
+    pub(crate) buckets: Buckets,
     /// What this node is part of, unless it is alone.
     pub(crate) cluster: Option<Arc<Cluster>>,
     pub(crate) connections: Connections,
@@ -69,6 +72,22 @@ impl Context {
             text: "this node is stopping".into(),
             reconnect_after_ms: if nodes.is_empty() { ALONE_RECONNECT_AFTER_MS } else { 0 },
             nodes,
+        }
+    }
+
+    /// The request, if its user may do this so many times now; else it is refused.
+    pub(crate) fn admit(&self, reply: Reply, doing: Doing, count: u32) -> Option<Reply> {
+        let identity = reply.connection().identity()?;
+        if identity.is_unlimited {
+            return Some(reply);
+        }
+        let is_new = self.buckets.is_new(identity.created_ms, self.clock.now_ms());
+        match self.buckets.take(Instant::now(), Doer { user: identity.user, is_new }, doing, count) {
+            Ok(()) => Some(reply),
+            Err(too_much) => {
+                reply.refuse_for_now(&too_much);
+                None
+            }
         }
     }
 

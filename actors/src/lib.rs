@@ -22,6 +22,7 @@ mod failure;
 mod inspect;
 mod metrics;
 mod nodes;
+mod rates;
 mod remotable;
 mod root;
 mod router;
@@ -45,6 +46,7 @@ pub use inspect::{
 };
 pub use metrics::describe_metrics;
 pub use nodes::ClientNodes;
+pub use rates::{Rate, Rates};
 pub use remotable::remotable_messages;
 pub use rookery_store::placement::{SLOTS, Slot};
 pub use transport::{StreamTransport, Transport, TransportError};

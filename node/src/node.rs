@@ -454,6 +454,7 @@ fn actors_config(config: &Config) -> ActorsConfig {
         connection_idle: config.limits.connection_idle.get(),
         session_idle: config.limits.session_idle.get(),
         window_events_max: config.limits.window_events_max.get(),
+        rates: (&config.limits.rates).into(),
         ..ActorsConfig::default()
     }
 }

@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub session_idle: Duration,
     /// Unauthenticated connections from one address: all clients of a test have the same one.
     pub unauthenticated_per_ip_max: u32,
+    /// The lines of `[limits.rates]`: none, unless a test is about them.
+    pub rates: String,
     /// What is logged.
     pub log_level: String,
     /// Besides the listeners in the clear, those with TLS, with this certificate.
@@ -57,6 +59,7 @@ impl Default for NodeConfig {
             connection_idle: Duration::from_secs(10),
             session_idle: Duration::from_secs(10),
             unauthenticated_per_ip_max: 10_000,
+            rates: NO_RATES.to_owned(),
             log_level: "info".to_owned(),
             tls: None,
             up_tls: false,
@@ -65,6 +68,10 @@ impl Default for NodeConfig {
         }
     }
 }
+
+/// As often as one likes: load is no person.
+const NO_RATES: &str = "messages = \"off\"\ngroup_messages = \"off\"\ngroups = \"off\"\nmembers = \"off\"\n\
+                        lookups = \"off\"\nreports = \"off\"\nsettings = \"off\"\n";
 
 /// The most a test's store may hold.
 const MAP_GIB: usize = 4;
@@ -139,12 +146,13 @@ impl NodeConfig {
         }
         text += &format!(
             "[limits]\nhandshake = {}\nheartbeat = {}\nunauthenticated_per_ip_max = {}\nsession_idle = {}\n\
-             connection_idle = {}\n\n[log]\nlevel = {:?}\n",
+             connection_idle = {}\n\n[limits.rates]\n{}\n[log]\nlevel = {:?}\n",
             duration(self.handshake),
             duration(self.heartbeat),
             self.unauthenticated_per_ip_max,
             duration(self.session_idle),
             duration(self.connection_idle),
+            self.rates,
             self.log_level,
         );
         text

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::failure::suspended;
 use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::nodes::Told;
+use crate::rates::Doing;
 use crate::session::{SessionMessage, Setting, Writing};
 use crate::shard::{Arriving, Attachment, ShardMessage};
 
@@ -85,6 +86,8 @@ impl Actor for ConnectionActor {
                 state.to_session(SessionMessage::Ack { stamp: ack.stamp, permit });
             }
             ConnectionMessage::Look(reading, reply) => {
+                let lookups = reading.lookups();
+                let Some(reply) = state.context.admit(reply, Doing::Lookup, lookups) else { return Ok(()) };
                 if reading.is_long() {
                     state.connection.comfortable().await;
                 }
@@ -121,12 +124,8 @@ impl ConnectionStart {
             }
         };
         match self.admit(token, &hello).await {
-            Ok(Ok((welcome, told, attachment))) => {
-                self.connection.identify(Identity {
-                    user: token.user,
-                    device: token.device,
-                    generation: token.generation,
-                });
+            Ok(Ok((welcome, told, attachment, identity))) => {
+                self.connection.identify(identity);
                 // Queued before the session can push anything.
                 self.connection.push(encode(&welcome));
                 // The nodes may have changed since the list was read.
@@ -161,7 +160,7 @@ impl ConnectionStart {
         &self,
         token: DeviceToken,
         hello: &Hello,
-    ) -> Result<Result<(Welcome, Arc<Told>, Attachment), Refusal>, StoreError> {
+    ) -> Result<Result<(Welcome, Arc<Told>, Attachment, Identity), Refusal>, StoreError> {
         let revoked = || {
             let text = "the token's user or device was removed, or its tokens were revoked";
             Ok(Err(Refusal(ErrorCode::TokenRevoked, text.into())))
@@ -176,6 +175,13 @@ impl ConnectionStart {
         if let Some(suspension) = user.suspension {
             return Ok(Err(Refusal(ErrorCode::Suspended, suspended(&suspension.reason))));
         }
+        let identity = Identity {
+            user: token.user,
+            device: token.device,
+            generation: token.generation,
+            created_ms: user.created_ms,
+            is_unlimited: user.standing.is_unlimited,
+        };
         let cursor = queries::cursor(&*snapshot, token.user, token.device).await?;
         let config = &self.context.config;
         let window_events = match hello.window_events {
@@ -206,6 +212,6 @@ impl ConnectionStart {
             admitted,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
-        Ok(Ok((welcome, told, attachment)))
+        Ok(Ok((welcome, told, attachment, identity)))
     }
 }

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::inspect::ConnectionSeen;
 use crate::metrics::REQUESTS_FAILED;
 use crate::nodes::{NodeList, Told};
+use crate::rates::TooMuch;
 use crate::shard::ShardMessage;
 
 /// Bytes that may be queued for a connection: a full window of events, and answers for all it may ask at once. What
@@ -41,6 +42,10 @@ pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
     pub(crate) generation: u32,
+    /// When the account was made, milliseconds since 1970.
+    pub(crate) created_ms: u64,
+    /// An operator has taken the account's limits away.
+    pub(crate) is_unlimited: bool,
 }
 
 /// The part of a connection that is shared between its task, its actor and its user's session.
@@ -447,9 +452,24 @@ impl Reply {
         self.error(code, text);
     }
 
+    /// Answers that the user has done too much of this, and when it is not too much any more.
+    pub(crate) fn refuse_for_now(mut self, too_much: &TooMuch) {
+        self.answered = true;
+        let retry_after_ms = too_much.retry_after.as_micros().div_ceil(1_000);
+        let error = Error::new(self.request, ErrorCode::Busy, too_much.to_string());
+        self.push_error(
+            &Error { retry_after_ms: retry_after_ms.try_into().unwrap_or(u32::MAX), ..error },
+            ErrorCode::Busy,
+        );
+    }
+
     fn error(&self, code: ErrorCode, text: impl Into<String>) {
+        self.push_error(&Error::new(self.request, code, text), code);
+    }
+
+    fn push_error(&self, error: &Error, code: ErrorCode) {
         counter!(REQUESTS_FAILED, "code" => format!("{code:?}")).increment(1);
-        self.connection().push(encode(&Error::new(self.request, code, text)));
+        self.connection().push(encode(error));
     }
 }
 
@@ -485,7 +505,8 @@ mod tests {
         let welcomed_with = list.for_user(user);
         list.set(&nodes(2));
         connection.nodes_changed(&list);
-        connection.identify(Identity { user, device: DeviceId::new(1), generation: 1 });
+        let device = DeviceId::new(1);
+        connection.identify(Identity { user, device, generation: 1, created_ms: 0, is_unlimited: false });
         connection.nodes_changed(&list);
         assert_eq!(queued(&connection), 0, "WELCOME comes first");
         connection.nodes_told(&welcomed_with);

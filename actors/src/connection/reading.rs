@@ -57,6 +57,14 @@ impl Reading {
         }
     }
 
+    /// How many handles it tries.
+    pub(super) fn lookups(&self) -> u32 {
+        match self {
+            Self::Lookup(lookup) => lookup.handle.is_some().into(),
+            _ => 0,
+        }
+    }
+
     /// Whether the answer may be so long that it waits until others have been written.
     pub(super) fn is_long(&self) -> bool {
         !matches!(self, Self::Lookup(_))

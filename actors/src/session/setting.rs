@@ -11,6 +11,7 @@ use super::writing::check_conversation;
 use crate::connection::Reply;
 use crate::context::Context;
 use crate::failure::{of_refusal, of_store};
+use crate::rates::Doing;
 
 /// A request to change something of the user's own.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ impl Setting {
 
     /// Submits it to the store, in the name of its user.
     pub(super) fn submit(self, context: &Arc<Context>, user: UserId, reply: Reply) {
+        let Some(reply) = context.admit(reply, Doing::Setting, 1) else { return };
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }

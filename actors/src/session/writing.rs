@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use rookery_protocol::{
-    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupId, MessageId, RequestId, Send, UserId, limits,
+    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupChange, GroupId, MessageId, RequestId, Send,
+    UserId, limits,
 };
 use rookery_store::ops::{self, Author, Outcome, Refusal, SendMessage};
 use rookery_store::{Committed, Op, StoreError};
@@ -12,6 +13,7 @@ use rookery_store::{Committed, Op, StoreError};
 use super::telling::{Entry, Telling};
 use crate::connection::{Identity, Reply};
 use crate::context::Context;
+use crate::rates::Doing;
 
 /// A request to write.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +46,8 @@ impl Writing {
 
     /// Submits it to the store; what becomes of it is told from there.
     pub(super) fn submit(self, context: &Arc<Context>, reply: Reply) {
-        let Some(Identity { user, device, generation }) = reply.connection().identity() else { return };
+        let Some(Identity { user, device, generation, .. }) = reply.connection().identity() else { return };
+        let Some(reply) = self.pace(context, reply) else { return };
         let author = Author { user, device, generation, id: self.id(), time_ms: context.clock.now_ms() };
         let (conversation, entry, body_bytes) = match &self {
             Self::Send(send) => (send.conversation, Entry::Message, send.body.len()),
@@ -74,6 +77,32 @@ impl Writing {
             }
             Self::ChangeGroup(ChangeGroup { group, change, .. }) => {
                 submit(context, conversation, ops::ChangeGroup { group, author, change }, telling);
+            }
+        }
+    }
+
+    /// The request, unless its user has done too much of this.
+    fn pace(&self, context: &Context, reply: Reply) -> Option<Reply> {
+        let group_message = |reply, conversation: ConversationId| match conversation.group_id() {
+            Some(group) => context.admit(reply, Doing::GroupMessage(group), 1),
+            None => Some(reply),
+        };
+        match self {
+            Self::Send(send) => {
+                let reply = group_message(reply, send.conversation)?;
+                context.admit(reply, Doing::Message, 1)
+            }
+            Self::CreateGroup(create) => {
+                let reply = context.admit(reply, Doing::Group, 1)?;
+                context.admit(reply, Doing::Member, create.members.len() as u32)
+            }
+            Self::ChangeGroup(ChangeGroup { group, change, .. }) => {
+                let reply = group_message(reply, ConversationId::group(*group))?;
+                let reply = match change {
+                    GroupChange::Added(users) => context.admit(reply, Doing::Member, users.len() as u32)?,
+                    _ => reply,
+                };
+                context.admit(reply, Doing::Message, 1)
             }
         }
     }

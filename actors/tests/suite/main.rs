@@ -21,6 +21,7 @@ mod hibernation;
 mod inspect;
 mod nodes;
 mod random;
+mod rates;
 mod resuming;
 mod slow_reader;
 mod store_faults;

@@ -530,6 +530,12 @@ api! {
         pub created_ms: u64,
         /// Since when and why it may not be used; none when it may.
         pub suspension: Option<Suspension>,
+        /// Whether it may do everything as often as it likes.
+        #[serde(default)]
+        pub unlimited: bool,
+        /// Whether nobody but the user sees what it sends.
+        #[serde(default)]
+        pub shadow_banned: bool,
     }
 
     /// Since when and why an account may not be used.
@@ -568,6 +574,16 @@ api! {
         /// Why: up to 200 characters, which the user's devices are told.
         #[serde(default)]
         pub reason: String,
+    }
+
+    /// `PUT /v1/users/{user}/standing`: what operators say of the account. What is not named stays as it is.
+    #[derive(Eq, Default)]
+    #[serde(deny_unknown_fields)]
+    pub struct Standing {
+        /// Whether it may do everything as often as it likes, from its next connection on: for programs of yours.
+        pub unlimited: Option<bool>,
+        /// Whether nobody but the user sees what it sends from now on. The user is not told.
+        pub shadow_banned: Option<bool>,
     }
 
     /// `GET /v1/users/{user}/devices`.

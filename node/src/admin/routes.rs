@@ -174,6 +174,13 @@ pub(super) fn routes() -> Vec<Route> {
             "let an account be used again",
         ),
         Route::new(
+            at_put("/v1/users/{user}/standing"),
+            Json("Done"),
+            put(users::set_standing),
+            "take an account's limits away, or ban it without telling it",
+        )
+        .body("Standing"),
+        Route::new(
             at_get("/v1/users/{user}/devices"),
             Json("Devices"),
             get(users::devices),

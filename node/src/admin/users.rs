@@ -12,13 +12,14 @@ use rookery_store::keys::device::Device as StoredDevice;
 use rookery_store::keys::inbox::InboxEntry;
 use rookery_store::keys::user::{Suspension as StoredSuspension, User as Account};
 use rookery_store::ops::{
-    AddDevice, AddDeviceError, AddUser as AddUserOp, AddUserError, RevokeDevice, SuspendUser, Suspended,
+    AddDevice, AddDeviceError, AddUser as AddUserOp, AddUserError, RevokeDevice, SetStanding, SuspendUser,
+    Suspended,
 };
 use rookery_store::{StoreError, queries, remove_user};
 
 use super::api::{
     AddUser, Device, DeviceBacklog, Devices, Done, EventKind, FailureCode, Inbox, InboxEvent, Page, Peek,
-    Suspend, Suspension, TokenMade, TokenRequest, User, UserShown, Users,
+    Standing, Suspend, Suspension, TokenMade, TokenRequest, User, UserShown, Users,
 };
 use super::failure::{Answer, ApiError};
 use super::input::{Asked, Body, find_device, find_user, page_limit, short, within};
@@ -65,7 +66,14 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, Asked(page): Asked<P
 
 fn of_account(user: UserId, account: Account) -> User {
     let suspension = account.suspension.map(|it| Suspension { since_ms: it.since_ms, reason: it.reason });
-    User { user: user.get(), handle: account.handle.into(), created_ms: account.created_ms, suspension }
+    User {
+        user: user.get(),
+        handle: account.handle.into(),
+        created_ms: account.created_ms,
+        suspension,
+        unlimited: account.standing.is_unlimited,
+        shadow_banned: account.standing.is_shadow_banned,
+    }
 }
 
 fn of_device((device, about): (DeviceId, StoredDevice)) -> Device {
@@ -107,8 +115,14 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, Body(wanted): Body<Ad
         let op = AddUserOp { user, handle: handle.clone(), time_ms };
         match shared.store.submit(&user, op).await?.answer {
             Ok(()) => {
-                let user =
-                    User { user: user.get(), handle: handle.into(), created_ms: time_ms, suspension: None };
+                let user = User {
+                    user: user.get(),
+                    handle: handle.into(),
+                    created_ms: time_ms,
+                    suspension: None,
+                    unlimited: false,
+                    shadow_banned: false,
+                };
                 return Ok(Json(UserShown { user, devices: Vec::new(), groups: Some(0) }));
             }
             Err(AddUserError::UserTaken) => {}
@@ -171,6 +185,22 @@ async fn change_suspension(
     }
     tracing::info!(%user, suspended, "an operator has changed a user's suspension");
     Ok(Json(Done { changed: outcome == Suspended::Changed }))
+}
+
+pub(super) async fn set_standing(
+    State(shared): State<Arc<Shared>>,
+    Path(user): Path<String>,
+    Body(Standing { unlimited, shadow_banned }): Body<Standing>,
+) -> Answer<Done> {
+    if unlimited.is_none() && shadow_banned.is_none() {
+        return Err(ApiError::bad("say `unlimited`, `shadow_banned` or both".to_owned()));
+    }
+    let (user, _) = find_user(&*shared.store.snapshot().await?, &user).await?;
+    let op = SetStanding { user, is_unlimited: unlimited, is_shadow_banned: shadow_banned };
+    let changed = shared.store.submit(&user, op).await?.answer?;
+    let changed = changed.ok_or_else(|| ApiError::not_found(format!("there is no user {user}")))?;
+    tracing::info!(%user, unlimited, shadow_banned, "an operator has changed a user's standing");
+    Ok(Json(Done { changed }))
 }
 
 pub(super) async fn devices(State(shared): State<Arc<Shared>>, Path(user): Path<String>) -> Answer<Devices> {

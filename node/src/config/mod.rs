@@ -5,6 +5,7 @@
 mod admin;
 mod cluster;
 mod error;
+mod rates;
 mod several;
 mod values;
 
@@ -18,6 +19,7 @@ use toml::Spanned;
 pub use admin::AdminConfig;
 pub use cluster::ClusterConfig;
 pub use error::ConfigError;
+pub use rates::{Often, RatesConfig};
 pub use several::PORTS_APART;
 pub use values::{
     ClientUrl, Count, Days, Directives, HostPort, Listen, LogFormat, MapGib, NodeCount, Span, Weight,
@@ -162,6 +164,8 @@ pub struct LimitsConfig {
     pub session_idle: Span,
     /// After which a connection hibernates.
     pub connection_idle: Span,
+    /// How often one user may do what.
+    pub rates: RatesConfig,
 }
 
 /// How long messages are kept.
@@ -225,6 +229,7 @@ impl Default for LimitsConfig {
             window_events_max: WindowEvents::DEFAULT,
             session_idle: Span::from_secs(10),
             connection_idle: Span::from_secs(10),
+            rates: RatesConfig::default(),
         }
     }
 }

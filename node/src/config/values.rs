@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 /// A value that is written as a string and parsed.
-fn from_text<'de, D, T>(
+pub(super) fn from_text<'de, D, T>(
     deserializer: D,
     expecting: &'static str,
     parse: impl FnOnce(&str) -> Result<T, String>,

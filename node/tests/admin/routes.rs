@@ -116,6 +116,9 @@ async fn every_route_answers_as_documented() {
         let method = if changed { "PUT" } else { "DELETE" };
         assert_eq!(tour.ask(method, suspension, &named, "", body).await["changed"], true);
     }
+    let standing = json!({ "unlimited": true, "shadow_banned": false });
+    let stood = tour.ask("PUT", "/v1/users/{user}/standing", &named, "", standing).await;
+    assert_eq!(stood["changed"], true);
     tour.ask("POST", "/v1/users/{user}/devices/{device}/revoke", &["anna", "phone"], "", Value::Null).await;
     tour.ask("DELETE", user, &["bert"], "", Value::Null).await;
 

@@ -65,6 +65,7 @@ async fn wrong_input_is_told_what_was_expected() {
         ("POST", "/v1/users/anna/tokens", json!({ "device": "x", "seconds": 0 }), 400, "`seconds` is 0"),
         ("POST", "/v1/users/anna/devices/laptop/revoke", null.clone(), 404, "no device \"laptop\""),
         ("PUT", "/v1/users/anna/suspension", json!({ "reason": long }), 400, "`reason` has 201 characters"),
+        ("PUT", "/v1/users/anna/standing", json!({}), 400, "say `unlimited`, `shadow_banned` or both"),
         ("POST", "/v1/kick", json!({}), 400, "say whose connections"),
         ("POST", "/v1/kick", json!({ "user": "anna", "connection": 1 }), 400, "say whose connections"),
         ("POST", "/v1/kick", json!({ "connection": 9 }), 404, "no connection 9"),

@@ -154,6 +154,18 @@ fn accounts_are_made_suspended_and_removed() {
     assert_eq!(program.admin_json(&["user", "unsuspend", "alice"]), json!({ "changed": true }));
     assert_eq!(program.admin_json(&["user", "unsuspend", "alice"]), json!({ "changed": false }));
 
+    assert_eq!(
+        program.admin(&["user", "unlimit", "alice"]),
+        "alice may do everything as often as it likes\n"
+    );
+    assert_eq!(program.admin_json(&["user", "shadow-ban", "alice"]), json!({ "changed": true }));
+    assert_eq!(program.admin_json(&["user", "shadow-ban", "alice"]), json!({ "changed": false }));
+    let shown = program.admin(&["user", "show", "alice"]);
+    assert!(shown.contains("without limits") && shown.contains("shadow-banned"), "{shown}");
+    assert_eq!(program.admin(&["user", "unshadow-ban", "alice"]), "alice is seen by others from now on\n");
+    assert_eq!(program.admin(&["user", "limit", "alice"]), "alice may do things only as often as others\n");
+    assert_eq!(program.admin_failure(&["user", "unlimit", "nobody"]).0, 8);
+
     let (code, said) = program.admin_failure(&["user", "remove", "alice"]);
     assert_eq!((code, said.contains("Nobody is at a terminal to answer: add --yes")), (1, true), "{said}");
     program.admin(&["user", "remove", "alice", "--yes"]);

@@ -16,6 +16,8 @@ positional! {
         since later:
         /// Since when and why it may not be used.
         pub suspension: Option<Suspension>,
+        /// What operators have said of it.
+        pub standing: Standing,
     }
 }
 
@@ -26,6 +28,17 @@ positional! {
         pub since_ms: u64,
         /// The operators' words, for the user.
         pub reason: String as Text,
+    }
+}
+
+positional! {
+    /// What operators have said of an account.
+    #[derive(Default)]
+    pub struct Standing {
+        /// It may do everything as often as it likes: a program of theirs.
+        pub is_unlimited: bool,
+        /// Nobody but the user sees what it sends, and the user is not told.
+        pub is_shadow_banned: bool,
     }
 }
 
@@ -86,7 +99,8 @@ mod tests {
         ) {
             let handle: Handle = handle.parse().expect("letters and digits are a handle");
             let suspension = suspended.map(|(since_ms, reason)| Suspension { since_ms, reason });
-            let user = User { handle, created_ms, next_device, suspension };
+            let standing = Standing { is_unlimited: created_ms % 2 == 0, is_shadow_banned: next_device % 2 == 0 };
+            let user = User { handle, created_ms, next_device, suspension, standing };
             prop_assert_eq!(super::super::decode::<User>(&super::super::encode(&user)).expect("it was just written"), user);
         }
     }

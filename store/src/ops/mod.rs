@@ -33,5 +33,5 @@ pub use settled::Settled;
 pub use trim::{ForgetMembership, TrimInbox, TrimLog};
 pub use users::{
     AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, Removed, RevokeDevice,
-    SuspendUser, Suspended,
+    SetStanding, SuspendUser, Suspended,
 };

@@ -5,7 +5,7 @@ use rookery_protocol::{DeviceId, Handle, UserId};
 use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
 use crate::keys::group::memberships_prefix;
-use crate::keys::user::{Suspension, User};
+use crate::keys::user::{Standing, Suspension, User};
 use crate::keys::{self, cursor, handle, inbox, last_seen, person, privacy, profile, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
@@ -51,8 +51,13 @@ impl Op for AddUser {
         if view.get(&user::key(self.user)).is_some() {
             return Err(AddUserError::UserTaken);
         }
-        let account =
-            User { handle: self.handle.clone(), created_ms: self.time_ms, next_device: 1, suspension: None };
+        let account = User {
+            handle: self.handle.clone(),
+            created_ms: self.time_ms,
+            next_device: 1,
+            suspension: None,
+            standing: Standing::default(),
+        };
         writes.put(user::key(self.user), keys::encode(&account));
         writes.put(handle::key(&self.handle), handle::encode(self.user));
         Ok(())
@@ -160,6 +165,41 @@ impl Op for SuspendUser {
         account.suspension.clone_from(&self.suspension);
         writes.put(user::key(self.user), keys::encode(&account));
         Ok(Suspended::Changed)
+    }
+}
+
+/// Says something of an account.
+#[derive(Debug, Clone)]
+pub struct SetStanding {
+    /// Which.
+    pub user: UserId,
+    /// Whether it may do everything as often as it likes, if that is said.
+    pub is_unlimited: Option<bool>,
+    /// Whether nobody but the user sees what it sends, if that is said.
+    pub is_shadow_banned: Option<bool>,
+}
+
+impl Op for SetStanding {
+    /// Whether something has changed; `None` if there is no such account.
+    type Answer = Result<Option<bool>, StoreError>;
+
+    fn reads(&self, reads: &mut Reads) {
+        reads.key(user::key(self.user));
+    }
+
+    fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
+        let Some(account) = view.get(&user::key(self.user)) else { return Ok(None) };
+        let mut account: User = keys::decode(&account)?;
+        let standing = Standing {
+            is_unlimited: self.is_unlimited.unwrap_or(account.standing.is_unlimited),
+            is_shadow_banned: self.is_shadow_banned.unwrap_or(account.standing.is_shadow_banned),
+        };
+        if account.standing == standing {
+            return Ok(Some(false));
+        }
+        account.standing = standing;
+        writes.put(user::key(self.user), keys::encode(&account));
+        Ok(Some(true))
     }
 }
 

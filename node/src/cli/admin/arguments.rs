@@ -389,6 +389,34 @@ pub(super) enum User {
         #[arg(value_parser = user)]
         user: String,
     },
+    /// Let an account do everything as often as it likes, from its next connection on: a program of yours
+    #[command(after_help = "Example:\n  rookery admin user unlimit newsbot")]
+    Unlimit {
+        /// Whom
+        #[arg(value_parser = user)]
+        user: String,
+    },
+    /// Let an account do things only as often as others may
+    #[command(after_help = "Example:\n  rookery admin user limit newsbot")]
+    Limit {
+        /// Whom
+        #[arg(value_parser = user)]
+        user: String,
+    },
+    /// Let nobody but the user see what an account sends from now on; the user is not told
+    #[command(after_help = "Example:\n  rookery admin user shadow-ban mallory")]
+    ShadowBan {
+        /// Whom
+        #[arg(value_parser = user)]
+        user: String,
+    },
+    /// Let others see again what an account sends; what it sent meanwhile stays unseen
+    #[command(after_help = "Example:\n  rookery admin user unshadow-ban mallory")]
+    UnshadowBan {
+        /// Whom
+        #[arg(value_parser = user)]
+        user: String,
+    },
     /// Remove a user, with devices and undelivered messages; the other sides keep their conversations
     #[command(after_help = "Example:\n  rookery admin user remove bob")]
     Remove {

@@ -39,6 +39,26 @@ pub(super) async fn run(cluster: &Cluster, command: User, json: bool) -> Result<
                 say(format_args!("{user} was not suspended"));
             }
         }
+        User::Unlimit { user } => {
+            let says = ["may do everything as often as it likes", "had no limits before"];
+            stand(entry, &user, api::Standing { unlimited: Some(true), ..Default::default() }, says, json)
+                .await?;
+        }
+        User::Limit { user } => {
+            let says = ["may do things only as often as others", "had the limits of others before"];
+            stand(entry, &user, api::Standing { unlimited: Some(false), ..Default::default() }, says, json)
+                .await?;
+        }
+        User::ShadowBan { user } => {
+            let says = ["is not seen by others from now on", "was not seen by others before"];
+            let standing = api::Standing { shadow_banned: Some(true), ..Default::default() };
+            stand(entry, &user, standing, says, json).await?;
+        }
+        User::UnshadowBan { user } => {
+            let says = ["is seen by others from now on", "was seen by others before"];
+            let standing = api::Standing { shadow_banned: Some(false), ..Default::default() };
+            stand(entry, &user, standing, says, json).await?;
+        }
         User::Remove { user, sure } => remove(entry, &user, sure, json).await?,
         User::Devices { user, revoke: None, .. } => {
             let devices: api::Devices = entry.get(&path(&user, "/devices")).await?;
@@ -51,6 +71,17 @@ pub(super) async fn run(cluster: &Cluster, command: User, json: bool) -> Result<
         User::Devices { user, revoke: Some(device), sure } => {
             return revoke(cluster, &user, &device, sure, json).await;
         }
+    }
+    Ok(())
+}
+
+/// Says something of an account; `says` what is so if it changed, and if it did not.
+async fn stand(entry: &Api, user: &str, standing: api::Standing, says: [&str; 2], json: bool) -> Result<()> {
+    let done: api::Done = entry.put(&path(user, "/standing"), &standing).await?;
+    if json {
+        say_json(&done);
+    } else {
+        say(format_args!("{user} {}", says[usize::from(!done.changed)]));
     }
     Ok(())
 }
@@ -68,6 +99,12 @@ fn show(shown: &api::UserShown, json: bool) {
     say(format_args!("{} (user {})   since {}", user.handle, user.user, moment(user.created_ms)));
     if let Some(api::Suspension { since_ms, reason }) = &user.suspension {
         say(format_args!("suspended since {}: {}", moment(*since_ms), or_dash(reason.as_str())));
+    }
+    if user.unlimited {
+        say("without limits");
+    }
+    if user.shadow_banned {
+        say("shadow-banned: nobody else sees what it sends");
     }
     match shown.groups {
         None => {}
