@@ -35,6 +35,10 @@ pub(crate) fn of_refusal(refusal: Refusal) -> ErrorCode {
         Refusal::NotYours => ErrorCode::NotAllowed,
         Refusal::TooLate => ErrorCode::TooLate,
         Refusal::TooManyEdits => ErrorCode::Full,
+        Refusal::Blocked => ErrorCode::Blocked,
+        Refusal::NotTaken | Refusal::NotToBeAdded(_) => ErrorCode::NotAllowed,
+        Refusal::Yourself => ErrorCode::BadRequest,
+        Refusal::TooManyPeople => ErrorCode::Full,
         Refusal::IdTaken => ErrorCode::IdTaken,
     }
 }

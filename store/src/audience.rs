@@ -8,6 +8,7 @@ use rookery_protocol::{Audience, PrivacySettings, UserId};
 use crate::error::StoreError;
 use crate::keys::person::{self, Person};
 use crate::keys::{decode, privacy};
+use crate::op::{Reads, View};
 
 /// Something of a user that not everybody may see, or do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +89,17 @@ impl Pair {
         })
     }
 
+    /// Declares what [`of`](Self::of) looks at.
+    pub(crate) fn reads(viewer: UserId, owner: UserId, reads: &mut Reads) {
+        Self::keys(viewer, owner).into_iter().for_each(|key| reads.key(key));
+    }
+
+    /// As an operation sees them.
+    pub(crate) fn of(view: &View<'_>, viewer: UserId, owner: UserId) -> Result<Self, StoreError> {
+        let keys = Self::keys(viewer, owner);
+        Self::parse((viewer, owner), std::array::from_fn(|at| view.get(&keys[at])))
+    }
+
     /// Whether the viewer may see that of the owner. Everybody sees everything of themselves.
     pub(crate) fn may_see(&self, aspect: Aspect) -> bool {
         let Self { viewer, owner, .. } = self;
@@ -99,12 +111,33 @@ impl Pair {
     pub(crate) fn is_blocked(&self) -> bool {
         self.viewer.other.is_blocked || self.owner.other.is_blocked
     }
+
+    /// Whether each tells the other what they have read.
+    pub(crate) fn tell_what_they_read(&self) -> bool {
+        self.viewer.privacy.read_receipts && self.owner.privacy.read_receipts && !self.is_blocked()
+    }
 }
 
 fn side<V: AsRef<[u8]>>(privacy: Option<V>, other: Option<V>) -> Result<Side, StoreError> {
     let privacy = privacy.map(|value| decode(value.as_ref())).transpose()?.unwrap_or_default();
     let other = other.map(|value| decode(value.as_ref())).transpose()?.unwrap_or_default();
     Ok(Side { privacy, other })
+}
+
+/// Declares what [`block`] looks at.
+pub(crate) fn reads_blocks(user: UserId, other: UserId, reads: &mut Reads) {
+    reads.key(person::key(user, other));
+    reads.key(person::key(other, user));
+}
+
+/// Whether `user` has blocked `other`, and whether `other` has blocked `user`.
+pub(crate) fn blocks(view: &View<'_>, user: UserId, other: UserId) -> Result<(bool, bool), StoreError> {
+    let has_blocked = |one, other| {
+        let person = view.get(&person::key(one, other));
+        let person = person.map(|value| decode::<Person>(&value)).transpose()?;
+        Ok::<bool, StoreError>(person.is_some_and(|person| person.is_blocked))
+    };
+    Ok((has_blocked(user, other)?, has_blocked(other, user)?))
 }
 
 #[cfg(test)]
@@ -162,6 +195,7 @@ mod tests {
                         matches!(aspect, Aspect::LastSeen | Aspect::Online) && !admits(viewers, to_viewer);
                     let expected = admits(owners, to_owner) && !is_blocked && !hides;
                     assert_eq!(pair.may_see(aspect), expected, "{aspect:?} {pair:?}");
+                    assert_eq!(pair.tell_what_they_read(), !is_blocked);
                     seen += u32::from(expected);
                     assert!(Pair { is_one: true, ..pair }.may_see(aspect), "oneself");
                 }
@@ -169,5 +203,17 @@ mod tests {
         }
         // Nobody blocked, four audiences admit 4 + 2 + 1 + 0 of the four kinds of people; one-sided, the viewer may be any.
         assert_eq!(seen, 2 * (7 * 7) + 2 * (7 * 4 * 4));
+    }
+
+    #[test]
+    fn who_hides_what_they_read_is_not_told_what_others_read() {
+        let silent = PrivacySettings { read_receipts: false, ..PrivacySettings::default() };
+        let [loud, silent] =
+            [PrivacySettings::default(), silent].map(|privacy| Side { privacy, ..Side::default() });
+        let tell = |viewer: &Side, owner: &Side| {
+            Pair { is_one: false, viewer: viewer.clone(), owner: owner.clone() }.tell_what_they_read()
+        };
+        assert!(tell(&loud, &loud));
+        assert!(!tell(&loud, &silent) && !tell(&silent, &loud) && !tell(&silent, &silent));
     }
 }

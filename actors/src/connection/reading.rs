@@ -204,7 +204,9 @@ async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> R
         Some(group) => marks_of(snapshot, conversation, &members(snapshot, user, group).await?).await?,
         None => {
             let peer = conversation.direct_peer(user).ok_or_else(not_member)?;
-            vec![(peer, queries::mark(snapshot, conversation, peer).await?)]
+            let mark = queries::mark(snapshot, conversation, peer).await?;
+            let is_blocked = queries::is_blocked(snapshot, user, peer).await?;
+            if is_blocked { Vec::new() } else { vec![(peer, mark.as_shown())] }
         }
     };
     let others = marks.into_iter().filter(|(of, mark)| *of != user && *mark != Mark::NONE);

@@ -224,6 +224,18 @@ pub enum Finding {
         /// The mark of what was read.
         read: Seq,
     },
+    /// Others are told that more has been read than was.
+    #[error("mark of user {user} in {conversation}: {shown} shown as read, and {read} read")]
+    ShownBeyondRead {
+        /// Where.
+        conversation: ConversationId,
+        /// Whose.
+        user: UserId,
+        /// The mark of what was read.
+        read: Seq,
+        /// The mark of what others are told.
+        shown: Seq,
+    },
     /// A group has no log, though its making is an entry.
     #[error("group {group}: there is nothing in its log")]
     GroupWithoutLog {

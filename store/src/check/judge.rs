@@ -114,6 +114,7 @@ impl Page {
             Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
             Record::Mark(conversation, user, mark) => {
                 let (conversation, user, Mark { delivered, read, .. }) = (*conversation, *user, mark.clone());
+                let shown = mark.shown();
                 let mut findings = Vec::new();
                 if let Some(head) = self.head(conversation).filter(|head| delivered > *head) {
                     findings.push(Finding::MarkBeyondHead { conversation, user, delivered, head });
@@ -123,6 +124,12 @@ impl Page {
                     user,
                     delivered,
                     read,
+                }));
+                findings.extend(found(shown > read, || Finding::ShownBeyondRead {
+                    conversation,
+                    user,
+                    read,
+                    shown,
                 }));
                 findings
             }

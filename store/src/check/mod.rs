@@ -9,7 +9,7 @@
 //! | every value | can be read, under a key of its family's form |
 //! | a conversation's log | dense up to the head, from where retention has left it, and no further; each message has its answer |
 //! | answers to message ids | the message they name, unless it was trimmed |
-//! | marks | `read <= delivered <= head` |
+//! | marks | `shown <= read <= delivered <= head` |
 //! | events in inboxes | the message they point to, unless it was trimmed; the mark they tell of |
 //! | stamps of events and cursors | the store's version, which gives the next |
 //! | cursors, devices, handles, users | each other |

@@ -13,7 +13,7 @@ use super::family;
 use crate::error::StoreError;
 
 positional! {
-    /// How far a member has come. Both only grow; `read <= delivered`.
+    /// How far a member has come. All only grow; `shown <= read <= delivered`.
     pub struct Mark {
         /// All up to here have reached one of the user's devices.
         pub delivered: Seq,
@@ -24,6 +24,8 @@ positional! {
         pub delivered_ms: u64,
         /// When `read` came to be that.
         pub read_ms: u64,
+        /// Others are told of all up to here that it has been read; `None`: of all that has been.
+        pub shown: Option<Seq>,
     }
 }
 
@@ -39,7 +41,33 @@ positional! {
 
 impl Mark {
     /// Nothing has arrived.
-    pub const NONE: Self = Self { delivered: Seq::ZERO, read: Seq::ZERO, delivered_ms: 0, read_ms: 0 };
+    pub const NONE: Self =
+        Self { delivered: Seq::ZERO, read: Seq::ZERO, delivered_ms: 0, read_ms: 0, shown: None };
+
+    /// All up to here have been read, as far as others are told.
+    pub fn shown(&self) -> Seq {
+        self.shown.unwrap_or(self.read)
+    }
+
+    /// The mark as others are told of it: they do not learn when something was read that they are not told of either.
+    pub fn as_shown(&self) -> Self {
+        let read_ms = if self.shown.is_some() { 0 } else { self.read_ms };
+        Self { read: self.shown(), read_ms, shown: None, ..*self }
+    }
+
+    /// With all up to `delivered` and `read` at that time, and whether others are told what is read now.
+    pub fn raised(&self, (delivered, read): (Seq, Seq), time_ms: u64, is_shown: bool) -> Self {
+        let mut raised = self.clone();
+        if read > self.read {
+            (raised.read, raised.read_ms) = (read, time_ms);
+            let shown = if is_shown { read } else { self.shown() };
+            raised.shown = (shown != read).then_some(shown);
+        }
+        if delivered.max(read) > self.delivered {
+            (raised.delivered, raised.delivered_ms) = (delivered.max(read), time_ms);
+        }
+        raised
+    }
 }
 
 fn part(conversation: ConversationId, part: u8, rest: &[&[u8]]) -> Vec<u8> {
@@ -128,6 +156,31 @@ mod tests {
         assert_eq!(sent, with(&[b"s\0\0\0\0\0\0\0\x01\0\0\0\x04".as_slice(), &[9; 16]].concat()));
     }
 
+    #[test]
+    fn a_mark_written_before_there_was_privacy_shows_all_that_was_read() {
+        let mark: Mark = super::super::decode(&[0x92, 7, 5]).expect("two fields are a mark");
+        assert_eq!((mark.delivered, mark.read, mark.shown()), (Seq::new(7), Seq::new(5), Seq::new(5)));
+    }
+
+    #[test]
+    fn what_is_read_unseen_is_shown_with_what_is_read_in_sight_later() {
+        let raised = |mark: &Mark, delivered, read, is_shown| {
+            let mark = mark.raised((Seq::new(delivered), Seq::new(read)), 10 + read, is_shown);
+            let numbers = (mark.delivered.get(), mark.read.get(), mark.shown().get());
+            (mark, numbers)
+        };
+        let (mark, numbers) = raised(&Mark::NONE, 0, 3, true);
+        assert_eq!(numbers, (3, 3, 3));
+        let (mark, numbers) = raised(&mark, 9, 5, false);
+        assert_eq!(numbers, (9, 5, 3));
+        let others = mark.as_shown();
+        assert_eq!((mark.read_ms, others.read_ms, others.read.get(), others.shown), (15, 0, 3, None));
+        let (mark, numbers) = raised(&mark, 1, 4, true);
+        assert_eq!(numbers, (9, 5, 3), "nothing is read by that");
+        let (mark, numbers) = raised(&mark, 0, 6, true);
+        assert_eq!((numbers, mark.as_shown()), ((9, 6, 6), mark));
+    }
+
     proptest! {
         #[test]
         fn everything_in_a_conversation_lies_under_its_prefix_and_names_it(
@@ -160,9 +213,9 @@ mod tests {
         }
 
         #[test]
-        fn values_read_as_written(seq in arbitrary::seq(), delivered in arbitrary::seq(), time_ms: u64) {
+        fn values_read_as_written(seq in arbitrary::seq(), delivered in arbitrary::seq(), shown in prop::option::of(arbitrary::seq()), time_ms: u64) {
             prop_assert_eq!(decode_head(&encode_head(seq)).expect("it was just written"), seq);
-            let mark = Mark { delivered, read: seq, delivered_ms: time_ms, read_ms: 7 };
+            let mark = Mark { delivered, read: seq, delivered_ms: time_ms, read_ms: 7, shown };
             prop_assert_eq!(super::super::decode::<Mark>(&super::super::encode(&mark)).expect("as written"), mark);
             let sent = SentRecord { seq, time_ms };
             let read = super::super::decode::<SentRecord>(&super::super::encode(&sent));

@@ -2,7 +2,8 @@
 
 use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, UserId};
 
-use super::receipt::raise_mark;
+use super::receipt::{Audience, raise_mark};
+use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
 use crate::keys::conversation::{Mark, mark_key};
 use crate::keys::device::DEVICES_MAX;
@@ -51,6 +52,11 @@ impl AckEvents {
         KeyRange::prefix(&cursor::prefix(self.user), DEVICES_MAX)
     }
 
+    /// The other side of a direct conversation.
+    fn peer(&self, conversation: ConversationId) -> Option<UserId> {
+        conversation.direct_peer(self.user).filter(|peer| *peer != self.user)
+    }
+
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Acked, StoreError> {
         if view.get(&device::key(self.user, self.device)).is_none() {
             return Ok(Acked::NoSuchDevice);
@@ -79,11 +85,15 @@ impl AckEvents {
         }
         let (mut told, mut moved) = (Vec::new(), Vec::new());
         for (conversation, seq) in &self.delivered {
-            let peer = conversation.direct_peer(self.user).filter(|peer| *peer != self.user);
-            let tell = peer.as_slice();
+            let peer = match self.peer(*conversation) {
+                Some(peer) if blocks(view, self.user, peer)? == (false, false) => Some(peer),
+                _ => None,
+            };
+            let audience = Audience { own: false, peer, shows_reading: false };
             let whose = (*conversation, self.user);
-            if let Some(mark) = raise_mark(view, writes, whose, (*seq, Seq::ZERO), self.time_ms, tell)? {
-                told.extend_from_slice(tell);
+            let raised = raise_mark(view, writes, whose, (*seq, Seq::ZERO), self.time_ms, audience)?;
+            if let Some((mark, who)) = raised {
+                told.extend(who);
                 moved.extend(conversation.group_id().map(|_| (*conversation, mark)));
             }
         }
@@ -103,6 +113,9 @@ impl Op for AckEvents {
         }
         for (conversation, _) in &self.delivered {
             reads.key(mark_key(*conversation, self.user));
+            if let Some(peer) = self.peer(*conversation) {
+                reads_blocks(self.user, peer, reads);
+            }
         }
     }
 

@@ -100,6 +100,21 @@ pub enum Refusal {
     /// There is no room for more edits.
     #[error("a message is edited at most {} times", rookery_protocol::limits::EDITS_MAX)]
     TooManyEdits,
+    /// The author has blocked the other side.
+    #[error("you have blocked this user: unblock them first")]
+    Blocked,
+    /// The other side has blocked the author.
+    #[error("this user takes no messages from you")]
+    NotTaken,
+    /// This user's audience of that is without the author.
+    #[error("you may not add user {0} to groups")]
+    NotToBeAdded(UserId),
+    /// Nobody is a contact of their own.
+    #[error("that is yourself: name another user")]
+    Yourself,
+    /// There is no room for more.
+    #[error("at most {} people are anything to a user", rookery_protocol::limits::PEOPLE_PER_USER_MAX)]
+    TooManyPeople,
 }
 
 impl Author {

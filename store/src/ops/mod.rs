@@ -9,6 +9,7 @@ mod chat;
 mod cluster;
 mod entry;
 mod group;
+mod people;
 mod read;
 mod receipt;
 mod seen;
@@ -26,6 +27,7 @@ pub use cluster::{
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
 pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
+pub use people::{SetPerson, SetPrivacy, SetProfile};
 pub use read::{MarkRead, MarkedRead};
 pub use seen::NoteLastSeen;
 pub use send::SendMessage;

@@ -1,9 +1,10 @@
 //! A user has read a conversation up to a message: the mark moves, the user's own devices learn it, and the other side of
-//! a direct conversation.
+//! a direct conversation, unless one of them does not want that or has blocked the other.
 
 use rookery_protocol::{ConversationId, Seq, UserId};
 
-use super::receipt::raise_mark;
+use super::receipt::{Audience, raise_mark};
+use crate::audience::Pair;
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::conversation::{Mark, decode_head, head_key, mark_key};
@@ -44,20 +45,27 @@ impl MarkRead {
         let head = view.get(&head_key(self.conversation));
         let head = head.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO);
         let seq = self.seq.min(head);
-        let mut tell = vec![self.user];
+        let mut audience = Audience { own: true, peer: None, shows_reading: true };
         if let Some(group) = self.conversation.group_id() {
             let membership = view.get(&membership_key(self.user, group));
             let membership = membership.map(|value| keys::decode::<Membership>(&value)).transpose()?;
             if !membership.is_some_and(|membership| membership.is_current()) {
                 return Ok(MarkedRead::NotMember);
             }
-        } else {
-            // In a group others ask when they want to know.
-            tell.extend(self.conversation.direct_peer(self.user).filter(|peer| *peer != self.user));
+        } else if let Some(peer) = self.peer() {
+            let pair = Pair::of(view, self.user, peer)?;
+            audience.peer = Some(peer).filter(|_| !pair.is_blocked());
+            audience.shows_reading = pair.tell_what_they_read();
         }
         let whose = (self.conversation, self.user);
-        let moved = raise_mark(view, writes, whose, (seq, seq), self.time_ms, &tell)?;
-        Ok(MarkedRead::Done { told: if moved.is_some() { tell } else { Vec::new() }, moved })
+        let raised = raise_mark(view, writes, whose, (seq, seq), self.time_ms, audience)?;
+        let (moved, told) = raised.map_or((None, Vec::new()), |(mark, told)| (Some(mark), told));
+        Ok(MarkedRead::Done { told, moved })
+    }
+
+    /// The other side of a direct conversation.
+    fn peer(&self) -> Option<UserId> {
+        self.conversation.direct_peer(self.user).filter(|peer| *peer != self.user)
     }
 }
 
@@ -69,6 +77,9 @@ impl Op for MarkRead {
         reads.key(mark_key(self.conversation, self.user));
         if let Some(group) = self.conversation.group_id() {
             reads.key(membership_key(self.user, group));
+        }
+        if let Some(peer) = self.peer() {
+            Pair::reads(self.user, peer, reads);
         }
     }
 

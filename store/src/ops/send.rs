@@ -3,6 +3,7 @@
 use rookery_protocol::{Body, ConversationId, MessageId, Role, UserId};
 
 use super::entry::{Author, Content, Outcome, Refusal, append, next_seq};
+use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
 use crate::keys::group::{Members, members_key};
 use crate::keys::user;
@@ -46,7 +47,11 @@ impl SendMessage {
                 Ok(Err(Refusal::NoSuchUser(peer)))
             }
             Place::Direct { peer } if peer == sender => Ok(Ok(vec![sender])),
-            Place::Direct { peer } => Ok(Ok(vec![sender, peer])),
+            Place::Direct { peer } => Ok(match blocks(view, sender, peer)? {
+                (true, _) => Err(Refusal::Blocked),
+                (false, true) => Err(Refusal::NotTaken),
+                (false, false) => Ok(vec![sender, peer]),
+            }),
             Place::Group { members } => {
                 let Some(members) = view.get(&members) else { return Ok(Err(Refusal::NotMember)) };
                 let members = Members::decode(&members)?;
@@ -89,7 +94,10 @@ impl Op for SendMessage {
             reads.key(self.author.sent_key(self.conversation, after));
         }
         match self.place() {
-            Place::Direct { peer } => reads.key(user::key(peer)),
+            Place::Direct { peer } => {
+                reads.key(user::key(peer));
+                reads_blocks(self.author.user, peer, reads);
+            }
             Place::Group { members } => reads.key(members),
         }
     }

@@ -30,7 +30,8 @@ async fn sees(store: &rookery_store::Store, viewer: UserId, owners: &[UserId]) -
 
 pub(crate) async fn each_aspect_is_seen_by_its_own_audience(mut test: UnderTest) {
     let store = test.store().await;
-    let (anna, bert, carl) = (add(&store, 1).await.user, add(&store, 2).await.user, add(&store, 3).await.user);
+    let (anna, bert, carl) =
+        (add(&store, 1).await.user, add(&store, 2).await.user, add(&store, 3).await.user);
     let all = [true; 4];
     assert_eq!(sees(&store, anna, &[anna, bert, carl]).await, [all; 3], "until something is said");
 
@@ -43,7 +44,11 @@ pub(crate) async fn each_aspect_is_seen_by_its_own_audience(mut test: UnderTest)
     };
     put(&store, privacy::key(bert), &settings).await;
     assert_eq!(sees(&store, anna, &[bert, carl]).await, [[false, true, false, false], all]);
-    assert_eq!(sees(&store, bert, &[anna, bert]).await, [[false, true, true, true], all], "who hides sees not");
+    assert_eq!(
+        sees(&store, bert, &[anna, bert]).await,
+        [[false, true, true, true], all],
+        "who hides sees not"
+    );
 
     put(&store, person::key(bert, anna), &Person { is_contact: true, ..Person::default() }).await;
     assert_eq!(sees(&store, anna, &[bert]).await, [[true, true, false, true]]);

@@ -195,6 +195,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         Finding::ReceiptAhead { user: bert.user, stamp, conversation, of: bert.user, delivered, read }
     };
     let mark = |delivered, read| bytes(&Mark { delivered: Seq::new(delivered), read: Seq::new(read), ..Mark::NONE });
+    let shown = bytes(&Mark { delivered: Seq::new(3), read: Seq::new(2), shown: Some(Seq::new(3)), ..Mark::NONE });
     let answer_key = |number| sent_key(conversation, anna.user, anna.device, id(number));
     let answer = |seq| bytes(&SentRecord { seq: Seq::new(seq), time_ms: 1 });
     let of_nothing = |number, seq| Finding::AnswerOfNothing {
@@ -321,6 +322,9 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         ]),
         ("read and not delivered", mark_key(conversation, anna.user), Some(mark(3, 4)), vec![
             Finding::ReadBeyondDelivered { conversation, user, delivered: Seq::new(3), read: Seq::new(4) },
+        ]),
+        ("shown and not read", mark_key(conversation, anna.user), Some(shown.clone()), vec![
+            Finding::ShownBeyondRead { conversation, user, read: Seq::new(2), shown: Seq::new(3) },
         ]),
         ("an event points ahead", event_key.clone(), Some(pointer(11, user).encode()), vec![event(11)]),
         ("an event points nowhere", event_key.clone(), Some(pointer(0, user).encode()), vec![event(0)]),

@@ -81,6 +81,16 @@ contract! {
         operations_that_write_more_than_they_said_commit_in_several_and_in_order
         a_full_queue_refuses_at_once
     }
+    blocks {
+        who_is_blocked_or_has_blocked_sends_nothing_until_that_ends
+        a_block_ends_a_conversation_at_one_place
+        a_block_and_a_message_of_one_batch_keep_their_order
+        who_is_blocked_gets_no_receipts
+        what_is_read_is_shown_when_both_want_that
+        notes_to_oneself_are_read_whatever_one_shows
+        who_may_be_added_to_groups_says_who_is_added
+        nobody_adds_whom_they_have_blocked_and_members_stay
+    }
     checks {
         a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted
         a_check_goes_on_where_another_has_come
@@ -228,6 +238,14 @@ contract! {
         receipts_go_with_the_messages_they_are_about
         a_groups_log_is_trimmed_and_memberships_that_ended_before_what_is_left_are_forgotten
         a_membership_that_began_anew_is_not_forgotten
+    }
+    settings {
+        what_is_set_is_read_and_the_users_devices_learn_it_once
+        people_are_what_was_last_said_of_them
+        nothing_is_kept_for_nobody_or_of_nobody
+        a_removed_user_leaves_no_settings_profile_or_people
+        so_many_people_are_anything_to_a_user
+        what_is_set_again_after_an_unknown_outcome_is_told_once
     }
     slots {
         who_joins_takes_its_share_and_nothing_else_moves

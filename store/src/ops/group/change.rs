@@ -3,6 +3,7 @@
 use rookery_protocol::{ConversationId, GroupChange, GroupId, Role, Seq, UserId, limits};
 
 use super::changed::{Changed, leave};
+use crate::audience::{Aspect, Pair};
 use crate::error::StoreError;
 use crate::keys::group::{self, Group, Member, Members, members_key};
 use crate::keys::{self, user};
@@ -36,7 +37,8 @@ impl ChangeGroup {
         };
         let (record, before) = (keys::decode::<Group>(&record)?, Members::decode(&members)?);
         let seq = next_seq(self.conversation(), view)?;
-        Ok(match self.changed(view, record, &before, seq) {
+        let unwilling = self.unwilling(view, &before)?;
+        Ok(match self.changed(view, record, (&before, unwilling), seq) {
             Ok(changed) => Outcome::Accepted(changed.write(writes, &self.author, (self.group, &before), seq)),
             Err(refusal) => Outcome::Refused(refusal),
         })
@@ -47,7 +49,7 @@ impl ChangeGroup {
         &self,
         view: &View<'_>,
         mut record: Group,
-        before: &Members,
+        (before, unwilling): (&Members, Option<UserId>),
         seq: Seq,
     ) -> Result<Changed, Refusal> {
         let me = *before.get(self.author.user).ok_or(Refusal::NotMember)?;
@@ -58,7 +60,7 @@ impl ChangeGroup {
         let mut entry = self.change.clone();
         let mut is_new_record = false;
         match &mut entry {
-            GroupChange::Added(users) => add(view, &mut members, users, seq)?,
+            GroupChange::Added(users) => add(view, &mut members, (users, unwilling), seq)?,
             GroupChange::Removed(users) if users.contains(&me.user) => return Err(Refusal::Oneself),
             GroupChange::Removed(users) => users.retain(|user| members.remove(*user)),
             GroupChange::Left { .. } => entry = leave(&mut members, me.user),
@@ -99,6 +101,16 @@ impl ChangeGroup {
         }
     }
 
+    /// Who is to be added, and does not let the author do that.
+    fn unwilling(&self, view: &View<'_>, before: &Members) -> Result<Option<UserId>, StoreError> {
+        for user in self.added().iter().filter(|user| before.get(**user).is_none()) {
+            if !Pair::of(view, self.author.user, *user)?.may_see(Aspect::Groups) {
+                return Ok(Some(*user));
+            }
+        }
+        Ok(None)
+    }
+
     /// Those whose accounts must be there.
     fn added(&self) -> &[UserId] {
         match &self.change {
@@ -109,10 +121,18 @@ impl ChangeGroup {
 }
 
 /// Puts users in by the entry `seq`, and keeps those of them who were not members.
-fn add(view: &View<'_>, members: &mut Members, users: &mut Vec<UserId>, seq: Seq) -> Result<(), Refusal> {
+fn add(
+    view: &View<'_>,
+    members: &mut Members,
+    (users, unwilling): (&mut Vec<UserId>, Option<UserId>),
+    seq: Seq,
+) -> Result<(), Refusal> {
     users.retain(|user| members.get(*user).is_none());
     if let Some(nobody) = users.iter().find(|user| view.get(&user::key(**user)).is_none()) {
         return Err(Refusal::NoSuchUser(*nobody));
+    }
+    if let Some(unwilling) = unwilling {
+        return Err(Refusal::NotToBeAdded(unwilling));
     }
     let from = Seq::new(seq.get().saturating_sub(members.settings.backlog.into()).max(1));
     users.retain(|user| members.add(Member { user: *user, role: Role::Member, since: seq, from }));
@@ -135,6 +155,7 @@ impl Op for ChangeGroup {
         reads.key(members_key(self.group));
         for user in self.added() {
             reads.key(user::key(*user));
+            Pair::reads(self.author.user, *user, reads);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use rookery_protocol::{ConversationId, GroupChange, GroupId, GroupSettings, Role, Seq, UserId, limits};
 
+use crate::audience::{Aspect, Pair};
 use crate::error::StoreError;
 use crate::keys::conversation::SentRecord;
 use crate::keys::group::{self, Group, Member, Members, Membership, members_key, membership_key};
@@ -32,6 +33,11 @@ impl CreateGroup {
         ConversationId::group(self.group())
     }
 
+    /// Those whom the author puts in.
+    fn others(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.members.iter().copied().filter(|member| *member != self.author.user)
+    }
+
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
         let Author { user: creator, device, id, time_ms, .. } = self.author;
         if let Some(objection) = self.author.objection(self.conversation(), view)? {
@@ -46,6 +52,11 @@ impl CreateGroup {
         }
         if let Some(nobody) = self.members.iter().find(|member| view.get(&user::key(**member)).is_none()) {
             return Ok(Outcome::Refused(Refusal::NoSuchUser(*nobody)));
+        }
+        for member in self.others() {
+            if !Pair::of(view, creator, member)?.may_see(Aspect::Groups) {
+                return Ok(Outcome::Refused(Refusal::NotToBeAdded(member)));
+            }
         }
         let first = Seq::ZERO.next();
         let mut members = Members::new(self.settings.clone());
@@ -86,6 +97,9 @@ impl Op for CreateGroup {
         reads.key(group::key(self.group()));
         for member in &self.members {
             reads.key(user::key(*member));
+        }
+        for member in self.others() {
+            Pair::reads(self.author.user, member, reads);
         }
     }
 
