@@ -66,6 +66,13 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::GetGroup(get)) => Action::Look(Reading::Group(get)),
         (Phase::Welcome, ClientFrame::ListGroups(list)) => Action::Look(Reading::Groups(list)),
         (Phase::Welcome, ClientFrame::GetReceipts(get)) => Action::Look(Reading::Receipts(get)),
+        (Phase::Welcome, ClientFrame::SetPrivacy(set)) => Action::Set(Setting::SetPrivacy(set)),
+        (Phase::Welcome, ClientFrame::SetProfile(set)) => Action::Set(Setting::SetProfile(set)),
+        (Phase::Welcome, ClientFrame::SetPerson(set)) => Action::Set(Setting::SetPerson(set)),
+        (Phase::Welcome, ClientFrame::GetPrivacy(get)) => Action::Look(Reading::Privacy(get)),
+        (Phase::Welcome, ClientFrame::GetProfiles(get)) => Action::Look(Reading::Profiles(get)),
+        (Phase::Welcome, ClientFrame::ListPeople(list)) => Action::Look(Reading::People(list)),
+        (Phase::Welcome, ClientFrame::FindPeople(find)) => Action::Look(Reading::Find(find)),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
         (Phase::Welcome, _) => Action::Refuse(ErrorCode::UnknownOpcode, "not yet".into()),
     }

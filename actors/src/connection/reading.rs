@@ -1,8 +1,11 @@
 //! Requests that are answered from the store alone, off the session: nothing changes by them.
 
+mod people;
+
 use rookery_protocol::{
-    ConversationId, ErrorCode, Found, GetGroup, GetReceipts, Group, GroupId, GroupList, History, HistoryPage,
-    ListGroups, Lookup, MemberMark, Message, Payload, Receipts, RequestId, Seq, UserId, decode_value, limits,
+    ConversationId, ErrorCode, FindPeople, Found, GetGroup, GetPrivacy, GetProfiles, GetReceipts, Group,
+    GroupId, GroupList, History, HistoryPage, ListGroups, ListPeople, Lookup, MemberMark, Message, Payload,
+    Receipts, RequestId, Seq, UserId, decode_value, limits,
 };
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::conversation::Mark;
@@ -28,6 +31,14 @@ pub(crate) enum Reading {
     Groups(ListGroups),
     /// How far the members of a conversation have come.
     Receipts(GetReceipts),
+    /// What may be seen of the user.
+    Privacy(GetPrivacy),
+    /// What others show to the user.
+    Profiles(GetProfiles),
+    /// What others are to the user.
+    People(ListPeople),
+    /// Whose handles some are.
+    Find(FindPeople),
 }
 
 /// Why a request is refused.
@@ -54,6 +65,10 @@ impl Reading {
             Self::Group(get) => get.request,
             Self::Groups(list) => list.request,
             Self::Receipts(get) => get.request,
+            Self::Privacy(get) => get.request,
+            Self::Profiles(get) => get.request,
+            Self::People(list) => list.request,
+            Self::Find(find) => find.request,
         }
     }
 
@@ -61,13 +76,14 @@ impl Reading {
     pub(super) fn lookups(&self) -> u32 {
         match self {
             Self::Lookup(lookup) => lookup.handle.is_some().into(),
+            Self::Find(find) => find.handles.len().min(limits::FIND_PEOPLE_MAX) as u32,
             _ => 0,
         }
     }
 
     /// Whether the answer may be so long that it waits until others have been written.
     pub(super) fn is_long(&self) -> bool {
-        !matches!(self, Self::Lookup(_))
+        !matches!(self, Self::Lookup(_) | Self::Privacy(_))
     }
 
     /// Answers it, for this user.
@@ -83,6 +99,10 @@ impl Reading {
             Self::Group(get) => give(reply, group(snapshot, user, &get).await),
             Self::Groups(list) => give(reply, groups(snapshot, user, &list).await),
             Self::Receipts(get) => give(reply, receipts(snapshot, user, &get).await),
+            Self::Privacy(get) => give(reply, people::privacy(snapshot, user, &get).await),
+            Self::Profiles(get) => give(reply, people::profiles(snapshot, user, &get).await),
+            Self::People(list) => give(reply, people::people(snapshot, user, &list).await),
+            Self::Find(find) => give(reply, people::find(snapshot, &find).await),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What a device asks to have changed of its user's own, answered by DONE: how a conversation is listed, what of it is
-//! shown. The user's other devices learn it from the inbox.
+//! shown, what the user shows, to whom, and who is anything to the user. The user's other devices learn it from the inbox.
 
 use std::sync::Arc;
 
-use rookery_protocol::{Done, ErrorCode, Hide, RequestId, SetConversation, UserId};
+use rookery_protocol::{
+    Done, ErrorCode, Hide, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile, UserId,
+};
 use rookery_store::ops::{self, Settled};
 use rookery_store::{Committed, Op, StoreError};
 
@@ -20,6 +22,12 @@ pub(crate) enum Setting {
     SetConversation(SetConversation),
     /// What of it is not shown any more.
     Hide(Hide),
+    /// What may be seen of the user.
+    SetPrivacy(SetPrivacy),
+    /// What the user shows.
+    SetProfile(SetProfile),
+    /// What somebody is to the user.
+    SetPerson(SetPerson),
 }
 
 impl Setting {
@@ -28,6 +36,9 @@ impl Setting {
         match self {
             Self::SetConversation(set) => set.request,
             Self::Hide(hide) => hide.request,
+            Self::SetPrivacy(set) => set.request,
+            Self::SetProfile(set) => set.request,
+            Self::SetPerson(set) => set.request,
         }
     }
 
@@ -44,6 +55,15 @@ impl Setting {
             Self::Hide(Hide { conversation, up_to, seqs, .. }) => {
                 submit(context, user, ops::Hide { user, conversation, up_to, seqs }, reply);
             }
+            Self::SetPrivacy(SetPrivacy { privacy, .. }) => {
+                submit(context, user, ops::SetPrivacy { user, privacy }, reply);
+            }
+            Self::SetProfile(SetProfile { profile, .. }) => {
+                submit(context, user, ops::SetProfile { user, profile }, reply);
+            }
+            Self::SetPerson(SetPerson { person, .. }) => {
+                submit(context, user, ops::SetPerson { user, person }, reply);
+            }
         }
     }
 
@@ -54,6 +74,11 @@ impl Setting {
                 check_conversation(hide.conversation, user)?;
                 hide.check().map_err(|error| (ErrorCode::BadRequest, error.to_string()))
             }
+            Self::SetProfile(set) => {
+                set.profile.check().map_err(|error| (ErrorCode::BadRequest, error.to_string()))
+            }
+            // Whether there is somebody is the store's to say.
+            Self::SetPrivacy(_) | Self::SetPerson(_) => Ok(()),
         }
     }
 }

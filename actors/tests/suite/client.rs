@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rookery_protocol::{
-    Ack, Body, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway, Heartbeat, HeartbeatAck, Hello,
-    History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read, ReceiptEvent, RequestId, Send, Sent,
-    Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
+    AccountEvent, Ack, Body, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway, Heartbeat,
+    HeartbeatAck, Hello, History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read, ReceiptEvent,
+    RequestId, Send, Sent, Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
@@ -63,6 +63,7 @@ impl Who {
 pub(crate) enum Event {
     Message(MessageEvent),
     Receipt(ReceiptEvent),
+    Account(AccountEvent),
 }
 
 impl Event {
@@ -70,6 +71,7 @@ impl Event {
         match self {
             Self::Message(event) => event.stamp,
             Self::Receipt(event) => event.stamp,
+            Self::Account(event) => event.stamp,
         }
     }
 }
@@ -213,6 +215,7 @@ impl Client {
         match frame {
             ServerFrame::MessageEvent(event) => self.events.push_back(Event::Message(event)),
             ServerFrame::ReceiptEvent(event) => self.events.push_back(Event::Receipt(event)),
+            ServerFrame::AccountEvent(event) => self.events.push_back(Event::Account(event)),
             ServerFrame::Nodes(nodes) => self.nodes.push_back(nodes),
             other => self.others.push_back(other),
         }
@@ -251,14 +254,14 @@ impl Client {
     pub(crate) async fn message(&mut self) -> MessageEvent {
         match self.event().await {
             Event::Message(event) => event,
-            Event::Receipt(event) => panic!("{event:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
     pub(crate) async fn receipt(&mut self) -> ReceiptEvent {
         match self.event().await {
             Event::Receipt(event) => event,
-            Event::Message(event) => panic!("{event:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -20,6 +20,7 @@ mod handshake;
 mod hibernation;
 mod inspect;
 mod nodes;
+mod people;
 mod random;
 mod rates;
 mod resuming;

@@ -58,6 +58,19 @@ pub async fn user_by_handle(snapshot: &dyn Snapshot, handle: &Handle) -> Result<
     get(snapshot, handle::key(handle)).await?.map(|value| handle::decode(&value)).transpose()
 }
 
+/// Whose some handles are, `None` where there is no such user.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn users_by_handles(
+    snapshot: &dyn Snapshot,
+    handles: &[Handle],
+) -> Result<Vec<Option<UserId>>, StoreError> {
+    let keys: Vec<Vec<u8>> = handles.iter().map(handle::key).collect();
+    let found = snapshot.get_many(&keys).await?;
+    found.into_iter().map(|value| value.map(|value| handle::decode(&value)).transpose()).collect()
+}
+
 /// Accounts after `after`, by number, up to `limit`.
 ///
 /// # Errors
