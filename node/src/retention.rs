@@ -159,7 +159,8 @@ mod tests {
                 id: MessageId::from_bytes(u128::from(number).to_be_bytes()),
                 time_ms: number,
             };
-            let send = SendMessage { conversation, author, after: None, body: Body::new("caw") };
+            let send =
+                SendMessage { conversation, author, after: None, body: Body::new("caw"), reference: None };
             store.submit(&0, send).await.unwrap();
         }
         let retention =

@@ -46,6 +46,7 @@ impl From<ReferenceKind> for u8 {
 
 positional! {
     /// The message that another is about, in the same conversation.
+    #[derive(Copy)]
     pub struct Reference {
         /// What the other does to it.
         pub kind: ReferenceKind,

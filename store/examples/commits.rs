@@ -147,6 +147,7 @@ async fn send(store: Store, submitter: u64, conversation: ConversationId, until:
             author: author(sender, IDS.fetch_add(1, Relaxed).into()),
             after: None,
             body: Body::new(vec![b'x'; 100]),
+            reference: None,
         };
         let begun = Instant::now();
         let sent = store.submit(&conversation, message).await.expect("the store takes messages").answer;

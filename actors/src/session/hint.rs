@@ -1,6 +1,8 @@
 //! What a doorbell may carry: the event itself, so that the session need not read it.
 //!
-//! A hint never decides what is pushed: the inbox does. It only spares fetching what the inbox points to.
+//! A hint never decides what is pushed: the inbox does. It only spares fetching what the inbox points to. So a message that
+//! has been deleted since may still be pushed as it was, to a device that is a little behind: as it would have been a
+//! moment earlier, and the deletion follows it.
 
 use std::collections::VecDeque;
 

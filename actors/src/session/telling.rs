@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_protocol::{
-    ConversationId, ErrorCode, GroupChange, GroupCreated, GroupId, Message, MessageEvent, Opcode, Sent, Seq,
-    Stamp, UserId, encode, encode_event,
+    ConversationId, ErrorCode, GroupChange, GroupCreated, GroupId, Message, MessageEvent, Opcode, Reference,
+    Sent, Seq, Stamp, UserId, encode, encode_event,
 };
 use rookery_store::ops::{Accepted, Author, Outcome};
 use rookery_store::{Committed, StoreError, queries};
@@ -19,8 +19,8 @@ use crate::failure::{of_refusal, of_store, suspended};
 /// What kind of entry it is.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// A message.
-    Message,
+    /// A message, and perhaps another that it is about.
+    Message(Option<Reference>),
     /// The beginning of this group.
     Beginning(GroupId),
     /// A change of a group, by which these may cease to be members.
@@ -57,7 +57,8 @@ impl Telling {
         entry: Entry,
     ) -> Self {
         let Author { user: sender, device, id, time_ms, .. } = author;
-        let (body, change, reference) = (None, None, None);
+        let (body, change) = (None, None);
+        let reference = if let Entry::Message(reference) = &entry { *reference } else { None };
         let (seq, deleted) = (Seq::ZERO, false);
         let elided =
             Message { conversation, seq, sender, device, id, time_ms, body, change, reference, deleted };
@@ -125,7 +126,7 @@ impl Telling {
         self.elided.seq = *seq;
         let frame = encode_event(Opcode::MessageEvent, stamp, logged);
         // Of a change the log may say more than the request did, so everybody gets that.
-        let sender = matches!(self.entry, Entry::Message).then(|| {
+        let sender = matches!(self.entry, Entry::Message(_)).then(|| {
             let message = self.elided.clone();
             (connection, encode(&MessageEvent { stamp, message }))
         });
@@ -137,7 +138,7 @@ impl Telling {
     fn answer(self, seq: Seq, time_ms: u64) {
         let request = self.reply.request();
         match self.entry {
-            Entry::Message | Entry::Change { .. } => self.reply.answer(&Sent { request, seq, time_ms }),
+            Entry::Message(_) | Entry::Change { .. } => self.reply.answer(&Sent { request, seq, time_ms }),
             Entry::Beginning(group) => self.reply.answer(&GroupCreated { request, group, time_ms }),
         }
     }

@@ -50,7 +50,7 @@ impl Writing {
         let Some(reply) = self.pace(context, reply) else { return };
         let author = Author { user, device, generation, id: self.id(), time_ms: context.clock.now_ms() };
         let (conversation, entry, body_bytes) = match &self {
-            Self::Send(send) => (send.conversation, Entry::Message, send.body.len()),
+            Self::Send(send) => (send.conversation, Entry::Message(send.reference), send.body.len()),
             Self::CreateGroup(_) => {
                 let group = GroupId::made_by(user, device, author.id);
                 (ConversationId::group(group), Entry::Beginning(group), 0)
@@ -69,8 +69,9 @@ impl Writing {
             return telling.refuse(ErrorCode::Unavailable, text);
         }
         match self {
-            Self::Send(Send { conversation, after, body, .. }) => {
-                submit(context, conversation, SendMessage { conversation, author, after, body }, telling);
+            Self::Send(Send { conversation, after, body, reference, .. }) => {
+                let op = SendMessage { conversation, author, after, body, reference };
+                submit(context, conversation, op, telling);
             }
             Self::CreateGroup(CreateGroup { name, members, settings, .. }) => {
                 submit(context, conversation, ops::CreateGroup { author, name, members, settings }, telling);
@@ -108,19 +109,20 @@ impl Writing {
     }
 
     fn check(&self, user: UserId) -> Result<(), (ErrorCode, String)> {
-        let checked = match self {
+        let bad = |error: &dyn std::error::Error| (ErrorCode::BadRequest, error.to_string());
+        match self {
             Self::Send(send) => {
                 check_conversation(send.conversation, user)?;
                 if send.body.len() > limits::BODY_BYTES_MAX {
                     let text = format!("a body has at most {} bytes", limits::BODY_BYTES_MAX);
                     return Err((ErrorCode::BodyTooLarge, text));
                 }
-                Ok(())
+                let checked = send.reference.map_or(Ok(()), |reference| reference.check(&send.body));
+                checked.map_err(|error| bad(&error))
             }
-            Self::CreateGroup(create) => create.check(),
-            Self::ChangeGroup(change) => change.change.check(),
-        };
-        checked.map_err(|error| (ErrorCode::BadRequest, error.to_string()))
+            Self::CreateGroup(create) => create.check().map_err(|error| bad(&error)),
+            Self::ChangeGroup(change) => change.change.check().map_err(|error| bad(&error)),
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountEvent, Ack, Body, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway, Heartbeat,
-    HeartbeatAck, Hello, History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read, ReceiptEvent,
-    RequestId, Send, Sent, Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
+    AccountEvent, Ack, Body, ConversationEvent, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway,
+    Heartbeat, HeartbeatAck, Hello, History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read,
+    ReceiptEvent, RequestId, Send, Sent, Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
@@ -63,6 +63,7 @@ impl Who {
 pub(crate) enum Event {
     Message(MessageEvent),
     Receipt(ReceiptEvent),
+    Shown(ConversationEvent),
     Account(AccountEvent),
 }
 
@@ -71,6 +72,7 @@ impl Event {
         match self {
             Self::Message(event) => event.stamp,
             Self::Receipt(event) => event.stamp,
+            Self::Shown(event) => event.stamp,
             Self::Account(event) => event.stamp,
         }
     }
@@ -215,6 +217,7 @@ impl Client {
         match frame {
             ServerFrame::MessageEvent(event) => self.events.push_back(Event::Message(event)),
             ServerFrame::ReceiptEvent(event) => self.events.push_back(Event::Receipt(event)),
+            ServerFrame::ConversationEvent(event) => self.events.push_back(Event::Shown(event)),
             ServerFrame::AccountEvent(event) => self.events.push_back(Event::Account(event)),
             ServerFrame::Nodes(nodes) => self.nodes.push_back(nodes),
             other => self.others.push_back(other),

@@ -267,7 +267,7 @@ async fn a_client_that_had_left_before_its_hello_was_read_is_not_let_in_to_repla
     let counting = Arc::new(Counting::default());
     let parts = Parts { authenticator: counting.clone(), ..node::parts(store.clone()) };
     let actors = Actors::start(node::config(), parts).await.unwrap();
-    let node = Node { actors, store, faults };
+    let node = Node { actors, store, faults, clock: Default::default() };
     let mut alice = node.join(who(1, 1)).await;
     let mut ghost = node.connect();
     ghost.tell(&who(1, 1).hello()).await;

@@ -77,7 +77,13 @@ async fn a_heartbeat_finds_what_a_lost_doorbell_announced() {
         tokio::time::sleep(wait).await;
         let author =
             Author { user: user(1), device: DeviceId::new(1), generation: 1, id: id(number), time_ms: 0 };
-        let sent = SendMessage { conversation: direct(1, 2), author, after: None, body: Body::default() };
+        let sent = SendMessage {
+            conversation: direct(1, 2),
+            author,
+            after: None,
+            body: Body::default(),
+            reference: None,
+        };
         node.store.submit(&direct(1, 2), sent).await.expect("the store takes it");
         bob.quiet_for(Duration::from_millis(100)).await;
         bob.heartbeat().await;

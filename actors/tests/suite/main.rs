@@ -11,6 +11,7 @@ mod network;
 mod node;
 
 mod admission;
+mod chats;
 mod cluster;
 mod conversation;
 mod crashes;

@@ -299,7 +299,7 @@ impl World {
             ..node::parts(store.clone())
         };
         let actors = Actors::start(config, parts).await.expect("the actors start");
-        let node = Node { actors, store, faults: Default::default() };
+        let node = Node { actors, store, faults: Default::default(), clock: Default::default() };
         self.members.push(Member { node, id, plug, network: self.network.clone() });
     }
 

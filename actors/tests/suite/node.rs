@@ -44,6 +44,12 @@ impl Authenticator for TokenText {
 #[derive(Debug, Default)]
 pub(crate) struct StepClock(AtomicU64);
 
+impl StepClock {
+    pub(crate) fn pass(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
 impl Clock for StepClock {
     fn now_ms(&self) -> u64 {
         1_700_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed)
@@ -55,6 +61,7 @@ pub(crate) struct Node {
     pub(crate) actors: Actors,
     pub(crate) store: Store,
     pub(crate) faults: Faults,
+    pub(crate) clock: Arc<StepClock>,
 }
 
 /// Few shards, so that users share them.
@@ -79,8 +86,10 @@ impl Node {
         for number in 1..=3 {
             add_user(&store, number, 2).await;
         }
-        let actors = Actors::start(config, parts(store.clone())).await.expect("the actors start");
-        Self { actors, store, faults }
+        let clock = Arc::new(StepClock::default());
+        let parts = Parts { clock: clock.clone(), ..parts(store.clone()) };
+        let actors = Actors::start(config, parts).await.expect("the actors start");
+        Self { actors, store, faults, clock }
     }
 
     /// A connection before its HELLO, through a pipe that holds `pipe_bytes`, and its task.

@@ -12,7 +12,7 @@ const MOMENT: Duration = Duration::from_secs(3);
 fn seqs(events: &[Event]) -> Vec<u64> {
     let seq = |event: &Event| match event {
         Event::Message(event) => Some(event.message.seq.get()),
-        Event::Receipt(_) | Event::Account(_) => None,
+        _ => None,
     };
     events.iter().filter_map(seq).collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! | part | key after the part | value |
 //! |---|---|---|
+//! | `e` edits | seq of the message, seq of the edit | the edit's [`MessageHead`](rookery_protocol::MessageHead) |
 //! | `h` head | | the last message's seq, 8 bytes big-endian; absent: none yet |
 //! | `l` log | seq | the [`Message`](rookery_protocol::Message) as on the wire |
 //! | `m` mark | user | [`Mark`] |
@@ -96,6 +97,16 @@ pub fn conversation_of(key: &[u8]) -> Option<ConversationId> {
     ConversationId::from_bytes(bytes).ok()
 }
 
+/// Where an edit of a message is noted.
+pub fn edit_key(conversation: ConversationId, of: Seq, edit: Seq) -> Vec<u8> {
+    part(conversation, b'e', &[&of.get().to_be_bytes(), &edit.get().to_be_bytes()])
+}
+
+/// The prefix of the edits of a message, and where those of all messages before it end.
+pub fn edits_prefix(conversation: ConversationId, of: Seq) -> Vec<u8> {
+    part(conversation, b'e', &[&of.get().to_be_bytes()])
+}
+
 /// Where the head is.
 pub fn head_key(conversation: ConversationId) -> Vec<u8> {
     part(conversation, b'h', &[])
@@ -149,6 +160,8 @@ mod tests {
         let whole = [[0x20, b'd'].as_slice(), &1_u64.to_be_bytes(), &2_u64.to_be_bytes()].concat();
         assert_eq!(prefix(conversation), whole);
         let with = |rest: &[u8]| [whole.as_slice(), rest].concat();
+        let edit = edit_key(conversation, Seq::new(3), Seq::new(5));
+        assert_eq!(edit, with(b"e\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x05"));
         assert_eq!(head_key(conversation), with(b"h"));
         assert_eq!(log_key(conversation, Seq::new(3)), with(b"l\0\0\0\0\0\0\0\x03"));
         assert_eq!(mark_key(conversation, bert), with(b"m\0\0\0\0\0\0\0\x02"));
@@ -190,6 +203,7 @@ mod tests {
             (seq, id) in (arbitrary::seq(), arbitrary::message_id()),
         ) {
             for key in [
+                edit_key(conversation, seq, seq.min(Seq::new(7))),
                 head_key(conversation),
                 log_key(conversation, seq),
                 mark_key(conversation, user),
@@ -209,6 +223,9 @@ mod tests {
             let (one_key, other_key) = (log_key(conversation, one), log_key(conversation, other));
             prop_assert_eq!(one_key.cmp(&other_key), one.cmp(&other));
             prop_assert!(head_key(conversation) < one_key);
+            let (edits, edit) = (edits_prefix(conversation, one), edit_key(conversation, one, other));
+            prop_assert!(edit.starts_with(&edits) && edit < head_key(conversation));
+            prop_assert_eq!(edits.cmp(&edits_prefix(conversation, other)), one.cmp(&other));
             prop_assert!(one_key < prefix_end_of_log(conversation));
         }
 

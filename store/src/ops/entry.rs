@@ -2,7 +2,9 @@
 //! of everyone who is to have it.
 
 use bytes::Bytes;
-use rookery_protocol::{Body, ConversationId, DeviceId, GroupChange, Message, MessageId, Seq, UserId};
+use rookery_protocol::{
+    Body, ConversationId, DeviceId, GroupChange, Message, MessageId, Reference, Seq, UserId,
+};
 
 use crate::error::StoreError;
 use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
@@ -151,10 +153,10 @@ impl Author {
     }
 }
 
-/// What an entry says: a member's body, or a change.
+/// What an entry says: a member's body and perhaps what it is about, or a change.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    Body(Body),
+    Message(Body, Option<Reference>),
     Change(GroupChange),
 }
 
@@ -172,9 +174,9 @@ pub(super) fn append(
     content: Content,
     told: Vec<UserId>,
 ) -> Accepted {
-    let (body, change) = match content {
-        Content::Body(body) => (Some(body), None),
-        Content::Change(change) => (None, Some(change)),
+    let (body, change, reference) = match content {
+        Content::Message(body, reference) => (Some(body), None, reference),
+        Content::Change(change) => (None, Some(change), None),
     };
     let Author { user: sender, device, id, time_ms, .. } = *author;
     let logged = keys::encode(&Message {
@@ -186,7 +188,7 @@ pub(super) fn append(
         time_ms,
         body,
         change,
-        reference: None,
+        reference,
         deleted: false,
     });
     writes.put(head_key(conversation), encode_head(seq));

@@ -12,6 +12,7 @@ mod group;
 mod people;
 mod read;
 mod receipt;
+mod reference;
 mod seen;
 mod send;
 mod settled;

@@ -1,12 +1,16 @@
 //! Accepting a message.
 
-use rookery_protocol::{Body, ConversationId, MessageId, Role, UserId};
+use rookery_protocol::{
+    Body, ConversationId, MessageId, Reference, ReferenceKind, Role, Seq, UserId, limits,
+};
 
 use super::entry::{Author, Content, Outcome, Refusal, append, next_seq};
+use super::reference::{self, Sender, refer};
 use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
+use crate::keys::chat::{self, Chat};
 use crate::keys::group::{Members, members_key};
-use crate::keys::user;
+use crate::keys::{self, user};
 use crate::op::{Op, Reads, View, Writes};
 
 /// A message for a conversation.
@@ -20,6 +24,8 @@ pub struct SendMessage {
     pub after: Option<MessageId>,
     /// What it says.
     pub body: Body,
+    /// The message it is about; [`Reference::check`] has found nothing wrong with it.
+    pub reference: Option<Reference>,
 }
 
 /// Who gets a message: everybody in the conversation.
@@ -39,18 +45,19 @@ impl SendMessage {
         }
     }
 
-    /// Who is to have it.
-    fn told(&self, view: &View<'_>) -> Result<Result<Vec<UserId>, Refusal>, StoreError> {
+    /// What the sender may do, and who is to have it.
+    fn sender(&self, view: &View<'_>) -> Result<Result<Sender, Refusal>, StoreError> {
         let sender = self.author.user;
+        let direct = |told| Sender { from: Seq::ZERO.next(), is_admin: false, told };
         match self.place() {
             Place::Direct { peer } if view.get(&user::key(peer)).is_none() => {
                 Ok(Err(Refusal::NoSuchUser(peer)))
             }
-            Place::Direct { peer } if peer == sender => Ok(Ok(vec![sender])),
+            Place::Direct { peer } if peer == sender => Ok(Ok(direct(vec![sender]))),
             Place::Direct { peer } => Ok(match blocks(view, sender, peer)? {
                 (true, _) => Err(Refusal::Blocked),
                 (false, true) => Err(Refusal::NotTaken),
-                (false, false) => Ok(vec![sender, peer]),
+                (false, false) => Ok(direct(vec![sender, peer])),
             }),
             Place::Group { members } => {
                 let Some(members) = view.get(&members) else { return Ok(Err(Refusal::NotMember)) };
@@ -60,27 +67,48 @@ impl SendMessage {
                     Some(member) if members.settings.only_admins_send && member.role != Role::Admin => {
                         Err(Refusal::OnlyAdmins)
                     }
-                    Some(_) => Ok(members.users().collect()),
+                    Some(member) => Ok(Sender {
+                        from: member.from,
+                        is_admin: member.role == Role::Admin,
+                        told: members.users().collect(),
+                    }),
                 })
             }
         }
     }
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
-        let Self { conversation, author, after, body } = self;
+        let Self { conversation, author, after, body, reference } = self;
         if let Some(objection) = author.objection(*conversation, view)? {
             return Ok(objection);
         }
         if after.is_some_and(|after| view.get(&author.sent_key(*conversation, after)).is_none()) {
             return Ok(Outcome::OutOfOrder);
         }
-        match self.told(view)? {
-            Ok(told) => {
-                let seq = next_seq(*conversation, view)?;
-                let content = Content::Body(body.clone());
-                Ok(Outcome::Accepted(append(writes, author, (*conversation, seq), content, told)))
+        let sender = match self.sender(view)? {
+            Ok(sender) => sender,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+        let place = (*conversation, next_seq(*conversation, view)?);
+        if let Some(reference) = *reference
+            && let Err(refusal) = refer(view, writes, (author, &sender), place, reference)?
+        {
+            return Ok(Outcome::Refused(refusal));
+        }
+        if place == (*conversation, Seq::ZERO.next()) {
+            self.begin(writes, &sender.told);
+        }
+        let content = Content::Message(body.clone(), *reference);
+        Ok(Outcome::Accepted(append(writes, author, place, content, sender.told)))
+    }
+
+    /// Puts the conversation, if it is a direct one, into the lists of its sides.
+    fn begin(&self, writes: &mut Writes<'_>, sides: &[UserId]) {
+        if self.conversation.group_id().is_none() {
+            let chat = keys::encode(&Chat::default());
+            for side in sides {
+                writes.put(chat::key(*side, self.conversation), chat.clone());
             }
-            Err(refusal) => Ok(Outcome::Refused(refusal)),
         }
     }
 }
@@ -92,6 +120,9 @@ impl Op for SendMessage {
         self.author.reads(self.conversation, reads);
         if let Some(after) = self.after {
             reads.key(self.author.sent_key(self.conversation, after));
+        }
+        if let Some(reference) = self.reference {
+            reference::reads(self.conversation, reference, reads);
         }
         match self.place() {
             Place::Direct { peer } => {
@@ -110,6 +141,8 @@ impl Op for SendMessage {
         // How many members a group has is not known before: as many as groups mostly have. A batch with larger ones ends
         // when it has written enough.
         let members = if self.conversation.group_id().is_some() { 64 } else { 2 };
-        400 + self.body.len() + 80 * members
+        let is_deletion = self.reference.is_some_and(|it| it.kind == ReferenceKind::Delete);
+        let deleted = if is_deletion { 128 * limits::EDITS_MAX } else { 0 };
+        400 + self.body.len() + 80 * members + deleted
     }
 }

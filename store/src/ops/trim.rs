@@ -1,18 +1,20 @@
 //! Forgetting what is too old. What to forget is found by
 //! [`queries::expired_messages`](crate::queries::expired_messages),
 //! [`queries::expired_events`](crate::queries::expired_events) and
-//! [`queries::expired_memberships`](crate::queries::expired_memberships). Of messages and events nothing ever changes or
-//! comes back, so the operations that forget them read nothing and conflict with nobody.
+//! [`queries::expired_memberships`](crate::queries::expired_memberships). Nothing of this ever
+//! comes back, so the operations that forget messages and events read nothing and wait for nobody: who would change an old
+//! message has read it, and comes too late.
 
 use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
 
 use crate::error::StoreError;
-use crate::keys::conversation::{log_key, sent_key};
+use crate::keys::conversation::{edits_prefix, log_key, sent_key};
 use crate::keys::group::{Membership, membership_key};
 use crate::keys::{self, inbox};
 use crate::op::{Op, Reads, View, Writes};
 
-/// Removes a conversation's oldest messages and the answers to their ids: sent again, one of them would be new.
+/// Removes a conversation's oldest messages, what is noted of their edits, and the answers to their ids: sent again, one
+/// of them would be new.
 /// The head and the marks stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrimLog {
@@ -32,6 +34,10 @@ impl Op for TrimLog {
     fn apply(&self, _: &View<'_>, writes: &mut Writes<'_>) {
         writes
             .clear_range(log_key(self.conversation, Seq::ZERO), log_key(self.conversation, self.upto.next()));
+        writes.clear_range(
+            edits_prefix(self.conversation, Seq::ZERO),
+            edits_prefix(self.conversation, self.upto.next()),
+        );
         for (user, device, id) in &self.sent {
             writes.delete(sent_key(self.conversation, *user, *device, *id));
         }

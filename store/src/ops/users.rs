@@ -6,7 +6,7 @@ use crate::error::StoreError;
 use crate::keys::device::{self, DEVICES_MAX, Device};
 use crate::keys::group::memberships_prefix;
 use crate::keys::user::{Standing, Suspension, User};
-use crate::keys::{self, cursor, handle, inbox, last_seen, person, privacy, profile, user};
+use crate::keys::{self, chat, cursor, handle, hidden, inbox, last_seen, person, privacy, profile, user};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
 /// Makes an account.
@@ -121,6 +121,8 @@ impl Op for RemoveUser {
             cursor::prefix(self.user),
             inbox::prefix(self.user),
             person::prefix(self.user),
+            chat::prefix(self.user),
+            hidden::prefix(self.user),
         ] {
             let KeyRange { begin, end, .. } = KeyRange::prefix(&prefix, 0);
             writes.clear_range(begin, end);

@@ -45,6 +45,7 @@ pub(crate) fn say(by: At, group: GroupId, number: u128) -> SendMessage {
         author: by.author(number),
         after: None,
         body: Body::new(format!("message {number}").into_bytes()),
+        reference: None,
     }
 }
 

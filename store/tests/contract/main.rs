@@ -226,6 +226,16 @@ contract! {
         a_read_mark_is_clamped_to_the_head_and_both_sides_are_told
         marks_never_go_back
     }
+    references {
+        what_is_about_a_message_is_an_entry_and_leaves_it_as_it_was
+        nothing_refers_to_what_is_not_there_or_is_about_another
+        a_change_of_a_group_is_nothing_to_refer_to
+        a_message_is_edited_by_its_sender_for_a_while_and_so_often
+        what_is_deleted_and_its_edits_say_nothing_any_more
+        an_edit_and_the_deletion_of_one_batch_leave_nothing_said
+        admins_delete_what_others_have_said_and_edit_nothing
+        who_joined_later_refers_to_nothing_from_before
+    }
     reopening {
         what_was_committed_is_there_after_reopening
         stamps_go_on_after_reopening

@@ -62,6 +62,7 @@ pub(crate) fn message(from: At, to: UserId, number: u128) -> SendMessage {
         author: from.author(number),
         after: None,
         body: Body::new(format!("message {number}").into_bytes()),
+        reference: None,
     }
 }
 

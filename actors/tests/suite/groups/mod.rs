@@ -55,7 +55,7 @@ impl Client {
     }
 
     /// Makes a group with these others.
-    async fn create(&mut self, others: impl IntoIterator<Item = u64>) -> GroupId {
+    pub(crate) async fn create(&mut self, others: impl IntoIterator<Item = u64>) -> GroupId {
         self.create_with(others, GroupSettings::default()).await
     }
 
@@ -83,7 +83,7 @@ impl Client {
         }
     }
 
-    async fn change(&mut self, group: GroupId, change: GroupChange) -> Result<Sent, ErrorCode> {
+    pub(crate) async fn change(&mut self, group: GroupId, change: GroupChange) -> Result<Sent, ErrorCode> {
         let id = self.new_id();
         self.change_as(group, id, change).await
     }

@@ -528,6 +528,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
                 author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
                 after: Some(after),
                 body: Body::new(b"!".to_vec()),
+                reference: None,
             };
             if batch.bytes() + send.bytes_hint() > 200_000 {
                 break;
@@ -574,6 +575,7 @@ fn messages_to_the_largest_groups_go_in_as_many_transactions_as_they_need() {
                 author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
                 after: None,
                 body: Body::new(b"!".to_vec()),
+                reference: None,
             };
             if rest.bytes() + send.bytes_hint() > 200_000 {
                 break;
