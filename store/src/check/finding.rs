@@ -200,6 +200,106 @@ pub enum Finding {
         /// The place the answer names.
         seq: Seq,
     },
+    /// A message that has been deleted still says something, or an edit of it does.
+    #[error("message {seq} in {conversation}: it has been deleted, and is there")]
+    DeletedAndSaid {
+        /// Where.
+        conversation: ConversationId,
+        /// Its place, or the edit's.
+        seq: Seq,
+    },
+    /// An edit would outlast the deletion of its message.
+    #[error("edit {edit} of message {of} in {conversation}: it is not noted")]
+    EditNotNoted {
+        /// Where.
+        conversation: ConversationId,
+        /// The message's place.
+        of: Seq,
+        /// The edit's.
+        edit: Seq,
+    },
+    /// What is noted as an edit of a message is none of it.
+    #[error("edit {edit} of message {of} in {conversation}: it is noted, and is none")]
+    EditOfAnother {
+        /// Where.
+        conversation: ConversationId,
+        /// The message's place.
+        of: Seq,
+        /// What would be the edit's.
+        edit: Seq,
+    },
+    /// An edit is noted of a message that is not there.
+    #[error("edit {edit} of message {of} in {conversation}: it is noted, and there is no such message")]
+    EditOfNothing {
+        /// Where.
+        conversation: ConversationId,
+        /// What would be the message's place.
+        of: Seq,
+        /// The edit's.
+        edit: Seq,
+    },
+    /// Somebody does not find a conversation in their list.
+    #[error("{conversation}: user {user} has no chat of it")]
+    ConversationWithoutChat {
+        /// Which.
+        conversation: ConversationId,
+        /// One of its two sides.
+        user: UserId,
+    },
+    /// A conversation is listed to somebody who is not and never was in it.
+    #[error("chat of user {user}: the user is not in {conversation}")]
+    ChatOfStranger {
+        /// Whose.
+        user: UserId,
+        /// Of which conversation.
+        conversation: ConversationId,
+    },
+    /// A chat is of a conversation in which there is nothing, or hides what is yet to come.
+    #[error(
+        "chat of user {user}: in {conversation}, all up to {hidden_up_to} is hidden, and the head is {head}"
+    )]
+    ChatAhead {
+        /// Whose.
+        user: UserId,
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// What is hidden.
+        hidden_up_to: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
+    /// A message is hidden from nobody, or from somebody who has no chat of its conversation.
+    #[error("message {seq} in {conversation}: it is hidden from user {user}, who has no chat of it")]
+    HiddenWithoutChat {
+        /// From whom.
+        user: UserId,
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// A message is hidden by name among those that are hidden anyway.
+    #[error("message {seq} in {conversation}: it is hidden from user {user}, and so is all up to there")]
+    HiddenTwice {
+        /// From whom.
+        user: UserId,
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+    },
+    /// A message is hidden that is yet to come.
+    #[error("message {seq} in {conversation}: it is hidden from user {user}, and the head is {head}")]
+    HiddenAhead {
+        /// From whom.
+        user: UserId,
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// The head; 0 when there is none.
+        head: Seq,
+    },
     /// More has been delivered than there is.
     #[error("mark of user {user} in {conversation}: {delivered} delivered, and the head is {head}")]
     MarkBeyondHead {

@@ -4,13 +4,18 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, GroupId, Message, Seq, Stamp, UserId};
+use rookery_protocol::{
+    ConversationId, GroupId, Message, MessageHead, Reference, ReferenceKind, Seq, Stamp, UserId,
+};
 
 use super::finding::Finding;
-use super::record::{Answer, MailPart, Record, points_to, refers_to};
+use super::record::{Answer, MailPart, Record, points_to, refers_to, sides};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::keys::conversation::{Mark, SentRecord, decode_head, head_key, log_key, mark_key, sent_key};
+use crate::keys::chat::{self, Chat};
+use crate::keys::conversation::{
+    Mark, SentRecord, decode_head, edit_key, head_key, log_key, mark_key, sent_key,
+};
 use crate::keys::group::{self, Member, Members, Membership, members_key, membership_key};
 use crate::keys::inbox::{InboxEntry, MessagePointer};
 use crate::keys::node::{self, Incarnation, Lease, NodeId};
@@ -111,6 +116,17 @@ impl Page {
             }
             Record::Kept(user, what) => self.judge_kept(*user, what),
             Record::Person(user) => self.judge_kept(*user, "person"),
+            Record::Head(conversation) => {
+                let is_unlisted = |user: &UserId| {
+                    self.value(&user::key(*user)).is_some()
+                        && self.value(&chat::key(*user, *conversation)).is_none()
+                };
+                let (conversation, users) = (*conversation, sides(*conversation).filter(is_unlisted));
+                users.map(|user| Finding::ConversationWithoutChat { conversation, user }).collect()
+            }
+            Record::Edit(conversation, of, edit) => self.judge_edit(*conversation, *of, edit),
+            Record::Chat(user, conversation, chat) => self.judge_chat(*user, *conversation, chat),
+            Record::Hidden(user, conversation, seq) => self.judge_hidden(*user, *conversation, *seq),
             Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
             Record::Mark(conversation, user, mark) => {
                 let (conversation, user, Mark { delivered, read, .. }) = (*conversation, *user, mark.clone());
@@ -172,7 +188,7 @@ impl Page {
                 };
                 found(self.value(&refers_to).is_none(), || Finding::MailOfNobody { name: name.clone() })
             }
-            Record::Head | Record::Ban | Record::Alone | Record::Unknown => Vec::new(),
+            Record::Ban | Record::Alone | Record::Unknown => Vec::new(),
         }
     }
 
@@ -239,6 +255,75 @@ impl Page {
             None => false,
         };
         findings.extend(found(!leads_here, || Finding::MessageWithoutAnswer { conversation, seq, id }));
+        findings.extend(found(message.deleted && message.body.is_some(), || Finding::DeletedAndSaid {
+            conversation,
+            seq,
+        }));
+        if let Some(Reference { kind, seq: of }) = message.reference
+            && let Some(about) = self.logged(conversation, of)
+        {
+            let is_edit = kind == ReferenceKind::Edit;
+            let is_noted = self.value(&edit_key(conversation, of, seq)).is_some();
+            findings.extend(found(is_edit && !is_noted, || Finding::EditNotNoted {
+                conversation,
+                of,
+                edit: seq,
+            }));
+            let is_left = is_edit && about.deleted && !message.deleted;
+            findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq }));
+            let is_left = kind == ReferenceKind::Delete && !about.deleted;
+            findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq: of }));
+        }
+        findings
+    }
+
+    fn judge_edit(&self, conversation: ConversationId, of: Seq, edit: &MessageHead) -> Vec<Finding> {
+        let is_edit = match self.value(&log_key(conversation, edit.seq)).map(|value| decode::<Message>(value))
+        {
+            Some(Ok(message)) => {
+                let reference = Some(Reference { kind: ReferenceKind::Edit, seq: of });
+                let MessageHead { sender, device, id, time_ms, .. } = *edit;
+                (message.reference, message.sender, message.device, message.id, message.time_ms)
+                    == (reference, sender, device, id, time_ms)
+            }
+            Some(Err(_)) => true,
+            None => false,
+        };
+        let edit = edit.seq;
+        let mut findings = found(!is_edit, || Finding::EditOfAnother { conversation, of, edit });
+        let is_of_nothing = self.value(&log_key(conversation, of)).is_none();
+        findings.extend(found(is_of_nothing, || Finding::EditOfNothing { conversation, of, edit }));
+        findings
+    }
+
+    fn judge_chat(&self, user: UserId, conversation: ConversationId, chat: &Chat) -> Vec<Finding> {
+        let mut findings = self.judge_kept(user, "chat");
+        let is_in = match conversation.group_id() {
+            Some(group) => self.value(&membership_key(user, group)).is_some(),
+            None => conversation.direct_peer(user).is_some(),
+        };
+        findings.extend(found(!is_in, || Finding::ChatOfStranger { user, conversation }));
+        let hidden_up_to = chat.hidden_up_to;
+        if let Some(head) = self.head(conversation)
+            && (head == Seq::ZERO || hidden_up_to > head)
+        {
+            findings.push(Finding::ChatAhead { user, conversation, hidden_up_to, head });
+        }
+        findings
+    }
+
+    fn judge_hidden(&self, user: UserId, conversation: ConversationId, seq: Seq) -> Vec<Finding> {
+        let mut findings = match self.value(&chat::key(user, conversation)).map(|value| decode::<Chat>(value))
+        {
+            Some(Ok(chat)) => {
+                found(seq <= chat.hidden_up_to, || Finding::HiddenTwice { user, conversation, seq })
+            }
+            Some(Err(_)) => Vec::new(),
+            None => vec![Finding::HiddenWithoutChat { user, conversation, seq }],
+        };
+        if let Some(head) = self.head(conversation).filter(|head| seq > *head || seq == Seq::ZERO) {
+            findings.push(Finding::HiddenAhead { user, conversation, seq, head });
+        }
         findings
     }
 
@@ -305,6 +390,11 @@ impl Page {
     /// A conversation's head; `None` when it cannot be read.
     fn head(&self, conversation: ConversationId) -> Option<Seq> {
         self.value(&head_key(conversation)).map_or(Some(Seq::ZERO), |value| decode_head(value).ok())
+    }
+
+    /// A message of a log, if it is there and can be read.
+    fn logged(&self, conversation: ConversationId, seq: Seq) -> Option<Message> {
+        self.value(&log_key(conversation, seq)).and_then(|value| decode(value).ok())
     }
 
     fn message(&self, conversation: ConversationId, seq: Seq) -> Pointed {

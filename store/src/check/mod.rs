@@ -9,10 +9,12 @@
 //! | every value | can be read, under a key of its family's form |
 //! | a conversation's log | dense up to the head, from where retention has left it, and no further; each message has its answer |
 //! | answers to message ids | the message they name, unless it was trimmed |
+//! | what is noted of edits, messages that are about another | those they name; what is deleted says nothing |
 //! | marks | `shown <= read <= delivered <= head` |
 //! | events in inboxes | the message they point to, unless it was trimmed; the mark they tell of |
 //! | stamps of events and cursors | the store's version, which gives the next |
 //! | cursors, devices, handles, users | each other |
+//! | chats, hidden messages | their users, each other, heads; either side of a direct conversation has a chat |
 //! | privacy, profiles, people | their users |
 //! | groups, their members, users' memberships, users | each other, and the heads of the groups' logs |
 //! | leases, members, incarnations, mail | each other |
@@ -56,12 +58,18 @@ pub struct Counts {
     pub cursors: u64,
     /// Events in inboxes.
     pub events: u64,
+    /// Conversations as they are listed to users.
+    pub chats: u64,
+    /// Messages that are hidden from users by name.
+    pub hidden: u64,
     /// People who are anything to a user.
     pub people: u64,
     /// Conversations that have a message, or had one.
     pub conversations: u64,
     /// Messages in logs.
     pub messages: u64,
+    /// What is noted of messages' edits.
+    pub edits: u64,
     /// Answers to message ids.
     pub answers: u64,
     /// Members' marks.

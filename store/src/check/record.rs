@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use rookery_protocol::{
-    ConversationId, DeviceId, GroupId, Handle, Message, MessageId, PrivacySettings, Profile, Seq, Stamp,
-    UserId,
+    ConversationId, DeviceId, GroupId, Handle, Message, MessageHead, MessageId, PrivacySettings, Profile,
+    Seq, Stamp, UserId,
 };
 
 use super::Counts;
 use crate::error::StoreError;
 use crate::keys::ban::{Ban, BanList};
+use crate::keys::chat::Chat;
 use crate::keys::conversation::{Mark, SentRecord};
 use crate::keys::device::Device;
 use crate::keys::group::{Group, Members, Membership};
@@ -19,8 +20,8 @@ use crate::keys::person::Person;
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
-    ban, conversation, cursor, decode, device, family, group, handle, last_seen, mail, meta, node, person,
-    user, view,
+    ban, chat, conversation, cursor, decode, device, family, group, handle, hidden, last_seen, mail, meta,
+    node, person, user, view,
 };
 
 /// What is under a key.
@@ -34,7 +35,11 @@ pub(super) enum Record {
     /// Something else that is kept for a user, and what that is.
     Kept(UserId, &'static str),
     Person(UserId),
-    Head,
+    Chat(UserId, ConversationId, Chat),
+    Hidden(UserId, ConversationId, Seq),
+    Head(ConversationId),
+    /// What is noted of an edit of this message.
+    Edit(ConversationId, Seq, MessageHead),
     Message(ConversationId, Seq, Message),
     Mark(ConversationId, UserId, Mark),
     Answer(Answer),
@@ -94,6 +99,10 @@ impl<'a> Parts<'a> {
         self.array().map(Stamp::from_bytes)
     }
 
+    fn seq(&mut self) -> Option<Seq> {
+        self.array().map(u64::from_be_bytes).map(Seq::new)
+    }
+
     fn text(&mut self) -> Option<&'a str> {
         let text = std::str::from_utf8(self.0).ok()?;
         self.0 = &[];
@@ -122,7 +131,10 @@ impl Record {
                 &mut counts.events
             }
             Self::Person(_) => &mut counts.people,
-            Self::Head => &mut counts.conversations,
+            Self::Chat(..) => &mut counts.chats,
+            Self::Hidden(..) => &mut counts.hidden,
+            Self::Head(_) => &mut counts.conversations,
+            Self::Edit(..) => &mut counts.edits,
             Self::Message(..) => &mut counts.messages,
             Self::Mark(..) => &mut counts.marks,
             Self::Answer(_) => &mut counts.answers,
@@ -202,6 +214,19 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
             }
             _ => return Ok(None),
         },
+        family::CHAT => match chat::chat_of(key) {
+            Some((user, conversation)) => {
+                return Ok(Some(Record::Chat(user, conversation, decode(value)?)));
+            }
+            None => return Ok(None),
+        },
+        family::HIDDEN => match hidden::hidden_of(key) {
+            Some((user, conversation, seq)) => {
+                hidden::decode(value)?;
+                return Ok(Some(Record::Hidden(user, conversation, seq)));
+            }
+            None => return Ok(None),
+        },
         family::GROUP => match parts.group() {
             Some(group) => {
                 decode::<Group>(value)?;
@@ -265,10 +290,20 @@ fn parse_conversation(key: &[u8], value: &Bytes) -> Result<Option<Record>, Store
     let record = match part {
         b'h' => {
             conversation::decode_head(value)?;
-            Record::Head
+            Record::Head(conversation)
         }
-        b'l' => match parts.array().map(u64::from_be_bytes) {
-            Some(seq) => Record::Message(conversation, Seq::new(seq), decode(value)?),
+        b'e' => match (parts.seq(), parts.seq()) {
+            (Some(of), Some(edit)) => {
+                let head: MessageHead = decode(value)?;
+                if (head.conversation, head.seq) != (conversation, edit) {
+                    return Ok(None);
+                }
+                Record::Edit(conversation, of, head)
+            }
+            _ => return Ok(None),
+        },
+        b'l' => match parts.seq() {
+            Some(seq) => Record::Message(conversation, seq, decode(value)?),
             None => return Ok(None),
         },
         b'm' => match parts.user() {
@@ -307,7 +342,7 @@ fn parse_mail(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
 
 /// What a record refers to by keys.
 pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
-    use conversation::{head_key, log_key, mark_key, sent_key};
+    use conversation::{edit_key, head_key, log_key, mark_key, sent_key};
     match record {
         Record::User(_, User { handle, .. }) => keys.push(handle::key(handle)),
         Record::Handle(_, user) | Record::Device(user, _) | Record::Kept(user, _) | Record::Person(user) => {
@@ -325,6 +360,29 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
             keys.push(head_key(*conversation));
             keys.extend(seq.get().checked_add(1).map(|next| log_key(*conversation, Seq::new(next))));
             keys.push(sent_key(*conversation, message.sender, message.device, message.id));
+            if let Some(reference) = message.reference {
+                keys.push(log_key(*conversation, reference.seq));
+                keys.push(edit_key(*conversation, reference.seq, *seq));
+            }
+        }
+        Record::Edit(conversation, of, edit) => {
+            keys.push(log_key(*conversation, *of));
+            keys.push(log_key(*conversation, edit.seq));
+        }
+        Record::Head(conversation) => {
+            for side in sides(*conversation) {
+                keys.push(user::key(side));
+                keys.push(chat::key(side, *conversation));
+            }
+        }
+        Record::Chat(user, conversation, _) => {
+            keys.push(user::key(*user));
+            keys.push(head_key(*conversation));
+            keys.extend(conversation.group_id().map(|group| group::membership_key(*user, group)));
+        }
+        Record::Hidden(user, conversation, _) => {
+            keys.push(chat::key(*user, *conversation));
+            keys.push(head_key(*conversation));
         }
         Record::Mark(conversation, ..) => keys.push(head_key(*conversation)),
         Record::Answer(answer) => {
@@ -352,11 +410,15 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         Record::Mail(name, MailPart::Entry) => keys.push(mail::bell_key(name)),
         Record::Mail(name, MailPart::Other) => keys.push(node::key(name)),
         Record::Event(_, _, InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_))
-        | Record::Head
         | Record::Ban
         | Record::Alone
         | Record::Unknown => {}
     }
+}
+
+/// The two of a direct conversation.
+pub(super) fn sides(conversation: ConversationId) -> impl Iterator<Item = UserId> {
+    conversation.direct_users().into_iter().flat_map(|(low, high)| [low, high])
 }
 
 /// The message a record points to, if it does.

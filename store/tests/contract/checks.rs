@@ -59,7 +59,7 @@ async fn in_use(store: &Store) -> (At, At, ConversationId) {
     (anna, bert, conversation)
 }
 
-async fn check(store: &Store, keys_max: usize) -> (Vec<Finding>, Counts) {
+pub(crate) async fn check(store: &Store, keys_max: usize) -> (Vec<Finding>, Counts) {
     let mut check = Check::new(keys_max);
     let findings = check.finish(store, 1_000).await.expect("the store can be read");
     assert_eq!(check.cursor(), None);
@@ -67,7 +67,7 @@ async fn check(store: &Store, keys_max: usize) -> (Vec<Finding>, Counts) {
 }
 
 /// Writes over whatever the operations would never write, and answers what was there.
-async fn spoil(store: &Store, key: Vec<u8>, value: Option<Bytes>) -> Option<Bytes> {
+pub(crate) async fn spoil(store: &Store, key: Vec<u8>, value: Option<Bytes>) -> Option<Bytes> {
     let before = crate::probe::get_key(store, key.clone()).await;
     let op = probe(&[], move |_, writes| match &value {
         Some(value) => writes.put(key.clone(), value.clone()),
@@ -77,7 +77,7 @@ async fn spoil(store: &Store, key: Vec<u8>, value: Option<Bytes>) -> Option<Byte
     before
 }
 
-fn bytes<T: serde::Serialize>(value: &T) -> Bytes {
+pub(crate) fn bytes<T: serde::Serialize>(value: &T) -> Bytes {
     let mut bytes = Vec::new();
     encode_value(&mut bytes, value);
     bytes.into()
@@ -98,6 +98,7 @@ pub(crate) async fn a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted(mu
         messages: 13,
         answers: 13,
         marks: 2,
+        chats: 3,
         groups: 2,
         memberships: 4,
         leases: 2,
@@ -270,6 +271,8 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
             Finding::DeviceOfNobody { user, device: DeviceId::new(2) },
             Finding::MembershipOfNobody { user, group: ours },
             Finding::MembershipOfNobody { user, group: over },
+            Finding::KeptForNobody { user, what: "chat" },
+            Finding::KeptForNobody { user, what: "chat" },
         ]),
         ("a handle is lost", handle::key(&handle), None, vec![
             Finding::UserWithoutHandle { user, handle: handle.clone(), owner: None },
@@ -435,7 +438,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
     ] {
         cases.push(("unreadable", key, Some(Bytes::new()), vec![]));
     }
-    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x20, 0x30, 0x31, 0x32, 0x40, 0x42, 0x43, 0x44] {
+    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x1a, 0x1b, 0x20, 0x30, 0x31, 0x32, 0x40, 0x42, 0x43, 0x44] {
         cases.push(("unreadable", vec![family, 0xfe], Some(Bytes::new()), vec![]));
     }
     for (key, what) in [(event_key.clone(), "event"), (cursor::key(user, anna.device), "cursor")] {

@@ -98,6 +98,10 @@ contract! {
         what_is_spoilt_is_found_and_nothing_else
         what_was_right_again_at_the_second_look_is_not_said
     }
+    checks_of_chats {
+        what_is_wrong_with_chats_and_hidden_messages_is_found
+        what_is_wrong_with_edits_and_deletions_is_found
+    }
     contention {
         increments_from_two_stores_are_all_counted
         a_value_written_between_is_what_the_operation_sees
