@@ -289,7 +289,7 @@ impl Lane {
         entry.state = State::InFlight;
         self.next += 1;
         let Entry { order, id, ref body, ref reference, .. } = *entry;
-        let (body, reference) = (body.clone(), reference.clone());
+        let (body, reference) = (body.clone(), *reference);
         Some(Transmission { order, conversation, id, after, body, reference })
     }
 }
