@@ -175,6 +175,12 @@ pub enum Event {
         /// What somebody is to the user now, if it is that.
         person: Option<Person>,
     },
+    /// The server tells of what is watched from now on: of something else than before, or on another connection. What is
+    /// asked now of a watched group's [`Client::receipts`] and what comes as [`Receipts`](Self::Receipts) leave nothing out
+    /// between them.
+    ///
+    /// [`Client::receipts`]: crate::Client::receipts
+    Watching,
     /// Watched users ([`Client::watch`]) have come, gone or fallen idle; also how they are when watching begins, and when
     /// there is a connection again. Of those who hide it nothing is told.
     ///
@@ -209,7 +215,7 @@ pub enum Event {
 impl Event {
     /// Whether it is only for those who are looking, and lost without harm.
     pub(crate) fn is_ephemeral(&self) -> bool {
-        matches!(self, Self::Presence(_) | Self::Typing { .. } | Self::Receipts { .. })
+        matches!(self, Self::Watching | Self::Presence(_) | Self::Typing { .. } | Self::Receipts { .. })
     }
 }
 

@@ -195,8 +195,9 @@ async fn what_is_only_for_those_who_look_reads_as_documented() {
     chat.say(r#"{"op":"watch","users":["bob"],"conversations":["d:1:2"]}"#).await;
     find(&mut connection, 2, "bob").await;
     let ClientFrame::Watch(watch) = connection.frame().await else { panic!("nothing is watched") };
-    connection.send(Done { request: watch.request }).await;
     chat.expect(r#"{"event":"done","line":1}"#).await;
+    connection.send(Done { request: watch.request }).await;
+    chat.expect(r#"{"event":"watching"}"#).await;
     let seen = |availability, last_seen_ms| Presence { user: user(2), availability, last_seen_ms };
     let people = vec![seen(Availability::Online, 0)];
     connection.send(PresenceNotice { people }).await;

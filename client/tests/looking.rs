@@ -34,6 +34,7 @@ async fn what_is_watched_is_handed_up_and_watched_again_on_the_next_connection()
         let (delivered, read) = (Seq::new(3), Seq::new(2));
         let mark = MemberMark { user: user(3), delivered, read, delivered_ms: 5, read_ms: 4 };
         connection.send(ReceiptsNotice { conversation, marks: vec![mark.clone()] }).await;
+        assert!(matches!(event(&mut events).await, Event::Watching));
         assert!(matches!(event(&mut events).await, Event::Presence(seen) if seen == [presence(2, 60_000)]));
         assert!(matches!(event(&mut events).await, Event::Typing { user: who, .. } if who == user(3)));
         assert!(matches!(event(&mut events).await, Event::Receipts { marks, .. } if marks == [mark]));

@@ -390,6 +390,7 @@ impl<'a> Chat<'a> {
                 };
                 vec![Output::Account { part: contacts::part_word(part), person }]
             }),
+            Event::Watching => now(Output::Watching),
             Event::Presence(seen) => Box::pin(async move { vec![looking::presence(people, seen).await] }),
             Event::Typing { conversation, user, doing } => {
                 Box::pin(async move { vec![looking::typing(people, conversation, user, doing).await] })

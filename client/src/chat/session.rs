@@ -379,6 +379,7 @@ impl Session {
             }
             Event::Shown(_)
             | Event::Account { .. }
+            | Event::Watching
             | Event::Presence(_)
             | Event::Typing { .. }
             | Event::Receipts { .. } => None,

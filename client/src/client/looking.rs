@@ -11,7 +11,7 @@ impl Client {
     /// The user looks at this from now on: whose presence is on the screen, and which conversations are open. It takes the
     /// place of what was before; two empty lists end it. What there is to see comes as
     /// [`Event::Presence`](crate::Event::Presence), [`Event::Typing`](crate::Event::Typing) and
-    /// [`Event::Receipts`](crate::Event::Receipts).
+    /// [`Event::Receipts`](crate::Event::Receipts), after an [`Event::Watching`](crate::Event::Watching).
     ///
     /// The server is told again before it forgets, and on each connection.
     ///

@@ -8,7 +8,8 @@ use rookery_protocol::{ConversationId, Doing, UserId, limits};
 
 /// When the server hears again what is watched: well before it forgets.
 const RENEWED_AFTER: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
-const TYPING_EVERY: Duration = Duration::from_millis(limits::TYPING_EVERY_MS as u64);
+/// A little later than the server takes it: what comes sooner, because the time before was late, is dropped.
+const TYPING_EVERY: Duration = Duration::from_millis(limits::TYPING_EVERY_MS as u64 + 500);
 const TYPING_HOLDS: Duration = Duration::from_millis(limits::TYPING_MS as u64);
 
 /// What is on the user's screen.
@@ -32,6 +33,9 @@ pub(crate) struct Looking {
     due: bool,
     /// A WATCH has no answer yet. The next one waits for it, so that the last one told is the last one heard.
     asked: bool,
+    /// What was told last, and whether it is what the server tells of since an earlier WATCH of this connection.
+    is_renewal: bool,
+    known: Option<View>,
     renew_at: Option<Duration>,
     away: bool,
     away_told: bool,
@@ -51,6 +55,7 @@ impl Looking {
     pub(crate) fn restart(&mut self) {
         self.due = self.view != View::default();
         (self.asked, self.renew_at, self.away_told) = (false, None, false);
+        self.known = None;
         self.typed.clear();
     }
 
@@ -71,12 +76,20 @@ impl Looking {
     pub(crate) fn tell_watch(&mut self, now: Duration) -> View {
         (self.due, self.asked) = (false, true);
         self.renew_at = (self.view != View::default()).then_some(now + RENEWED_AFTER);
+        self.is_renewal = self.known.as_ref() == Some(&self.view);
+        self.known = Some(self.view.clone());
         self.view.clone()
     }
 
-    /// The server has heard, or will not: then it is told again at the usual time, or sooner if it asks for that.
-    pub(crate) fn watch_answered(&mut self, again_at: Option<Duration>) {
+    /// The server tells of what is watched from now on. Says whether it did not before.
+    pub(crate) fn watch_begun(&mut self) -> bool {
         self.asked = false;
+        !self.is_renewal
+    }
+
+    /// The server does not: it is told again at the usual time, or when it asks for that.
+    pub(crate) fn watch_refused(&mut self, again_at: Option<Duration>) {
+        (self.asked, self.known) = (false, None);
         if again_at.is_some() {
             self.renew_at = again_at;
         }
@@ -139,13 +152,13 @@ mod tests {
         let mut typing = |at_ms, doing| looking.typing(Duration::from_millis(at_ms), conversation(), doing);
         assert!(!typing(0, Doing::Nothing), "nothing was told before");
         assert!(typing(0, Doing::Typing));
-        assert!(!typing(2_999, Doing::Typing));
-        assert!(typing(3_000, Doing::Typing));
-        assert!(typing(3_500, Doing::Nothing));
-        assert!(!typing(3_600, Doing::Nothing));
-        assert!(!typing(5_000, Doing::Typing), "too soon after the last time");
-        assert!(typing(6_000, Doing::Recording));
-        assert!(!typing(11_000, Doing::Nothing), "nobody takes them to be at it any more");
+        assert!(!typing(3_499, Doing::Typing));
+        assert!(typing(3_500, Doing::Typing));
+        assert!(typing(4_000, Doing::Nothing));
+        assert!(!typing(4_100, Doing::Nothing));
+        assert!(!typing(6_000, Doing::Typing), "too soon after the last time");
+        assert!(typing(7_000, Doing::Recording));
+        assert!(!typing(12_000, Doing::Nothing), "nobody takes them to be at it any more");
     }
 
     #[test]

@@ -34,9 +34,12 @@ impl Bench {
         watch
     }
 
-    fn answer(&mut self, watch: &Watch) {
+    /// Says whether the application hears of it.
+    fn answer(&mut self, watch: &Watch) -> bool {
         self.input(Input::Heard);
         self.input(Input::Frame(raw(&Done { request: watch.request })));
+        let heard = |effect: &Effect| matches!(effect, Effect::HandUpOther { event: Event::Watching, .. });
+        self.effects().iter().any(heard)
     }
 
     fn pass(&mut self, time: Duration) {
@@ -58,20 +61,22 @@ fn a_watch_is_renewed_before_the_server_forgets_it_and_told_on_the_next_connecti
     bench.watch(&[2]);
     let watch = bench.watched().unwrap();
     assert_eq!((&watch.users[..], &watch.conversations[..]), (&[user(2)][..], &[conversation()][..]));
-    bench.answer(&watch);
+    assert!(bench.answer(&watch));
     bench.watch(&[2]);
     bench.pass(RENEWED_AFTER - Duration::from_millis(1));
     assert_eq!(bench.watched(), None, "the same again is no news");
     bench.pass(Duration::from_millis(1));
     let watch = bench.watched().unwrap();
-    bench.answer(&watch);
+    assert!(!bench.answer(&watch), "nothing is new");
     bench.input(Input::Lost { reason: String::new() });
     bench.now = bench.machine.deadline().unwrap();
     bench.input(Input::Tick);
     bench.input(Input::Dialed { token: "t".to_owned() });
     bench.frames();
     bench.welcomed();
-    assert_eq!(bench.watched().map(|watch| watch.users), Some(vec![user(2)]));
+    let watch = bench.watched().unwrap();
+    assert_eq!(watch.users, [user(2)]);
+    assert!(bench.answer(&watch));
 }
 
 #[test]

@@ -337,7 +337,12 @@ impl Machine {
             Ok(ServerFrame::Sent(sent)) => self.sent(sent),
             Ok(ServerFrame::Done(done)) => match self.answered(done.request) {
                 Some(Purpose::Mark(conversation)) => self.requests.mark_answered(conversation),
-                Some(Purpose::Watch) => self.looking.watch_answered(None),
+                Some(Purpose::Watch) => {
+                    if self.looking.watch_begun() {
+                        let event = Event::Watching;
+                        self.effects.push_back(Effect::HandUpOther { delivery: None, event });
+                    }
+                }
                 Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Done)),
                 _ => {}
             },
@@ -575,7 +580,7 @@ impl Machine {
                 self.set_alarm(now + wait, Alarm::RetryMark(conversation));
             }
             Purpose::Mark(conversation) => self.requests.mark_answered(conversation),
-            Purpose::Watch => self.looking.watch_answered(retryable.then_some(now + wait)),
+            Purpose::Watch => self.looking.watch_refused(retryable.then_some(now + wait)),
             Purpose::Fill(conversation) if retryable => {
                 self.set_alarm(now + wait, Alarm::Fill(conversation));
             }

@@ -264,6 +264,7 @@ impl Listener {
             // Of what no invariant speaks.
             Event::Shown(_)
             | Event::Account { .. }
+            | Event::Watching
             | Event::Presence(_)
             | Event::Typing { .. }
             | Event::Receipts { .. } => {}

@@ -310,6 +310,7 @@ pub(super) enum Output {
         #[serde(skip_serializing_if = "Option::is_none")]
         person: Option<RelationLine>,
     },
+    Watching,
     Presence {
         people: Vec<PresenceLine>,
     },
