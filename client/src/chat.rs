@@ -2,11 +2,16 @@
 //!
 //! Bodies are UTF-8 text.
 
+mod calendar;
+mod contact_command;
 mod editor;
 mod group_command;
 mod json;
 mod line_reader;
+mod listing_command;
+mod message_command;
 mod people;
+mod room;
 mod rooms;
 mod screen;
 mod session;

@@ -6,7 +6,7 @@ use rookery_protocol::{
     ConversationId, Group, GroupChange, GroupId, GroupSettings, Handle, MemberMark, Role, Seq, UserId,
 };
 
-use super::rooms::printable;
+use super::rooms::{Tick, printable};
 use super::words;
 use crate::{Client, GroupError, RequestError};
 
@@ -307,6 +307,26 @@ impl Reached {
         let read = marks.iter().filter(|mark| mark.read >= seq).map(|mark| mark.user).collect();
         let delivered = marks.iter().filter(|mark| mark.delivered >= seq).count();
         Self { audience: audience.len(), delivered, read }
+    }
+
+    /// How far it has come with all of them.
+    pub(super) fn tick(&self) -> Tick {
+        match self.audience {
+            0 => Tick::Sent,
+            all if self.read.len() >= all => Tick::Read,
+            all if self.delivered >= all => Tick::Delivered,
+            _ => Tick::Sent,
+        }
+    }
+
+    /// "12 of 255 delivered, 7 read"
+    pub(super) fn counts(&self) -> String {
+        format!("{} of {} delivered, {} read", self.delivered, self.audience, self.read.len())
+    }
+
+    /// Whether it went to anybody.
+    pub(super) fn has_audience(&self) -> bool {
+        self.audience > 0
     }
 
     /// "delivered to 12 of 255, read by 7: alice, ..."

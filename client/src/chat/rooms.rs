@@ -1,63 +1,19 @@
-//! What a person sees: conversations, their messages, and how far each message has come. No terminal, no network.
+//! What a person sees: conversations, names, who is there and who is typing. No terminal, no network.
 
 use std::collections::{BTreeMap, HashMap};
 
-use rookery_protocol::{ConversationId, GroupChange, Handle, MessageId, Receipt, Seq, UserId};
+use rookery_protocol::{
+    Availability, ConversationId, Doing, GroupChange, Handle, MessageId, Presence, Receipt, Reference,
+    ReferenceKind, Seq, UserId, limits,
+};
+use tokio::time::{Duration, Instant};
 
+pub(super) use super::room::{Line, Now, Room, Tick, Unsent, What, is_line};
 use super::words::{self, By};
 use crate::{Change, Identity, Message};
 
-/// Messages kept of a conversation; older ones are in its history.
-const SHOWN_MAX: usize = 2_000;
-
-/// How far an own message has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tick {
-    Waiting,
-    Sent,
-    Delivered,
-    Read,
-    Failed,
-}
-
-/// A message as shown, or a change.
-#[derive(Debug, Clone)]
-pub(super) struct Line {
-    pub(super) sender: UserId,
-    pub(super) time_ms: u64,
-    pub(super) what: What,
-}
-
-/// What a line says.
-#[derive(Debug, Clone)]
-pub(super) enum What {
-    Said(String),
-    /// Put into words when it is shown: names may have become known by then.
-    Changed(By, GroupChange),
-}
-
-/// An own message that is not in the conversation yet.
-#[derive(Debug)]
-pub(super) struct Unsent {
-    pub(super) id: MessageId,
-    pub(super) text: String,
-    pub(super) refused: Option<String>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    pub(super) lines: BTreeMap<Seq, Line>,
-    pub(super) unsent: Vec<Unsent>,
-    pub(super) unread: usize,
-    pub(super) history_asked: bool,
-    /// A group's, once it is known, and since which entry it has been so.
-    name: Option<(Seq, String)>,
-    delivered: Seq,
-    read: Seq,
-    /// The newest message of somebody else's, and the newest that was marked as read.
-    newest_of_others: Seq,
-    marked: Seq,
-}
+/// Columns of a message that another is about.
+const QUOTED_MAX: usize = 40;
 
 /// All conversations and names.
 #[derive(Debug, Default)]
@@ -66,6 +22,9 @@ pub(super) struct Rooms {
     pub(super) rooms: BTreeMap<ConversationId, Room>,
     pub(super) open: Option<ConversationId>,
     names: HashMap<UserId, Handle>,
+    presence: HashMap<UserId, Presence>,
+    /// Who is at what where, and until when that holds.
+    doing: HashMap<(ConversationId, UserId), (Doing, Instant)>,
 }
 
 impl Rooms {
@@ -125,16 +84,10 @@ impl Rooms {
     /// A message came, now or from history.
     pub(super) fn add(&mut self, message: Message, is_new: bool) {
         let own = self.is_me(message.sender);
-        let open = self.open == Some(message.conversation);
-        let room = self.rooms.entry(message.conversation).or_default();
-        room.unsent.retain(|unsent| unsent.id != message.id);
-        if !own {
-            room.newest_of_others = room.newest_of_others.max(message.seq);
-            room.unread += usize::from(is_new && !open);
+        if is_new {
+            self.doing.remove(&(message.conversation, message.sender));
         }
-        let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
-        let line = Line { sender: message.sender, time_ms: message.time_ms, what: What::Said(text) };
-        room.insert(message.seq, line);
+        self.room(message.conversation).take(message, own, is_new);
     }
 
     /// A group has changed, now or in its history.
@@ -143,13 +96,10 @@ impl Rooms {
         let Change { conversation, seq, sender, time_ms, change, .. } = change;
         let own = self.is_me(sender);
         let room = self.rooms.entry(conversation).or_default();
-        if !own {
-            room.newest_of_others = room.newest_of_others.max(seq);
-        }
         if let GroupChange::Created { name, .. } | GroupChange::Named(name) = &change {
             room.call(seq, name);
         }
-        room.insert(seq, Line { sender, time_ms, what: What::Changed(by, change) });
+        room.change(seq, own, Line { sender, time_ms, what: What::Changed(by, change), answers: None });
     }
 
     /// A change in a sentence, on one line: a description must not pass for what somebody says.
@@ -158,73 +108,170 @@ impl Rooms {
             .replace('\n', " ")
     }
 
-    /// An own message is durable; it is shown at its place even if its event is still on the way.
     pub(super) fn sent(&mut self, conversation: ConversationId, id: MessageId, seq: Seq, time_ms: u64) {
-        let Some(sender) = self.me.as_ref().map(|me| me.user) else { return };
-        let room = self.rooms.entry(conversation).or_default();
-        if let Some(place) = room.unsent.iter().position(|unsent| unsent.id == id) {
-            let unsent = room.unsent.remove(place);
-            let what = What::Said(unsent.text);
-            room.lines.entry(seq).or_insert(Line { sender, time_ms, what });
-        }
+        let Some(me) = self.me.as_ref().map(|me| me.user) else { return };
+        self.room(conversation).sent(me, id, seq, time_ms);
     }
 
     pub(super) fn receipt(&mut self, receipt: &Receipt) {
-        if self.is_me(receipt.user) && self.peer(receipt.conversation) != Some(receipt.user) {
-            return;
+        let Receipt { conversation, user, delivered, read } = *receipt;
+        let own = self.is_me(user);
+        if own {
+            self.room(conversation).read_here(read);
         }
-        let room = self.room(receipt.conversation);
-        room.delivered = room.delivered.max(receipt.delivered);
-        room.read = room.read.max(receipt.read);
+        // In notes to oneself the reader is the other side as well.
+        if !own || self.peer(conversation) == Some(user) {
+            self.room(conversation).receipt(delivered, read);
+        }
+    }
+
+    /// All that are not put away, as they are listed: pinned ones first, then by their newest message.
+    pub(super) fn listed(&self) -> Vec<(ConversationId, &Room)> {
+        self.sorted(|room| !room.settings.archived)
+    }
+
+    /// Those that are put away.
+    pub(super) fn archived(&self) -> Vec<(ConversationId, &Room)> {
+        self.sorted(|room| room.settings.archived)
+    }
+
+    fn sorted(&self, which: impl Fn(&Room) -> bool) -> Vec<(ConversationId, &Room)> {
+        let rooms = self.rooms.iter().filter(|(_, room)| which(room));
+        let mut rooms: Vec<_> = rooms.map(|(conversation, room)| (*conversation, room)).collect();
+        rooms.sort_by_key(|(_, room)| (!room.settings.pinned, u64::MAX - room.newest_ms));
+        rooms
+    }
+
+    /// What a message says now, with the one it answers above and the reactions below.
+    pub(super) fn said(&self, room: &Room, seq: Seq) -> String {
+        let mut said = match room.says(seq) {
+            None => String::new(),
+            Some(Now::Deleted) => return "(deleted)".to_owned(),
+            Some(Now::As(text)) => text.to_owned(),
+            Some(Now::Edited(text)) => format!("{text} (edited)"),
+        };
+        if let Some(answers) = room.lines.get(&seq).and_then(|line| line.answers) {
+            said = format!("↳ {}\n{said}", self.quoted(room, answers));
+        }
+        let reactions = room.reactions(seq).map(|(user, text)| format!("{text} {}", self.name_or_me(user)));
+        let reactions = reactions.collect::<Vec<_>>().join(", ");
+        if !reactions.is_empty() {
+            said += &format!("\n[{reactions}]");
+        }
+        said
+    }
+
+    /// A message that another is about, in a few words.
+    pub(super) fn quoted(&self, room: &Room, seq: Seq) -> String {
+        let Some(line) = room.lines.get(&seq) else { return format!("#{seq}") };
+        let text = match room.says(seq) {
+            None => return format!("#{seq}"),
+            Some(Now::Deleted) => "(deleted)",
+            Some(Now::As(text) | Now::Edited(text)) => text,
+        };
+        let text = text.replace('\n', " ");
+        let short: String = text.chars().take(QUOTED_MAX).collect();
+        let rest = if short.len() < text.len() { "…" } else { "" };
+        format!("{}: {short}{rest}", self.name_or_me(line.sender))
+    }
+
+    pub(super) fn name_or_me(&self, user: UserId) -> String {
+        if self.is_me(user) { "me".to_owned() } else { self.name(user) }
+    }
+
+    /// What a message does to another, in a sentence, before it does so; `None` for one that stands for itself.
+    pub(super) fn does(&self, message: &Message) -> Option<String> {
+        let Reference { kind, seq } = message.reference.as_ref()?;
+        let who = self.name(message.sender);
+        let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
+        let default = Room::default();
+        let room = self.rooms.get(&message.conversation).unwrap_or(&default);
+        let what = self.quoted(room, *seq);
+        match kind {
+            ReferenceKind::Edit => Some(format!("{who} has edited “{what}”: {text}")),
+            ReferenceKind::Delete => Some(format!("{who} has deleted “{what}”")),
+            ReferenceKind::Reaction if text.is_empty() => {
+                Some(format!("{who} has taken back the reaction to “{what}”"))
+            }
+            ReferenceKind::Reaction => Some(format!("{who} reacts to “{what}” with {text}")),
+            ReferenceKind::Reply | ReferenceKind::Unknown(_) => None,
+        }
+    }
+
+    pub(super) fn seen(&mut self, people: Vec<Presence>) {
+        self.presence.extend(people.into_iter().map(|presence| (presence.user, presence)));
+    }
+
+    /// Without a connection nothing is known of who is there.
+    pub(super) fn lose_sight(&mut self) {
+        self.presence.clear();
+        self.doing.clear();
+    }
+
+    /// Only of those whom this user watches: of others it is not known.
+    pub(super) fn forget_presence_of_others(&mut self, watched: &[UserId]) {
+        self.presence.retain(|user, _| watched.contains(user));
+    }
+
+    pub(super) fn is_online(&self, user: UserId) -> bool {
+        self.presence.get(&user).is_some_and(|presence| presence.availability == Availability::Online)
+    }
+
+    pub(super) fn does_something(
+        &mut self,
+        conversation: ConversationId,
+        user: UserId,
+        doing: Doing,
+        now: Instant,
+    ) {
+        if doing == Doing::Nothing {
+            self.doing.remove(&(conversation, user));
+        } else {
+            let until = now + Duration::from_millis(limits::TYPING_MS.into());
+            self.doing.insert((conversation, user), (doing, until));
+        }
+    }
+
+    /// What nobody has said again in time is over. Gives the next time at which something is.
+    pub(super) fn pass_time(&mut self, now: Instant) -> Option<Instant> {
+        self.doing.retain(|_, (_, until)| *until > now);
+        self.doing.values().map(|(_, until)| *until).min()
+    }
+
+    /// What is going on in the open conversation: who is typing, or whether the other one is there.
+    pub(super) fn going_on(&self) -> Option<String> {
+        let open = self.open?;
+        let mut busy: Vec<_> = self
+            .doing
+            .iter()
+            .filter(|((conversation, _), _)| *conversation == open)
+            .map(|((_, user), (doing, _))| (*user, *doing))
+            .collect();
+        busy.sort_unstable_by_key(|(user, _)| *user);
+        if let Some((_, doing)) = busy.first() {
+            let what = if *doing == Doing::Recording { "recording" } else { "typing" };
+            let users: Vec<_> = busy.iter().map(|(user, _)| *user).collect();
+            let verb = if users.len() == 1 { "is" } else { "are" };
+            return Some(format!("{} {verb} {what}…", words::of_users(&users, |user| self.name(user))));
+        }
+        let peer = self.peer(open).filter(|peer| !self.is_me(*peer))?;
+        let presence = self.presence.get(&peer)?;
+        let name = self.name(peer);
+        Some(match presence.availability {
+            Availability::Online => format!("{name} is online"),
+            Availability::Idle => format!("{name} is connected, but away"),
+            Availability::Offline if presence.last_seen_ms > 0 => {
+                format!("{name} was last seen {}", moment(presence.last_seen_ms))
+            }
+            Availability::Offline => format!("{name} is offline"),
+        })
     }
 
     /// What the server should hear as read, now that the open conversation is on the screen.
     pub(super) fn mark_shown(&mut self) -> Option<(ConversationId, Seq)> {
         let conversation = self.open?;
         let room = self.rooms.get_mut(&conversation)?;
-        room.unread = 0;
-        if room.newest_of_others <= room.marked {
-            return None;
-        }
-        room.marked = room.newest_of_others;
-        Some((conversation, room.marked))
-    }
-}
-
-impl Room {
-    /// A group's name, if it is known.
-    pub(super) fn name(&self) -> Option<&str> {
-        self.name.as_ref().map(|(_, name)| name.as_str())
-    }
-
-    /// A group is called that after the entry `seq`.
-    pub(super) fn call(&mut self, seq: Seq, name: &str) {
-        if self.name.as_ref().is_none_or(|(known, _)| *known <= seq) {
-            self.name = Some((seq, printable(name)));
-        }
-    }
-
-    /// Where this user's newest message is.
-    pub(super) fn newest_of(&self, user: UserId) -> Option<Seq> {
-        let said = |line: &Line| line.sender == user && matches!(line.what, What::Said(_));
-        self.lines.iter().rev().find(|(_, line)| said(line)).map(|(seq, _)| *seq)
-    }
-
-    fn insert(&mut self, seq: Seq, line: Line) {
-        self.lines.insert(seq, line);
-        if self.lines.len() > SHOWN_MAX {
-            self.lines.pop_first();
-        }
-    }
-
-    pub(super) fn tick(&self, seq: Seq) -> Tick {
-        if seq <= self.read {
-            Tick::Read
-        } else if seq <= self.delivered {
-            Tick::Delivered
-        } else {
-            Tick::Sent
-        }
+        room.mark_shown().map(|seq| (conversation, seq))
     }
 }
 
@@ -248,6 +295,12 @@ fn is_bidi_control(letter: char) -> bool {
 pub(super) fn clock(time_ms: u64) -> String {
     let minutes = time_ms / 60_000;
     format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+/// Day, hours and minutes, UTC.
+pub(super) fn moment(time_ms: u64) -> String {
+    let (year, month, day) = super::calendar::date_of(time_ms / 86_400_000);
+    format!("{year:04}-{month:02}-{day:02} {}", clock(time_ms))
 }
 
 #[cfg(test)]
@@ -276,7 +329,7 @@ mod tests {
         rooms.receipt(&receipt(2, 1));
         rooms.receipt(&receipt(1, 0));
         let room = rooms.room(conversation);
-        let ticks = [1, 2, 3].map(|seq| room.tick(Seq::new(seq)));
+        let ticks = [1, 2, 3].map(|seq| room.tick(user(1), Seq::new(seq)));
         assert_eq!(ticks, [Tick::Read, Tick::Delivered, Tick::Sent]);
     }
 

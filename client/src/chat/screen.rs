@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use rookery_protocol::ConversationId;
+use rookery_protocol::{ConversationId, Seq};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::editor::Editor;
-use super::rooms::{Room, Tick, What, clock};
+use super::rooms::{Now, Room, Tick, What, clock, is_line};
 use super::session::Session;
 
 /// Terminals narrower than this show no list of conversations.
@@ -75,7 +75,7 @@ pub(super) fn draw(session: &Session, editor: &Editor, terminal: Terminal) -> St
         screen.push_str(body.get(row).map_or("", String::as_str));
         screen.push_str("\r\n");
     }
-    let rule = "─".repeat(columns);
+    let rule = rule(session, columns);
     let _ = write!(screen, "\x1b[K{}\r\n", terminal.paint(Style::Dim, &rule));
     let prompt =
         session.rooms.open.map_or("> ".to_owned(), |open| format!("{}> ", session.rooms.title(open)));
@@ -86,21 +86,48 @@ pub(super) fn draw(session: &Session, editor: &Editor, terminal: Terminal) -> St
     screen
 }
 
+/// The line between the conversation and what is being written: what is going on there.
+fn rule(session: &Session, columns: usize) -> String {
+    let below = session.messages_below();
+    let words = if below > 0 {
+        Some(format!("{below} below; Page Down goes there, Escape to the end"))
+    } else {
+        session.rooms.going_on()
+    };
+    let Some(words) = words else { return "─".repeat(columns) };
+    let words = fit(&words, columns.saturating_sub(6));
+    format!("── {words} {}", "─".repeat(columns.saturating_sub(words.width() + 4)))
+}
+
 fn list_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize) -> Vec<String> {
     if columns == 0 {
         return Vec::new();
     }
-    let line = |(id, room): (&ConversationId, &Room)| {
-        let is_open = session.rooms.open == Some(*id);
-        let unread = if room.unread > 0 { format!(" ({})", room.unread) } else { String::new() };
-        let marker = if is_open { "▸" } else { " " };
-        let text = format!("{marker}{}{unread}", session.rooms.title(*id));
-        let style = if is_open || room.unread > 0 { Style::Bold } else { Style::Plain };
+    let line = |(id, room): (ConversationId, &Room)| {
+        let is_open = session.rooms.open == Some(id);
+        let is_online = session.rooms.peer(id).is_some_and(|peer| session.rooms.is_online(peer));
+        let unread = match room.unread {
+            0 if room.settings.unread => " (•)".to_owned(),
+            0 => String::new(),
+            unread => format!(" ({unread})"),
+        };
+        let marker = match (is_open, is_online) {
+            (true, _) => "▸",
+            (false, true) => "•",
+            (false, false) => " ",
+        };
+        let text = format!("{marker}{}{unread}", session.rooms.title(id));
+        let style = match (is_open, room.settings.muted_until_ms) {
+            (true, _) => Style::Bold,
+            (false, until) if until > session.now_ms => Style::Dim,
+            (false, _) if room.unread > 0 || room.settings.unread => Style::Bold,
+            _ => Style::Plain,
+        };
         let text = fit(&text, columns - 2);
         let padding = " ".repeat(columns - 2 - text.width());
         format!("{}{padding}{}", terminal.paint(style, &text), terminal.paint(Style::Dim, "│"))
     };
-    let mut lines: Vec<String> = session.rooms.rooms.iter().map(line).take(rows).collect();
+    let mut lines: Vec<String> = session.rooms.listed().into_iter().map(line).take(rows).collect();
     let empty = format!("{}{}", " ".repeat(columns - 2), terminal.paint(Style::Dim, "│"));
     lines.resize(rows, empty);
     lines
@@ -112,11 +139,14 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
     if let Some((open, room)) =
         session.rooms.open.and_then(|open| Some((open, session.rooms.rooms.get(&open)?)))
     {
-        let shown: Vec<_> = room.lines.iter().rev().take(rows).collect();
+        let until = session.scrolled.unwrap_or(Seq::new(u64::MAX));
+        let shown: Vec<_> = room.lines.range(..=until).rev().take(rows).collect();
+        let newest = session.rooms.me.as_ref().and_then(|me| room.newest(me.user, true));
         for (seq, line) in shown.into_iter().rev() {
-            let time = clock(line.time_ms);
+            let number = if session.numbers { format!(" #{seq}") } else { String::new() };
+            let time = format!("{}{number}", clock(line.time_ms));
             let text = match &line.what {
-                What::Said(text) => text,
+                What::Said(_) => session.rooms.said(room, *seq),
                 What::Changed(by, change) => {
                     let words = format!("{time} {}", session.rooms.words(*by, line.sender, change));
                     let wrapped = wrap(&words, columns).into_iter();
@@ -131,19 +161,22 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
                 (session.rooms.name(line.sender), Style::Other)
             };
             // In notes to oneself nobody else's receipts come.
-            let tick = (own && session.rooms.peer(open) != Some(line.sender)).then(|| room.tick(*seq));
-            lines.extend(message_lines(terminal, columns, &time, (&who, style), text, tick));
+            let is_deleted = room.says(*seq) == Some(Now::Deleted);
+            let is_told = own && !is_deleted && session.rooms.peer(open) != Some(line.sender);
+            let tick = is_told.then(|| room.tick(line.sender, *seq));
+            lines.extend(message_lines(terminal, columns, &time, (&who, style), &text, tick));
+            if let Some(reached) = room.reached(line.sender, *seq).filter(|it| it.has_audience())
+                && is_told
+                && newest == Some(*seq)
+            {
+                let counts = fit(&format!("{:6}{}", "", reached.counts()), columns);
+                lines.push(terminal.paint(Style::Dim, &counts));
+            }
         }
-        for unsent in &room.unsent {
+        for unsent in room.unsent.iter().filter(|_| session.scrolled.is_none()) {
+            let style = if is_line(unsent.reference.as_ref()) { Style::Own } else { Style::Dim };
             let tick = if unsent.refused.is_some() { Tick::Failed } else { Tick::Waiting };
-            lines.extend(message_lines(
-                terminal,
-                columns,
-                "  :  ",
-                ("me", Style::Own),
-                &unsent.text,
-                Some(tick),
-            ));
+            lines.extend(message_lines(terminal, columns, "  :  ", ("me", style), &unsent.text, Some(tick)));
             if let Some(why) = &unsent.refused {
                 lines.push(terminal.paint(Style::Alarm, &fit(&format!("        {why}"), columns)));
             }

@@ -1,30 +1,40 @@
 //! A person's chat, whatever it is shown on: commands, and what the network says, applied to the [`Rooms`].
 
+mod chats;
+mod contacts;
 mod groups;
+mod history;
+mod looking;
+mod messages;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use rookery_protocol::{Body, ConversationId, Group, GroupId, Handle, HistoryPage, Seq, UserId};
+use rookery_protocol::{
+    Conversation, ConversationId, Group, GroupId, Handle, MemberMark, ReferenceKind, Seq, UserId,
+};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::ChatOptions;
+use super::contact_command::{self, ContactCommand};
 use super::group_command;
-use super::rooms::{Rooms, Unsent, clock, printable};
+use super::listing_command::{self, ListingCommand};
+use super::message_command::{self, MessageCommand};
+use super::rooms::{Rooms, clock, is_line, printable};
 use super::words::By;
 use crate::{Client, Entry, Event, RequestError, Started, TerminalError};
 
-/// Messages asked for when a conversation is opened.
-const HISTORY_ON_OPENING: u64 = 50;
-const HISTORY_AT_MOST: u64 = 250;
-
-pub(super) const COMMANDS: [(&str, &str); 8] = [
+pub(super) const COMMANDS: [(&str, &str); 9] = [
     ("/to NAME", "open the conversation with NAME"),
-    ("/list", "list conversations"),
+    ("/chats", "list conversations"),
     ("/groups", "list the groups that you are in"),
-    ("/receipts", "who has received and read the last message that you sent here"),
-    ("/history N", "show the last N messages"),
-    ("/read", "mark this conversation as read"),
-    ("/help", "this list"),
+    ("/help messages", "reply, react, edit, delete, hide, report"),
+    ("/help chats", "pin, mute, put away, go back in what was said"),
+    ("/help people", "contacts, blocking, privacy, profiles"),
+    ("/help groups", "make groups and change them"),
+    ("/help all", "all commands"),
     ("/quit", "leave; what is not sent yet is sent next time"),
 ];
 
@@ -39,7 +49,21 @@ pub(super) enum Update {
     /// An answer for the person, and names learnt with it.
     Told(Vec<String>, HashMap<UserId, Handle>),
     Groups(Vec<Group>, usize),
-    History(Vec<Entry>),
+    /// To be shown, and told in lines if these are all there is.
+    History {
+        conversation: ConversationId,
+        entries: Vec<Entry>,
+        told: bool,
+    },
+    /// What was said from some time on.
+    Past {
+        since_ms: u64,
+        entries: Vec<Entry>,
+    },
+    /// How all conversations stand, and names learnt with it.
+    Chats(Vec<Conversation>, HashMap<UserId, Handle>),
+    /// Who is in a group, and how far each has come.
+    Crew(Group, Vec<MemberMark>),
     Problem(String),
 }
 
@@ -59,6 +83,20 @@ pub(super) struct Session {
     /// For the person, until the next command.
     pub(super) notices: Vec<String>,
     pub(super) ended: Option<TerminalError>,
+    /// Lines are all there is.
+    pub(super) is_plain: bool,
+    /// The messages' numbers are shown.
+    pub(super) numbers: bool,
+    /// The last message that is on the screen, when the person has gone back.
+    pub(super) scrolled: Option<Seq>,
+    /// What was asked for of the history before what is shown.
+    asked_before: HashMap<ConversationId, Seq>,
+    /// What the server was told that the person looks at.
+    looking: (Vec<UserId>, Option<ConversationId>),
+    is_away: bool,
+    /// By the clock of this machine, as of the last thing that happened.
+    pub(super) now_ms: u64,
+    asked_chats: bool,
     /// Who was meant to chat.
     meant: Option<Handle>,
     /// To open once it is known who this is.
@@ -85,6 +123,14 @@ impl Session {
             connected: false,
             notices: Vec::new(),
             ended: None,
+            is_plain: false,
+            numbers: false,
+            scrolled: None,
+            asked_before: HashMap::new(),
+            looking: (Vec::new(), None),
+            is_away: false,
+            now_ms: chats::now_ms(),
+            asked_chats: false,
             meant: options.me.clone(),
             open_first: options.open.clone(),
             busy: false,
@@ -112,24 +158,28 @@ impl Session {
     }
 
     fn command(&mut self, name: &str, argument: &str) -> Next {
+        if let Some(command) = MessageCommand::parse(name, argument) {
+            self.message_command(command);
+            return Next::GoOn;
+        }
+        if let Some(command) = ListingCommand::parse(name, argument) {
+            self.listing_command(command);
+            return Next::GoOn;
+        }
+        if let Some(command) = ContactCommand::parse(name, argument) {
+            self.contact_command(command);
+            return Next::GoOn;
+        }
         match name {
             "to" => self.open_by_name(argument),
-            "list" => self.list(),
+            "chats" | "list" => self.list(),
             "group" => self.group_command(argument),
             "groups" => self.list_groups(),
             "receipts" | "who" => self.show_receipts(),
+            "numbers" => self.numbers = !self.numbers,
             "history" => self.show_history(argument),
             "read" => self.mark_read(),
-            "help" | "?" => {
-                let commands = COMMANDS.iter().chain(&group_command::COMMANDS);
-                self.notices = commands.map(|(usage, what)| format!("{usage:<41} {what}")).collect();
-                self.notices
-                    .push("✓ sent, ✓✓ delivered, ✓✓ coloured: read; … waiting; times are UTC".to_owned());
-                self.notices.push(
-                    "Tab completes, arrows move and recall, a message with / in front begins with //"
-                        .to_owned(),
-                );
-            }
+            "help" | "?" => self.help(argument),
             "quit" | "q" | "exit" => return Next::Quit,
             _ => self.notices.push(format!("there is no command /{name}; /help lists them")),
         }
@@ -137,17 +187,45 @@ impl Session {
     }
 
     fn say(&mut self, text: &str) {
-        let Some(conversation) = self.rooms.open else {
-            self.notices.push("no conversation is open: /to NAME opens one".to_owned());
-            return;
-        };
-        match self.client.send(conversation, Body::new(text.as_bytes().to_vec())) {
-            Ok(ticket) => {
-                let unsent = Unsent { id: ticket.id(), text: printable(text), refused: None };
-                self.rooms.room(conversation).unsent.push(unsent);
-            }
-            Err(error) => self.notices.push(error.to_string()),
+        if let Some(conversation) = self.open_or_notice() {
+            self.send(conversation, text, None, text.to_owned());
         }
+    }
+
+    /// The open conversation; without one the person is told how to open one.
+    fn open_or_notice(&mut self) -> Option<ConversationId> {
+        if self.rooms.open.is_none() {
+            self.notices.push("no conversation is open: /to NAME opens one".to_owned());
+        }
+        self.rooms.open
+    }
+
+    fn help(&mut self, topic: &str) {
+        let general = [
+            ("✓ sent, ✓✓ delivered, ✓✓ coloured: read; … waiting; times are UTC", ""),
+            ("Tab completes, arrows move and recall, a message with / in front begins with //", ""),
+        ];
+        let commands: Vec<_> = match topic {
+            "" => COMMANDS.iter().chain(&general).collect(),
+            "messages" => message_command::COMMANDS.iter().collect(),
+            "chats" => listing_command::COMMANDS.iter().collect(),
+            "people" => contact_command::COMMANDS.iter().collect(),
+            "groups" => group_command::COMMANDS.iter().collect(),
+            "all" => COMMANDS
+                .iter()
+                .chain(&message_command::COMMANDS)
+                .chain(&listing_command::COMMANDS)
+                .chain(&contact_command::COMMANDS)
+                .chain(&group_command::COMMANDS)
+                .collect(),
+            _ => {
+                return self
+                    .notices
+                    .push("it goes /help, or /help messages|chats|people|groups|all".to_owned());
+            }
+        };
+        let line = |(usage, what): &(&str, &str)| format!("{usage:<41} {what}").trim_end().to_owned();
+        self.notices = commands.into_iter().map(line).collect();
     }
 
     fn open_by_name(&mut self, name: &str) {
@@ -182,45 +260,10 @@ impl Session {
         });
     }
 
-    fn list(&mut self) {
-        let conversations: Vec<_> = self.rooms.rooms.iter().map(|(id, room)| (*id, room.unread)).collect();
-        for (conversation, unread) in conversations {
-            let title = self.rooms.title(conversation);
-            self.notices.push(if unread > 0 { format!("{title} ({unread} new)") } else { title });
-        }
-        if self.notices.is_empty() {
-            self.notices.push("no conversations yet: /to NAME begins one".to_owned());
-        }
-    }
-
-    fn show_history(&mut self, argument: &str) {
-        let count = if argument.is_empty() { Ok(HISTORY_ON_OPENING) } else { argument.parse() };
-        match (self.rooms.open, count) {
-            (None, _) => self.notices.push("no conversation is open: /to NAME opens one".to_owned()),
-            (_, Err(_)) => self.notices.push("/history takes a number".to_owned()),
-            (Some(conversation), Ok(count)) => {
-                self.fetch_history(conversation, count.clamp(1, HISTORY_AT_MOST));
-            }
-        }
-    }
-
     fn mark_read(&mut self) {
         if let Some((conversation, seq)) = self.rooms.mark_shown() {
             self.client.read(conversation, seq);
         }
-    }
-
-    fn fetch_history(&mut self, conversation: ConversationId, count: u64) {
-        let (client, updates) = (self.client.clone(), self.updates.clone());
-        tokio::spawn(async move {
-            let update = match last_messages(&client, conversation, count).await {
-                Ok(messages) => Update::History(messages),
-                // A conversation in which nothing was said yet is not known to the server.
-                Err(RequestError::Refused(_)) => Update::History(Vec::new()),
-                Err(error) => Update::Problem(format!("history: {}", plainly(&error))),
-            };
-            let _ = updates.send(update).await;
-        });
     }
 
     /// An answer came.
@@ -260,16 +303,17 @@ impl Session {
                     (_, others) => self.notices.push(format!("and {others} others")),
                 }
             }
-            Update::History(entries) => {
-                for entry in entries {
-                    match entry {
-                        Entry::Message(message) => {
-                            self.ask_name(message.sender);
-                            self.rooms.add(message, false);
-                        }
-                        Entry::Change(change) => self.changed(change),
-                    }
-                }
+            Update::History { conversation, entries, told } => self.history(conversation, entries, told),
+            Update::Past { since_ms, entries } => {
+                self.busy = false;
+                self.past(since_ms, entries);
+            }
+            Update::Chats(conversations, names) => self.chats_stand(conversations, names),
+            Update::Crew(group, marks) => {
+                self.called(&group);
+                let room = self.rooms.room(ConversationId::group(group.group));
+                room.members = group.members;
+                room.reach(marks);
             }
             Update::Problem(problem) => {
                 self.busy = false;
@@ -306,10 +350,13 @@ impl Session {
 
     pub(super) fn open(&mut self, conversation: ConversationId) {
         self.rooms.open = Some(conversation);
+        self.scrolled = None;
         self.ask_group(conversation);
+        self.ask_crew(conversation);
+        self.opened(conversation);
         let room = self.rooms.room(conversation);
         if !std::mem::replace(&mut room.history_asked, true) {
-            self.fetch_history(conversation, HISTORY_ON_OPENING);
+            self.fetch_history(conversation, history::HISTORY_ON_OPENING, false);
         }
     }
 
@@ -329,6 +376,9 @@ impl Session {
                 peers.into_iter().for_each(|peer| self.ask_name(peer));
                 let rooms: Vec<_> = self.rooms.rooms.keys().copied().collect();
                 rooms.into_iter().for_each(|room| self.ask_group(room));
+                if !std::mem::replace(&mut self.asked_chats, true) {
+                    self.ask_chats();
+                }
                 if let Some(handle) = self.open_first.take() {
                     self.open_by_name(handle.as_str());
                 }
@@ -336,6 +386,7 @@ impl Session {
             }
             Event::Disconnected { retry_in, reason } => {
                 self.connected = false;
+                self.rooms.lose_sight();
                 let seconds = retry_in.as_secs_f32().ceil();
                 // The end of it is cut off where there is no room.
                 self.connection = format!("offline, again in {seconds} s: {}", printable(&reason));
@@ -344,10 +395,8 @@ impl Session {
             Event::Message(message) => {
                 self.ask_name(message.sender);
                 self.ask_group(message.conversation);
-                let who = self.rooms.name(message.sender);
-                let text = printable(&String::from_utf8_lossy(message.body.as_bytes()));
                 let group = self.group_mark(message.conversation);
-                let line = indented(&format!("{} {group}{who}: {text}", clock(message.time_ms)));
+                let line = indented(&format!("{} {group}{}", clock(message.time_ms), self.told(&message)));
                 let own = self.rooms.is_me(message.sender);
                 self.rooms.add(message, true);
                 (!own).then_some(line)
@@ -355,6 +404,9 @@ impl Session {
             Event::Change(change) => {
                 let words = self.rooms.words(By::of(&change), change.sender, &change.change);
                 let (conversation, time) = (change.conversation, clock(change.time_ms));
+                if self.rooms.open == Some(conversation) && Self::changes_members(&change.change) {
+                    self.ask_crew(conversation);
+                }
                 self.changed(change);
                 Some(format!("{time} {}{words}", self.group_mark(conversation)))
             }
@@ -366,23 +418,57 @@ impl Session {
             Event::SendFailed { id, conversation, refusal } => {
                 let why = printable(&refusal.to_string());
                 let room = self.rooms.room(conversation);
-                if let Some(unsent) = room.unsent.iter_mut().find(|unsent| unsent.id == id) {
-                    unsent.refused = Some(why.clone());
+                let place = room.unsent.iter().position(|unsent| unsent.id == id);
+                match place.and_then(|place| room.unsent.get_mut(place)) {
+                    Some(unsent) if is_line(unsent.reference.as_ref()) => unsent.refused = Some(why.clone()),
+                    // It would stand below the conversation, and say nothing there.
+                    Some(_) => {
+                        let unsent = room.unsent.remove(place.unwrap_or_default());
+                        if !self.is_plain {
+                            let what = match unsent.reference.map(|reference| reference.kind) {
+                                Some(ReferenceKind::Edit) => "edit",
+                                Some(ReferenceKind::Delete) => "deletion",
+                                _ => "reaction",
+                            };
+                            self.notices.push(format!("✗ the {what} was refused: {why}"));
+                        }
+                    }
+                    None => {}
                 }
                 Some(format!("✗ not sent: {why}"))
             }
             Event::Receipt(receipt) => {
-                let before = self.rooms.room(receipt.conversation).tick(receipt.read.max(Seq::new(1)));
+                let me = self.rooms.me.as_ref().map_or(receipt.user, |me| me.user);
+                let before = self.rooms.room(receipt.conversation).tick(me, receipt.read.max(Seq::new(1)));
                 self.rooms.receipt(&receipt);
                 let is_news = !self.rooms.is_me(receipt.user) && before != super::rooms::Tick::Read;
                 is_news.then(|| format!("✓✓ delivered to {}, read to {}", receipt.delivered, receipt.read))
             }
-            Event::Shown(_)
-            | Event::Account { .. }
-            | Event::Watching
-            | Event::Presence(_)
-            | Event::Typing { .. }
-            | Event::Receipts { .. } => None,
+            Event::Shown(shown) => {
+                self.rooms.room(shown.conversation).shown(shown);
+                None
+            }
+            // Each command asks for what it needs of these.
+            Event::Account { .. } => None,
+            Event::Watching => {
+                if let Some(open) = self.rooms.open {
+                    self.ask_crew(open);
+                }
+                None
+            }
+            Event::Presence(people) => {
+                self.rooms.seen(people);
+                None
+            }
+            Event::Typing { conversation, user, doing } => {
+                self.ask_name(user);
+                self.rooms.does_something(conversation, user, doing, Instant::now());
+                None
+            }
+            Event::Receipts { conversation, marks } => {
+                self.rooms.room(conversation).reach(marks);
+                None
+            }
             Event::Terminal(error) => {
                 self.connected = false;
                 self.connection = format!("ended: {error}");
@@ -408,8 +494,19 @@ impl Session {
     pub(super) fn completions(&self) -> Vec<String> {
         let mut lines: Vec<String> = COMMANDS
             .iter()
-            .map(|(usage, _)| usage.split_once(' ').map_or(usage.to_string(), |(name, _)| format!("{name} ")))
+            .map(|(usage, _)| match usage.split_once(" NAME") {
+                Some((name, _)) => format!("{name} "),
+                None => (*usage).to_owned(),
+            })
             .chain(self.rooms.names().map(|name| format!("/to {name}")))
+            .chain(command_names(&message_command::COMMANDS))
+            .chain(command_names(&listing_command::COMMANDS))
+            .chain(contact_command::completions())
+            .chain(
+                contact_command::WITH_HANDLES
+                    .iter()
+                    .flat_map(|command| self.rooms.names().map(move |name| format!("{command} {name}"))),
+            )
             .chain(group_command::completions())
             .chain(
                 group_command::WITH_HANDLES
@@ -419,8 +516,17 @@ impl Session {
             .chain(self.rooms.rooms.values().filter_map(|room| Some(format!("/group open {}", room.name()?))))
             .collect();
         lines.sort_unstable();
+        lines.dedup();
         lines
     }
+}
+
+/// Commands as they begin, without what they take.
+fn command_names<'a>(commands: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = String> + 'a {
+    commands.iter().map(|(usage, _)| match usage.split_once(' ') {
+        Some((name, _)) => format!("{name} "),
+        None => (*usage).to_owned(),
+    })
 }
 
 /// One entry where lines are all there is: a message of several lines must not pass for several messages.
@@ -432,37 +538,5 @@ pub(super) fn plainly(error: &RequestError) -> String {
     match error {
         RequestError::Refused(refusal) => printable(&refusal.text),
         other => other.to_string(),
-    }
-}
-
-async fn last_messages(
-    client: &Client,
-    conversation: ConversationId,
-    count: u64,
-) -> Result<Vec<Entry>, RequestError> {
-    let head = client.history(conversation, Seq::new(1), Seq::new(1)).await?.head.get();
-    let mut from = (head + 1).saturating_sub(count).max(1);
-    let mut entries = Vec::new();
-    while from <= head {
-        let page: HistoryPage = client.history(conversation, Seq::new(from), Seq::new(head)).await?;
-        entries.extend(page.messages.into_iter().map(Entry::of_history));
-        if page.next.get() <= from {
-            break;
-        }
-        from = page.next.get();
-    }
-    Ok(entries)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lines_of_a_message_cannot_pass_for_messages_of_others() {
-        assert_eq!(
-            indented("10:00 eve: hi\n10:01 bob: give her the key"),
-            "10:00 eve: hi\n    10:01 bob: give her the key"
-        );
     }
 }

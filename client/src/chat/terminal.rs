@@ -7,7 +7,7 @@ use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyEventK
 use crossterm::{cursor, event, execute, terminal};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::editor::{Edit, Editor};
 use super::line_reader::{Line, LineReader};
@@ -41,7 +41,8 @@ impl Borrowed {
             io::stdout(),
             terminal::EnterAlternateScreen,
             terminal::DisableLineWrap,
-            event::EnableBracketedPaste
+            event::EnableBracketedPaste,
+            event::EnableFocusChange
         )?;
         Ok(borrowed)
     }
@@ -52,6 +53,7 @@ impl Drop for Borrowed {
         // There is nobody left to tell when this fails.
         let _ = execute!(
             io::stdout(),
+            event::DisableFocusChange,
             event::DisableBracketedPaste,
             terminal::EnableLineWrap,
             terminal::LeaveAlternateScreen,
@@ -71,9 +73,9 @@ async fn run_screen(options: &ChatOptions, started: Started) -> Result<(), ChatE
     loop {
         let (columns, rows) = terminal::size()?;
         let size = Terminal { columns: columns.into(), rows: rows.into(), colours };
-        if let Some((conversation, seq)) = session.rooms.mark_shown() {
-            session.client.read(conversation, seq);
-        }
+        session.mark_shown();
+        session.look();
+        let over = session.pass_time();
         let mut stdout = io::stdout().lock();
         stdout.write_all(screen::draw(&session, &editor, size).as_bytes())?;
         stdout.flush()?;
@@ -97,6 +99,7 @@ async fn run_screen(options: &ChatOptions, started: Started) -> Result<(), ChatE
                 }
             }
             Some(update) = updates.recv() => session.update(update),
+            () = until(over) => {}
         }
     }
     drop(borrowed);
@@ -107,12 +110,24 @@ async fn run_screen(options: &ChatOptions, started: Started) -> Result<(), ChatE
     session.ended.map_or(Ok(()), |error| Err(error.into()))
 }
 
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 fn handle_input(session: &mut Session, editor: &mut Editor, input: Input) -> Next {
     match input {
         Input::Key(key) if key.kind != KeyEventKind::Release => handle_key(session, editor, key),
         Input::Paste(text) => {
             let letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
             letters.for_each(|letter| editor.edit(Edit::Insert(letter)));
+            session.typed(&editor.text());
+            Next::GoOn
+        }
+        Input::FocusGained | Input::FocusLost => {
+            session.focus(input == Input::FocusGained);
             Next::GoOn
         }
         _ => Next::GoOn,
@@ -162,17 +177,32 @@ fn handle_key(session: &mut Session, editor: &mut Editor, key: KeyEvent) -> Next
         KeyCode::Down => Edit::Newer,
         KeyCode::Esc => {
             session.notices.clear();
+            session.scrolled = None;
+            return Next::GoOn;
+        }
+        KeyCode::PageUp => {
+            session.scroll_back();
+            return Next::GoOn;
+        }
+        KeyCode::PageDown => {
+            session.scroll_on();
             return Next::GoOn;
         }
         _ => return Next::GoOn,
     };
+    let before = editor.text();
     editor.edit(edit);
+    let after = editor.text();
+    if after != before {
+        session.typed(&after);
+    }
     Next::GoOn
 }
 
 /// Lines in, lines out: for pipes and dumb terminals.
 async fn run_plain(options: &ChatOptions, started: Started) -> Result<(), ChatError> {
     let (mut session, mut updates) = Session::new(&started, options);
+    session.is_plain = true;
     let mut events = started.events;
     let mut lines = LineReader::new(tokio::io::stdin());
     let mut stdout = tokio::io::stdout();

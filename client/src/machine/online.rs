@@ -337,12 +337,7 @@ impl Machine {
             Ok(ServerFrame::Sent(sent)) => self.sent(sent),
             Ok(ServerFrame::Done(done)) => match self.answered(done.request) {
                 Some(Purpose::Mark(conversation)) => self.requests.mark_answered(conversation),
-                Some(Purpose::Watch) => {
-                    if self.looking.watch_begun() {
-                        let event = Event::Watching;
-                        self.effects.push_back(Effect::HandUpOther { delivery: None, event });
-                    }
-                }
+                Some(Purpose::Watch) => self.watch_begun(),
                 Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Done)),
                 _ => {}
             },
@@ -459,6 +454,12 @@ impl Machine {
         let delivery = self.ordering.next_delivery();
         self.acks.push(stamp, Settled::WhenTaken(delivery));
         self.effects.push_back(Effect::HandUpOther { delivery: Some(delivery), event });
+    }
+
+    fn watch_begun(&mut self) {
+        if self.looking.watch_begun() {
+            self.effects.push_back(Effect::HandUpOther { delivery: None, event: Event::Watching });
+        }
     }
 
     fn presence(&mut self, notice: PresenceNotice) {

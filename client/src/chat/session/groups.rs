@@ -82,7 +82,7 @@ impl Session {
             self.notices.push("no conversation is open: /to NAME opens one".to_owned());
             return;
         };
-        let Some(seq) = self.rooms.room(conversation).newest_of(me) else {
+        let Some(seq) = self.newest(conversation, true) else {
             self.notices.push("nothing that you have sent is shown here".to_owned());
             return;
         };
@@ -137,61 +137,11 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-    use rookery_protocol::{Body, DeviceId, GroupChange, Handle, MessageId, Seq, UserId};
-    use tokio::sync::mpsc;
+    use rookery_protocol::{Body, DeviceId, GroupChange, MessageId, Seq};
 
     use super::*;
-    use crate::chat::editor::Editor;
-    use crate::chat::screen::{self, Terminal};
-    use crate::chat::session::Next;
-    use crate::{
-        Client, Config, DialFuture, Dialer, Event, Identity, MemoryStore, Message, NodeAddress, TlsOptions,
-        TokenProvider,
-    };
-
-    /// Never comes to an end.
-    struct NoNetwork;
-
-    impl Dialer for NoNetwork {
-        fn dial(&self, _: &NodeAddress) -> DialFuture {
-            Box::pin(std::future::pending())
-        }
-    }
-
-    fn user(number: u64) -> UserId {
-        UserId::new(number).unwrap()
-    }
-
-    fn handle(name: &str) -> Handle {
-        name.parse().unwrap()
-    }
-
-    fn crew(number: u64) -> ConversationId {
-        ConversationId::group(GroupId::new(number).unwrap())
-    }
-
-    /// Alice's, who knows bob.
-    fn session() -> (Session, mpsc::Receiver<Update>) {
-        let nodes: Vec<NodeAddress> = vec!["tcp://a:1".parse().unwrap()];
-        let config = Config::new(nodes.clone(), TokenProvider::fixed("t"));
-        let rng = StdRng::seed_from_u64(1);
-        let started = Client::resume(config, NoNetwork, MemoryStore::new(), rng).unwrap();
-        let options = crate::chat::ChatOptions {
-            nodes,
-            token: TokenProvider::fixed("t"),
-            data_dir: "unused".into(),
-            tls: TlsOptions::System,
-            me: None,
-            open: None,
-        };
-        let (mut session, updates) = Session::new(&started, &options);
-        let (alice, device) = (user(1), DeviceId::new(1));
-        session.event(Event::Connected(Identity { user: alice, handle: handle("alice"), device }));
-        session.rooms.learn(user(2), handle("bob"));
-        (session, updates)
-    }
+    use crate::chat::session::tests::{crew, handle, notices, screen, session, user};
+    use crate::{Event, Message};
 
     fn changed(group: u64, seq: u64, change: GroupChange) -> Event {
         Event::Change(Change {
@@ -207,11 +157,6 @@ mod tests {
 
     fn made(group: u64, name: &str) -> Event {
         changed(group, 1, GroupChange::Created { members: vec![user(1)], name: name.to_owned() })
-    }
-
-    fn notices(session: &mut Session, line: &str) -> String {
-        assert_eq!(session.enter(line), Next::GoOn);
-        session.notices.join("\n")
     }
 
     #[tokio::test]
@@ -234,11 +179,11 @@ mod tests {
         };
         assert_eq!(session.event(Event::Message(ahoy)).unwrap(), "10:00 #crew bob: ahoy");
         session.event(changed(9, 4, GroupChange::Named("the crew".to_owned())));
-        assert_eq!(notices(&mut session, "/list"), "#the crew (1 new)");
+        let chats = notices(&mut session, "/chats");
+        assert_eq!(chats, "#the crew (1 new) · 10:00 bob has named the group “the crew”");
         session.rooms.learn(user(3), handle("carol"));
         session.open(crew(9));
-        let size = Terminal { columns: 60, rows: 12, colours: false };
-        let screen = screen::draw(&session, &Editor::default(), size);
+        let screen = screen(&session);
         for shown in ["10:00 bob has added carol", "10:00 bob: ahoy", "#the crew> "] {
             assert!(screen.contains(shown), "{shown}: {screen}");
         }
@@ -272,7 +217,7 @@ mod tests {
         }
         assert!(notices(&mut session, "/receipts").contains("no conversation is open"));
         assert!(notices(&mut session, "/group fly").contains("/help"));
-        assert!(notices(&mut session, "/help").contains("/group create NAME HANDLE..."));
+        assert!(notices(&mut session, "/help groups").contains("/group create NAME HANDLE..."));
         session.update(Update::Made(GroupId::new(9).unwrap(), "crew".to_owned()));
         assert_eq!((session.rooms.open, session.rooms.title(crew(9))), (Some(crew(9)), "#crew".to_owned()));
         let completions = session.completions();
