@@ -47,6 +47,8 @@ enum Workload {
     Idle(workload::idle::Args),
     /// A node joins others that have many idle users: how long until all is in its place again, and at what cost.
     Join(workload::join::Args),
+    /// Users who come and go while others watch them: what that costs those who write messages.
+    Presence(workload::presence::Args),
     /// What the disk does by itself.
     Disk,
 }
@@ -76,6 +78,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Workload::Group(args) => workload::group::run(&rookery, data.path(), args).await?,
         Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,
         Workload::Join(args) => workload::join::run(&rookery, data.path(), args).await?,
+        Workload::Presence(args) => workload::presence::run(&rookery, data.path(), args).await?,
         Workload::Disk => {
             let mut report = report::Report::new("disk");
             report.disk(&probe::fdatasync(data.path(), Duration::ZERO)?);

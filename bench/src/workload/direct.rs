@@ -23,32 +23,32 @@ use super::measure::{
 use crate::node::Nodes;
 use crate::probe;
 use crate::report::Report;
-use crate::users::prepare;
+use crate::users::{BenchUser, prepare};
 use crate::wire::Wire;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Pairs of users.
     #[arg(long, default_value_t = 200)]
-    pairs: usize,
+    pub(super) pairs: usize,
     /// Nodes on one store. With more than one, each writer and its reader are at different nodes.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
-    nodes: u8,
+    pub(super) nodes: u8,
     /// Messages each writer keeps unconfirmed.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
-    window: u32,
+    pub(super) window: u32,
     /// Bytes of each message's body.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(8..=65536))]
-    body: u32,
+    pub(super) body: u32,
     /// Seconds before counting begins.
     #[arg(long, default_value_t = 3)]
-    warmup: u64,
+    pub(super) warmup: u64,
     /// Seconds counted.
     #[arg(long, default_value_t = 15)]
-    seconds: u64,
+    pub(super) seconds: u64,
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]
-    rate: Option<f64>,
+    pub(super) rate: Option<f64>,
 }
 
 /// When the run's phases are, and what has been counted.
@@ -70,7 +70,34 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let disk_before = probe::fdatasync(data, every)?;
     let users = prepare(data, 2 * args.pairs).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
+    let latency = load(&nodes, &users, &args, &mut report).await?;
 
+    let disk_after = probe::fdatasync(data, every)?;
+    let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
+    for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
+        report.add(
+            format!("send to receive, {name}"),
+            latency.value_at_quantile(quantile) as f64 / 1000.0,
+            "ms",
+        );
+    }
+    report.add(
+        "send to receive, p50, in fdatasyncs",
+        latency.value_at_quantile(0.5) as f64 / fdatasync_us,
+        "",
+    );
+    report.disk(&disk_before);
+    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    Ok(report)
+}
+
+/// Lets each two of `users` write and read as `args` say, and returns how long what was counted took, in microseconds.
+pub(super) async fn load(
+    nodes: &Nodes,
+    users: &[BenchUser],
+    args: &Args,
+    report: &mut Report,
+) -> anyhow::Result<Histogram<u64>> {
     let mut wires = Vec::new();
     for (number, user) in users.iter().enumerate() {
         // Pair by pair: the reader at the node after its writer's.
@@ -114,7 +141,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         std::thread::spawn(move || pace(phases, rate, &pacing));
     }
     tokio::select! {
-        shown = show_progress(&run, &nodes, &mut report) => shown?,
+        shown = show_progress(&run, nodes, report) => shown?,
         failed = first_failure(&mut writers) => failed?,
     }
     let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
@@ -128,24 +155,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         anyhow::Ok(())
     });
     settled.await.context("the last messages did not arrive in time")??;
-
-    let disk_after = probe::fdatasync(data, every)?;
-    let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
-    for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
-        report.add(
-            format!("send to receive, {name}"),
-            latency.value_at_quantile(quantile) as f64 / 1000.0,
-            "ms",
-        );
-    }
-    report.add(
-        "send to receive, p50, in fdatasyncs",
-        latency.value_at_quantile(0.5) as f64 / fdatasync_us,
-        "",
-    );
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
-    Ok(report)
+    Ok(latency)
 }
 
 /// Counts between the phases' ends, with a bar.

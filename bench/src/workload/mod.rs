@@ -5,3 +5,4 @@ pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod join;
 mod measure;
+pub(crate) mod presence;
