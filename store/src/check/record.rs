@@ -317,6 +317,10 @@ fn parse_conversation(key: &[u8], value: &Bytes) -> Result<Option<Record>, Store
             }
             _ => return Ok(None),
         },
+        b'w' => match parts.seq() {
+            Some(_) => Record::Alone,
+            None => return Ok(None),
+        },
         _ => return Ok(Some(Record::Unknown)),
     };
     Ok(parts.0.is_empty().then_some(record))

@@ -7,6 +7,7 @@
 //! | `l` log | seq | the [`Message`](rookery_protocol::Message) as on the wire |
 //! | `m` mark | user | [`Mark`] |
 //! | `s` sent | user, device, message id | [`SentRecord`] |
+//! | `w` withheld | seq | one byte: only its sender sees the message |
 
 use rookery_protocol::{ConversationId, DeviceId, MessageId, Seq, UserId, positional};
 
@@ -107,6 +108,11 @@ pub fn edits_prefix(conversation: ConversationId, of: Seq) -> Vec<u8> {
     part(conversation, b'e', &[&of.get().to_be_bytes()])
 }
 
+/// Where it says that only its sender sees a message.
+pub fn withheld_key(conversation: ConversationId, seq: Seq) -> Vec<u8> {
+    part(conversation, b'w', &[&seq.get().to_be_bytes()])
+}
+
 /// Where the head is.
 pub fn head_key(conversation: ConversationId) -> Vec<u8> {
     part(conversation, b'h', &[])
@@ -166,6 +172,7 @@ mod tests {
         assert_eq!(log_key(conversation, Seq::new(3)), with(b"l\0\0\0\0\0\0\0\x03"));
         assert_eq!(mark_key(conversation, bert), with(b"m\0\0\0\0\0\0\0\x02"));
         let sent = sent_key(conversation, anna, DeviceId::new(4), MessageId::from_bytes([9; 16]));
+        assert_eq!(withheld_key(conversation, Seq::new(3)), with(b"w\0\0\0\0\0\0\0\x03"));
         assert_eq!(sent, with(&[b"s\0\0\0\0\0\0\0\x01\0\0\0\x04".as_slice(), &[9; 16]].concat()));
     }
 
@@ -208,6 +215,7 @@ mod tests {
                 log_key(conversation, seq),
                 mark_key(conversation, user),
                 sent_key(conversation, user, device, id),
+                withheld_key(conversation, seq),
             ] {
                 prop_assert!(key.starts_with(&family_prefix()) && key.starts_with(&prefix(conversation)));
                 prop_assert_eq!(conversation_of(&key), Some(conversation));

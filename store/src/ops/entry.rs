@@ -153,6 +153,15 @@ impl Author {
     }
 }
 
+impl Author {
+    /// Whether nobody but the author is to see what the author says.
+    pub(super) fn is_shadow_banned(&self, view: &View<'_>) -> Result<bool, StoreError> {
+        let account = view.get(&user::key(self.user));
+        let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
+        Ok(account.is_some_and(|account| account.standing.is_shadow_banned))
+    }
+}
+
 /// What an entry says: a member's body and perhaps what it is about, or a change.
 #[derive(Debug, Clone)]
 pub(super) enum Content {

@@ -9,6 +9,7 @@ use super::reference::{self, Sender, refer};
 use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
 use crate::keys::chat::{self, Chat};
+use crate::keys::conversation::withheld_key;
 use crate::keys::group::{Members, members_key};
 use crate::keys::{self, user};
 use crate::op::{Op, Reads, View, Writes};
@@ -98,8 +99,13 @@ impl SendMessage {
         if place == (*conversation, Seq::ZERO.next()) {
             self.begin(writes, &sender.told);
         }
+        let mut told = sender.told;
+        if author.is_shadow_banned(view)? {
+            writes.put(withheld_key(*conversation, place.1), vec![1]);
+            told = vec![author.user];
+        }
         let content = Content::Message(body.clone(), *reference);
-        Ok(Outcome::Accepted(append(writes, author, place, content, sender.told)))
+        Ok(Outcome::Accepted(append(writes, author, place, content, told)))
     }
 
     /// Puts the conversation, if it is a direct one, into the lists of its sides.

@@ -8,12 +8,12 @@
 use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
 
 use crate::error::StoreError;
-use crate::keys::conversation::{edits_prefix, log_key, sent_key};
+use crate::keys::conversation::{edits_prefix, log_key, sent_key, withheld_key};
 use crate::keys::group::{Membership, membership_key};
 use crate::keys::{self, inbox};
 use crate::op::{Op, Reads, View, Writes};
 
-/// Removes a conversation's oldest messages, what is noted of their edits, and the answers to their ids: sent again, one
+/// Removes a conversation's oldest messages, what is noted of them, and the answers to their ids: sent again, one
 /// of them would be new.
 /// The head and the marks stay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,10 @@ impl Op for TrimLog {
         writes.clear_range(
             edits_prefix(self.conversation, Seq::ZERO),
             edits_prefix(self.conversation, self.upto.next()),
+        );
+        writes.clear_range(
+            withheld_key(self.conversation, Seq::ZERO),
+            withheld_key(self.conversation, self.upto.next()),
         );
         for (user, device, id) in &self.sent {
             writes.delete(sent_key(self.conversation, *user, *device, *id));

@@ -12,7 +12,7 @@ pub use crate::audience::Aspect;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::ban::{self, Ban, Network};
-use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key};
+use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key, withheld_key};
 use crate::keys::device::{DEVICES_MAX, Device};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::user::User;
@@ -197,6 +197,29 @@ pub async fn log(
     end.push(0);
     let range = KeyRange { begin: log_key(conversation, from), end, limit, reverse: false };
     Ok(snapshot.range(&range).await?.into_iter().map(|(_, value)| value).collect())
+}
+
+/// Which of the messages `from..=to` of a conversation only their senders see, in order, up to `limit`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn withheld(
+    snapshot: &dyn Snapshot,
+    conversation: ConversationId,
+    (from, to): (Seq, Seq),
+    limit: usize,
+) -> Result<Vec<Seq>, StoreError> {
+    if from > to {
+        return Ok(Vec::new());
+    }
+    let mut end = withheld_key(conversation, to);
+    end.push(0);
+    let range = KeyRange { begin: withheld_key(conversation, from), end, limit, reverse: false };
+    let seq = |(key, _): (Bytes, Bytes)| {
+        let bytes = key.last_chunk().copied().unwrap_or_default();
+        Seq::new(u64::from_be_bytes(bytes))
+    };
+    Ok(snapshot.range(&range).await?.into_iter().map(seq).collect())
 }
 
 /// Bans after `after`, in the order of their texts, up to `limit`. Expired ones may be among them.

@@ -261,6 +261,10 @@ contract! {
         so_many_people_are_anything_to_a_user
         what_is_set_again_after_an_unknown_outcome_is_told_once
     }
+    shadow_bans {
+        what_a_shadow_banned_user_sends_is_accepted_and_nobody_else_has_it
+        what_operators_say_of_an_account_is_its_own_and_outlasts_other_changes
+    }
     slots {
         who_joins_takes_its_share_and_nothing_else_moves
         who_leaves_or_crashes_gives_its_own_slots_and_nothing_else_moves
