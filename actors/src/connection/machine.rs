@@ -65,6 +65,7 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Look(Reading::Lookup(lookup)),
         (Phase::Welcome, ClientFrame::GetGroup(get)) => Action::Look(Reading::Group(get)),
         (Phase::Welcome, ClientFrame::ListGroups(list)) => Action::Look(Reading::Groups(list)),
+        (Phase::Welcome, ClientFrame::ListConversations(list)) => Action::Look(Reading::Conversations(list)),
         (Phase::Welcome, ClientFrame::GetReceipts(get)) => Action::Look(Reading::Receipts(get)),
         (Phase::Welcome, ClientFrame::SetPrivacy(set)) => Action::Set(Setting::SetPrivacy(set)),
         (Phase::Welcome, ClientFrame::SetProfile(set)) => Action::Set(Setting::SetProfile(set)),

@@ -1,11 +1,13 @@
 //! Requests that are answered from the store alone, off the session: nothing changes by them.
 
+mod chats;
+mod history;
 mod people;
 
 use rookery_protocol::{
     ConversationId, ErrorCode, FindPeople, Found, GetGroup, GetPrivacy, GetProfiles, GetReceipts, Group,
-    GroupId, GroupList, History, HistoryPage, ListGroups, ListPeople, Lookup, MemberMark, Message, Payload,
-    Receipts, RequestId, Seq, UserId, decode_value, limits,
+    GroupId, GroupList, History, ListConversations, ListGroups, ListPeople, Lookup, MemberMark, Payload,
+    Receipts, RequestId, UserId, limits,
 };
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::conversation::Mark;
@@ -29,6 +31,8 @@ pub(crate) enum Reading {
     Group(GetGroup),
     /// In which groups the user is.
     Groups(ListGroups),
+    /// The user's conversations.
+    Conversations(ListConversations),
     /// How far the members of a conversation have come.
     Receipts(GetReceipts),
     /// What may be seen of the user.
@@ -64,6 +68,7 @@ impl Reading {
             Self::Lookup(lookup) => lookup.request,
             Self::Group(get) => get.request,
             Self::Groups(list) => list.request,
+            Self::Conversations(list) => list.request,
             Self::Receipts(get) => get.request,
             Self::Privacy(get) => get.request,
             Self::Profiles(get) => get.request,
@@ -94,10 +99,11 @@ impl Reading {
         };
         let snapshot = &*snapshot;
         match self {
-            Self::History(history) => give(reply, history_page(snapshot, user, &history).await),
+            Self::History(history) => give(reply, history::page(snapshot, user, &history).await),
             Self::Lookup(lookup) => give(reply, find(snapshot, lookup).await),
             Self::Group(get) => give(reply, group(snapshot, user, &get).await),
             Self::Groups(list) => give(reply, groups(snapshot, user, &list).await),
+            Self::Conversations(list) => give(reply, chats::conversations(snapshot, user, &list).await),
             Self::Receipts(get) => give(reply, receipts(snapshot, user, &get).await),
             Self::Privacy(get) => give(reply, people::privacy(snapshot, user, &get).await),
             Self::Profiles(get) => give(reply, people::profiles(snapshot, user, &get).await),
@@ -116,56 +122,6 @@ fn give<P: Payload>(reply: Reply, answer: Result<P, Refusal>) {
 
 fn refuse(reply: Reply, Refusal(code, text): Refusal) {
     reply.refuse(code, text);
-}
-
-/// The first and the last entry of a conversation that a user may see.
-async fn visible(
-    snapshot: &dyn Snapshot,
-    user: UserId,
-    conversation: ConversationId,
-) -> Result<(Seq, Seq), Refusal> {
-    let head = queries::head(snapshot, conversation).await?;
-    match conversation.group_id() {
-        Some(group) => {
-            let membership = queries::membership(snapshot, user, group).await?.ok_or_else(not_member)?;
-            Ok((membership.from, membership.until.map_or(head, |until| until.min(head))))
-        }
-        None if conversation.direct_peer(user).is_some() => Ok((Seq::ZERO.next(), head)),
-        None => Err(not_member()),
-    }
-}
-
-async fn history_page(
-    snapshot: &dyn Snapshot,
-    user: UserId,
-    history: &History,
-) -> Result<HistoryPage, Refusal> {
-    let conversation = history.conversation;
-    let (first, head) = visible(snapshot, user, conversation).await?;
-    if history.from > history.to || history.from == Seq::ZERO {
-        return Err(Refusal(ErrorCode::BadRequest, "from must be at least 1 and at most to".into()));
-    }
-    let (from, to) = (history.from.max(first), history.to.min(head));
-    let limit = limits::HISTORY_MESSAGES_MAX as usize;
-    let logged = queries::log(snapshot, conversation, (from, to), limit).await?;
-
-    let mut next = if logged.len() < limit { to.next().max(history.from) } else { Seq::ZERO };
-    let mut messages: Vec<Message> = Vec::with_capacity(logged.len());
-    let mut bytes = 0;
-    for logged in &logged {
-        let message: Message =
-            decode_value(logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        bytes += logged.len();
-        if bytes > limits::HISTORY_BYTES_MAX && !messages.is_empty() {
-            next = message.seq;
-            break;
-        }
-        messages.push(message);
-    }
-    if next == Seq::ZERO {
-        next = messages.last().map_or(history.from, |message| message.seq.next());
-    }
-    Ok(HistoryPage { request: history.request, head, next, messages })
 }
 
 async fn find(snapshot: &dyn Snapshot, lookup: Lookup) -> Result<Found, Refusal> {

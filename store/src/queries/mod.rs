@@ -1,28 +1,31 @@
 //! What Rookery reads outside of transactions, as functions over a snapshot.
 
+mod chats;
 mod cluster;
 mod group;
+mod log;
 mod people;
 mod retention;
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, DeviceId, Handle, Seq, Stamp, UserId};
+use rookery_protocol::{ConversationId, DeviceId, Handle, Stamp, UserId};
 
 pub use crate::audience::Aspect;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::ban::{self, Ban, Network};
-use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key, withheld_key};
+use crate::keys::conversation::{Mark, mark_key};
 use crate::keys::device::{DEVICES_MAX, Device};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::user::User;
 use crate::keys::{cursor, decode, device, handle, inbox, last_seen, user};
 use crate::op::KeyRange;
 
+pub use chats::{Listed, Standing, chat, conversations, hidden, standings};
 pub use cluster::{leases, mail, view};
 pub use group::{group, groups, marks, members, membership};
+pub use log::{first_seq, first_since, head, log, log_backwards, messages, withheld};
 pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};
-pub(crate) use retention::first_seq;
 pub use retention::{Step, StepLimits, expired_events, expired_memberships, expired_messages};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
@@ -156,70 +159,6 @@ pub async fn inbox_after(
         KeyRange { begin: inbox::key_after(user, after), end: inbox::end(user), limit, reverse: false };
     let entry = |(key, value): (Bytes, Bytes)| Ok((inbox::stamp_of(&key)?, InboxEntry::decode(&value)?));
     snapshot.range(&range).await?.into_iter().map(entry).collect()
-}
-
-/// Messages' bytes as logged, `None` where there is none any more.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn messages(
-    snapshot: &dyn Snapshot,
-    places: impl IntoIterator<Item = (ConversationId, Seq)>,
-) -> Result<Vec<Option<Bytes>>, StoreError> {
-    let keys: Vec<Vec<u8>> =
-        places.into_iter().map(|(conversation, seq)| log_key(conversation, seq)).collect();
-    snapshot.get_many(&keys).await
-}
-
-/// A conversation's last message's place.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn head(snapshot: &dyn Snapshot, conversation: ConversationId) -> Result<Seq, StoreError> {
-    let value = get(snapshot, head_key(conversation)).await?;
-    Ok(value.map(|value| decode_head(&value)).transpose()?.unwrap_or(Seq::ZERO))
-}
-
-/// Messages `from..=to` of a conversation as logged, in order, up to `limit`.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn log(
-    snapshot: &dyn Snapshot,
-    conversation: ConversationId,
-    (from, to): (Seq, Seq),
-    limit: usize,
-) -> Result<Vec<Bytes>, StoreError> {
-    if from > to {
-        return Ok(Vec::new());
-    }
-    let mut end = log_key(conversation, to);
-    end.push(0);
-    let range = KeyRange { begin: log_key(conversation, from), end, limit, reverse: false };
-    Ok(snapshot.range(&range).await?.into_iter().map(|(_, value)| value).collect())
-}
-
-/// Which of the messages `from..=to` of a conversation only their senders see, in order, up to `limit`.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn withheld(
-    snapshot: &dyn Snapshot,
-    conversation: ConversationId,
-    (from, to): (Seq, Seq),
-    limit: usize,
-) -> Result<Vec<Seq>, StoreError> {
-    if from > to {
-        return Ok(Vec::new());
-    }
-    let mut end = withheld_key(conversation, to);
-    end.push(0);
-    let range = KeyRange { begin: withheld_key(conversation, from), end, limit, reverse: false };
-    let seq = |(key, _): (Bytes, Bytes)| {
-        let bytes = key.last_chunk().copied().unwrap_or_default();
-        Seq::new(u64::from_be_bytes(bytes))
-    };
-    Ok(snapshot.range(&range).await?.into_iter().map(seq).collect())
 }
 
 /// Bans after `after`, in the order of their texts, up to `limit`. Expired ones may be among them.

@@ -222,25 +222,10 @@ pub async fn expired_memberships(
         next = Some((user, group)).filter(|_| is_full);
         let membership: Membership = decode(&value)?;
         let Some(until) = membership.until else { continue };
-        let first = first_seq(snapshot, ConversationId::group(group)).await?;
+        let first = super::first_seq(snapshot, ConversationId::group(group)).await?;
         if first.is_none_or(|first| until < first) {
             trims.push(ForgetMembership { user, group, until });
         }
     }
     Ok(Step { trims, next })
-}
-
-/// The place of the first message that is left of a conversation's log.
-pub(crate) async fn first_seq(
-    snapshot: &dyn Snapshot,
-    conversation: ConversationId,
-) -> Result<Option<Seq>, StoreError> {
-    let range = KeyRange {
-        begin: log_key(conversation, Seq::ZERO),
-        end: log_key(conversation, Seq::new(u64::MAX)),
-        limit: 1,
-        reverse: false,
-    };
-    let key = snapshot.range(&range).await?.pop().map(|(key, _)| key);
-    Ok(key.and_then(|key| key.last_chunk().map(|bytes| Seq::new(u64::from_be_bytes(*bytes)))))
 }

@@ -7,6 +7,8 @@ use rookery_protocol::{
 
 use crate::client::{Client, Event};
 
+mod history;
+mod listing;
 mod reference_refusals;
 mod references;
 mod settings;

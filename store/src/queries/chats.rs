@@ -1,0 +1,167 @@
+//! What is read of a user's conversations: which they are, how each stands, what of it is hidden.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use rookery_protocol::{ConversationId, Seq, UserId};
+
+use super::{get, groups};
+use crate::engine::Snapshot;
+use crate::error::StoreError;
+use crate::keys::chat::{self, Chat};
+use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key, withheld_key};
+use crate::keys::{decode, hidden};
+use crate::op::KeyRange;
+
+/// A conversation that a user is or was in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Which.
+    pub conversation: ConversationId,
+    /// How it is listed, and what of it is hidden.
+    pub chat: Chat,
+    /// The first message of it that the user may see, if it is not hidden.
+    pub from: Seq,
+    /// The last; `None`: whatever comes.
+    pub until: Option<Seq>,
+}
+
+/// How a conversation stands with a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The first message that the user may see, and that is not hidden with all before it.
+    pub first: Seq,
+    /// The last message that the user may see.
+    pub head: Seq,
+    /// All up to here have been read.
+    pub read: Seq,
+    /// The last message as logged, unless it is no longer there.
+    pub last: Option<Bytes>,
+    /// Whether that is hidden.
+    pub is_last_hidden: bool,
+    /// Whether only its sender sees that.
+    pub is_last_withheld: bool,
+}
+
+/// How a conversation is shown to a user, as far as they have ever said.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn chat(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<Chat, StoreError> {
+    let chat = get(snapshot, chat::key(user, conversation)).await?;
+    Ok(chat.map(|value| decode(&value)).transpose()?.unwrap_or_default())
+}
+
+/// Conversations that a user is or was in, after `after` in the order of their ids' bytes, up to `limit`: the direct ones,
+/// then groups.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn conversations(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<Listed>, StoreError> {
+    let mut listed = Vec::new();
+    let after_group = after.and_then(ConversationId::group_id);
+    if after_group.is_none() {
+        listed = direct(snapshot, user, after, limit).await?;
+    }
+    let groups = groups(snapshot, user, after_group, limit - listed.len()).await?;
+    let conversations = groups.iter().map(|(group, _)| ConversationId::group(*group));
+    let keys: Vec<Vec<u8>> = conversations.map(|conversation| chat::key(user, conversation)).collect();
+    let chats = snapshot.get_many(&keys).await?;
+    for ((group, membership), chat) in groups.into_iter().zip(chats) {
+        listed.push(Listed {
+            conversation: ConversationId::group(group),
+            chat: chat.map(|value| decode(&value)).transpose()?.unwrap_or_default(),
+            from: membership.from,
+            until: membership.until,
+        });
+    }
+    Ok(listed)
+}
+
+async fn direct(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    after: Option<ConversationId>,
+    limit: usize,
+) -> Result<Vec<Listed>, StoreError> {
+    let mut range = KeyRange::prefix(&chat::direct_prefix(user), limit);
+    if let Some(after) = after {
+        range.begin = chat::key(user, after);
+        range.begin.push(0);
+    }
+    let entry = |(key, value): (Bytes, Bytes)| {
+        let (_, conversation) =
+            chat::chat_of(&key).ok_or_else(|| StoreError::Corrupt(format!("a chat's key: {key:02x?}")))?;
+        Ok(Listed { conversation, chat: decode(&value)?, from: Seq::ZERO.next(), until: None })
+    };
+    snapshot.range(&range).await?.into_iter().map(entry).collect()
+}
+
+/// How some of a user's conversations stand. Reads the last message of each.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn standings(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    listed: &[Listed],
+) -> Result<Vec<Standing>, StoreError> {
+    let keys = listed.iter().map(|it| it.conversation);
+    let keys = keys.flat_map(|conversation| [head_key(conversation), mark_key(conversation, user)]);
+    let found = snapshot.get_many(&keys.collect::<Vec<_>>()).await?;
+    let mut standings = Vec::with_capacity(listed.len());
+    for (it, found) in listed.iter().zip(found.chunks_exact(2)) {
+        let head = found[0].as_ref().map(|value| decode_head(value)).transpose()?.unwrap_or(Seq::ZERO);
+        let mark = found[1].as_ref().map(|value| decode(value)).transpose()?.unwrap_or(Mark::NONE);
+        standings.push(Standing {
+            first: it.from.max(it.chat.hidden_up_to.next()),
+            head: it.until.map_or(head, |until| until.min(head)),
+            read: mark.read,
+            last: None,
+            is_last_hidden: false,
+            is_last_withheld: false,
+        });
+    }
+    let places = listed.iter().zip(&standings).map(|(it, standing)| (it.conversation, standing.head));
+    let keys = places.flat_map(|(place, head)| {
+        [log_key(place, head), hidden::key(user, place, head), withheld_key(place, head)]
+    });
+    let found = snapshot.get_many(&keys.collect::<Vec<_>>()).await?;
+    for (standing, found) in standings.iter_mut().zip(found.chunks_exact(3)) {
+        standing.last.clone_from(&found[0]);
+        standing.is_last_hidden = standing.head < standing.first || found[1].is_some();
+        standing.is_last_withheld = found[2].is_some();
+    }
+    Ok(standings)
+}
+
+/// Which of the messages `from..=to` are hidden from a user by name, up to `limit`.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn hidden(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    conversation: ConversationId,
+    (from, to): (Seq, Seq),
+    limit: usize,
+) -> Result<BTreeSet<Seq>, StoreError> {
+    let mut end = hidden::key(user, conversation, to);
+    end.push(0);
+    let range = KeyRange { begin: hidden::key(user, conversation, from), end, limit, reverse: false };
+    let seq = |(key, _): (Bytes, Bytes)| {
+        let (_, _, seq) = hidden::hidden_of(&key)
+            .ok_or_else(|| StoreError::Corrupt(format!("a hidden message's key: {key:02x?}")))?;
+        Ok(seq)
+    };
+    snapshot.range(&range).await?.into_iter().map(seq).collect()
+}
