@@ -19,6 +19,7 @@ use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
 use crate::inspect::{Steps, Tracer};
+use crate::looking::{Looking, LookingMessage};
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::rates::Buckets;
@@ -88,6 +89,8 @@ pub enum Victim {
     Shard(UserId),
     /// The actors of a user's connections.
     Connections(UserId),
+    /// What tells those who are looking.
+    Looking,
 }
 
 impl Actors {
@@ -121,6 +124,7 @@ impl Actors {
             meters: Meters::new(),
             clock: parts.clock,
             router: Router::new(cluster.clone(), steps),
+            looking: Looking::default(),
             cluster: cluster.clone(),
             connections: Connections::default(),
             nodes,
@@ -257,6 +261,7 @@ impl Actors {
         match victim {
             Victim::Session(user) => self.context.router.to_shard(user, ShardMessage::Crash(Some(user))),
             Victim::Shard(user) => self.context.router.to_shard(user, ShardMessage::Crash(None)),
+            Victim::Looking => self.context.looking.tell(LookingMessage::Crash),
             Victim::Connections(user) => {
                 let of_user = |identity: crate::connection::Identity| identity.user == user;
                 for connection in self.context.connections.all() {

@@ -17,6 +17,7 @@ use crate::cluster::Cluster;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, Reply, SupervisorMessage};
 use crate::inspect::Steps;
+use crate::looking::{Looking, LookingMessage};
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::rates::{Buckets, Doer, Doing};
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) router: Router,
+    /// Tells what is only for those who are looking.
+    pub(crate) looking: Looking,
     /// Tells of the steps of messages those who want to know.
     pub(crate) steps: Steps,
     pub(crate) meters: Meters,
@@ -121,6 +124,7 @@ impl Context {
             // One that has just failed has a successor soon, which begins with this view.
             let _ = shard.cast(ShardMessage::ViewChanged { placed: cluster.placed(), lost });
         }
+        self.looking.tell(LookingMessage::ViewChanged(cluster.placed()));
         tokio::spawn(tell_clients(self.clone()));
     }
 

@@ -6,6 +6,7 @@
 //! ```text
 //! root ── shard (64) ── session (one for each user who is awake)
 //!    ├─── connection supervisor (4) ── connection (one for each that is awake)
+//!    ├─── looking
 //!    └─── membership ── peer (one for each other node)
 //! ```
 //!
@@ -20,6 +21,7 @@ mod connection;
 mod context;
 mod failure;
 mod inspect;
+mod looking;
 mod metrics;
 mod nodes;
 mod rates;

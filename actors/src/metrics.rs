@@ -27,12 +27,16 @@ pub(crate) const VIEW_EPOCH: &str = "rookery_view_epoch";
 pub(crate) const VIEW_MEMBERS: &str = "rookery_view_members";
 pub(crate) const VIEW_SLOTS: &str = "rookery_view_slots";
 pub(crate) const SESSIONS_HIBERNATED: &str = "rookery_sessions_hibernated_total";
+pub(crate) const WATCHES: &str = "rookery_watches";
+pub(crate) const NOTICES: &str = "rookery_notices_total";
+pub(crate) const NOTICES_DROPPED: &str = "rookery_notices_dropped_total";
 const SEND_SECONDS: &str = "rookery_send_seconds";
 const PUSH_SECONDS: &str = "rookery_push_seconds";
 const SWEEP_EVENTS: &str = "rookery_sweep_events";
 
 /// Kinds of actors that are replaced when they fail.
-const RESTARTED: [&str; 6] = ["shard", "supervisor", "membership", "session", "connection", "peer"];
+const RESTARTED: [&str; 7] =
+    ["shard", "supervisor", "looking", "membership", "session", "connection", "peer"];
 
 /// Codes that tell of this server's trouble, not of a client's.
 const ALARMING: [ErrorCode; 4] =
@@ -74,6 +78,15 @@ pub fn describe_metrics() {
     describe_gauge!(VIEW_MEMBERS, "nodes in this node's view of the cluster");
     describe_gauge!(VIEW_SLOTS, "slots that are this node's");
     describe_counter!(SESSIONS_HIBERNATED, "sessions whose actor ended because there was nothing to do");
+    describe_gauge!(WATCHES, "connections that watch somebody or have a conversation open");
+    describe_counter!(
+        NOTICES,
+        "notices of presence, typing and receipts written to connections' queues, by kind"
+    );
+    describe_counter!(
+        NOTICES_DROPPED,
+        "notices, or what they tell of, dropped because a connection or this node had no room; nothing is lost by it"
+    );
     describe_histogram!(SEND_SECONDS, "seconds from a message's arrival to its commit");
     describe_histogram!(
         PUSH_SECONDS,
@@ -101,10 +114,11 @@ fn begin_at_zero() {
         REJOINED,
         VIEW_CHANGES,
         SESSIONS_HIBERNATED,
+        NOTICES_DROPPED,
     ] {
         counter!(rare).increment(0);
     }
-    for gauge in [CONNECTIONS, CONNECTION_ACTORS, SESSIONS, SESSION_ACTORS, USERS_HOSTED_ELSEWHERE] {
+    for gauge in [CONNECTIONS, CONNECTION_ACTORS, SESSIONS, SESSION_ACTORS, USERS_HOSTED_ELSEWHERE, WATCHES] {
         gauge!(gauge).increment(0);
     }
 }

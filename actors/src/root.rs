@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::cluster::{LinkMessage, MembershipActor};
 use crate::connection::Supervisor;
 use crate::context::Context;
+use crate::looking::{LookingActor, LookingMessage};
 use crate::metrics::RESTARTS;
 use crate::shard::{Shard, ShardMessage};
 use crate::supervision::RestartBudget;
@@ -29,6 +30,7 @@ pub(crate) struct Root;
 pub(crate) enum Child {
     Shard(usize),
     Supervisor(usize),
+    Looking,
     Membership,
 }
 
@@ -52,7 +54,8 @@ impl Actor for Root {
     ) -> Result<State, ActorProcessingErr> {
         let shards = (0..usize::from(context.config.shards)).map(Child::Shard);
         let membership = context.cluster.is_some().then_some(Child::Membership);
-        let all = (0..SUPERVISORS).map(Child::Supervisor).chain(shards).chain(membership);
+        let looking = std::iter::once(Child::Looking);
+        let all = (0..SUPERVISORS).map(Child::Supervisor).chain(looking).chain(shards).chain(membership);
         let mut state = State { context, children: Vec::new() };
         for child in all {
             let id = state.start(&myself, child).await?;
@@ -118,6 +121,7 @@ impl Child {
         match self {
             Self::Shard(_) => "shard",
             Self::Supervisor(_) => "supervisor",
+            Self::Looking => "looking",
             Self::Membership => "membership",
         }
     }
@@ -127,6 +131,16 @@ impl State {
     async fn start(&self, myself: &ActorRef<Child>, child: Child) -> Result<ActorId, ActorProcessingErr> {
         let context = self.context.clone();
         match child {
+            Child::Looking => {
+                let (looking, _) =
+                    LookingActor::spawn_linked(None, LookingActor, context, myself.get_cell()).await?;
+                self.context.looking.set(looking.clone());
+                if let Some(cluster) = &self.context.cluster {
+                    // As a shard.
+                    looking.cast(LookingMessage::ViewChanged(cluster.placed()))?;
+                }
+                Ok(looking.get_id())
+            }
             Child::Membership => {
                 let cluster = context.cluster.clone().expect("only a node in a cluster has this child");
                 let start = (context, cluster);

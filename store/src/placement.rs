@@ -5,7 +5,7 @@
 //! moves. The table that holds is the one in the [`view`](crate::keys::view), which is computed once, in the transaction
 //! that changes it, and then read: a machine whose logarithm differs in its last digit would not place elsewhere.
 
-use rookery_protocol::UserId;
+use rookery_protocol::{ConversationId, UserId};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::keys::node::NodeName;
@@ -26,6 +26,11 @@ impl Slot {
     /// A user's slot: `xxh3(number, 8 bytes big-endian) % 4096`.
     pub fn of_user(user: UserId) -> Self {
         Self((xxh3_64(&user.get().to_be_bytes()) % u64::from(SLOTS)) as u16)
+    }
+
+    /// A conversation's slot: `xxh3(its bytes) % 4096`.
+    pub fn of_conversation(conversation: ConversationId) -> Self {
+        Self((xxh3_64(&conversation.to_bytes()) % u64::from(SLOTS)) as u16)
     }
 
     /// All of them, by number.

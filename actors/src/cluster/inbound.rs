@@ -9,6 +9,7 @@ use super::Cluster;
 use super::actor::MembershipMessage;
 use super::message::{LinkMessage, decode_batch};
 use crate::context::Context;
+use crate::looking::LookingMessage;
 use crate::metrics::LINK_MESSAGES_UNKNOWN;
 use crate::shard::ShardMessage;
 
@@ -37,7 +38,9 @@ pub(super) fn batch(context: &Arc<Context>, cluster: &Arc<Cluster>, from: &NodeI
         astray |= deal_with(context, cluster, arrival, message);
     }
     let Some(peer) = peer else { return };
-    peer.heard(&header);
+    if peer.heard(&header) {
+        context.looking.tell(LookingMessage::Understood(peer.clone()));
+    }
     if astray && header.epoch < mine {
         peer.send(LinkMessage::View((*cluster.view()).clone()));
     }
@@ -102,6 +105,24 @@ fn deal_with(
                 let _ = to.cast(ShardMessage::Forgotten { owner: owner.clone(), shard, shards });
             }
         }
+        LinkMessage::Watching(topics) => {
+            let placed = cluster.placed();
+            let (mine, others): (Vec<_>, Vec<_>) = topics
+                .into_iter()
+                .partition(|topic| arrival.is_newer || placed.owner(topic.slot()).is_here());
+            if let Some(host) = arrival.from.and_then(|from| cluster.peers.get(from)) {
+                let epoch = arrival.epoch;
+                context.looking.tell(LookingMessage::Watching { host, epoch, topics: mine });
+            }
+            return !others.is_empty();
+        }
+        LinkMessage::Unwatching(topics) => {
+            if let Some(host) = arrival.from.and_then(|from| cluster.peers.get(from)) {
+                context.looking.tell(LookingMessage::Unwatching { host, topics });
+            }
+        }
+        LinkMessage::Published(news) => context.looking.tell(LookingMessage::Published(news)),
+        LinkMessage::News(news) => context.looking.tell(LookingMessage::News(news)),
         LinkMessage::View(view) => cluster.tell(MembershipMessage::View(view)),
         LinkMessage::Prove => cluster.tell(MembershipMessage::Prove),
     }

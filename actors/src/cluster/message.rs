@@ -12,7 +12,8 @@
 //! (0: not counted), `ack` is the last `seq` it has had from this node. Kinds that a reader does not know are skipped.
 //!
 //! Version 2 adds to bells the id of the message they ring for, so that logs on every node name it. Version 3 adds bells
-//! for many users at once; to others they go one by one.
+//! for many users at once; to others they go one by one. Version 4 adds what is only for those who are looking, of which
+//! others hear nothing, and whether a device is in use.
 
 use bytes::{BufMut, Bytes};
 use rookery_protocol::{DeviceId, MessageId, Stamp, UserId};
@@ -20,14 +21,18 @@ use rookery_store::keys::node::{Incarnation, NodeId, NodeName};
 use rookery_store::keys::view::{ClusterView, MEMBER_BYTES_MAX};
 use rookery_store::placement::SLOTS;
 
+use crate::looking::{News, Topic, put_topics, read_topics, topics_bytes_hint};
+
 /// The oldest format understood.
 pub(crate) const VERSION_MIN: u8 = 1;
 /// The newest format understood.
-pub(crate) const VERSION_MAX: u8 = 3;
+pub(crate) const VERSION_MAX: u8 = 4;
 /// The format from which on bells bear the id of their message.
 const VERSION_WITH_IDS: u8 = 2;
 /// The format from which on one message rings many users.
 pub(crate) const VERSION_WITH_MANY: u8 = 3;
+/// The format from which on it is told who is looking at what.
+pub(crate) const VERSION_WITH_LOOKING: u8 = 4;
 
 /// Users that one message rings, at most: a message of that many is still shorter than a letter may be, but for its hint.
 pub(crate) const BELLS_MAX: usize = 1024;
@@ -81,6 +86,15 @@ pub(crate) struct HostedDevice {
     pub(crate) device: DeviceId,
     /// The store's version when the device was let in: of two connections of one device, the lower is the older.
     pub(crate) admitted: u64,
+    /// Whether the user is there at the device, as far as is known.
+    pub(crate) active: bool,
+}
+
+impl HostedDevice {
+    /// Whether it is the same connection of the same device.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.device == other.device && self.admitted == other.admitted
+    }
 }
 
 /// One message from node to node.
@@ -118,6 +132,14 @@ pub(crate) enum LinkMessage {
     Forgotten { owner: NodeId, shard: u16, shards: u16 },
     /// The sender's view, for a node that seems to have an older one.
     View(ClusterView),
+    /// From a host to an owner: there are connections here that watch these topics.
+    Watching(Vec<Topic>),
+    /// From a host to an owner: there are none any more.
+    Unwatching(Vec<Topic>),
+    /// From a host to an owner: those who watch want to know this.
+    Published(News),
+    /// From an owner to a host: somebody there wants to know this.
+    News(News),
     /// Renew your lease now, if you live. Comes by mail, since links are in doubt then.
     Prove,
 }
@@ -157,6 +179,10 @@ mod kind {
     pub(super) const FORGOTTEN: u8 = 8;
     pub(super) const RING_MANY: u8 = 9;
     pub(super) const BELL_MANY: u8 = 10;
+    pub(super) const WATCHING: u8 = 11;
+    pub(super) const UNWATCHING: u8 = 12;
+    pub(super) const PUBLISHED: u8 = 13;
+    pub(super) const NEWS: u8 = 14;
 }
 
 impl LinkMessage {
@@ -170,12 +196,19 @@ impl LinkMessage {
                 Self::RingMany { bells, .. } | Self::BellMany(bells) => {
                     40 + 8 * bells.users.len() + bells.event.as_ref().map_or(0, |(_, frame)| frame.len())
                 }
-                Self::Host { host, devices, .. } => 25 + host.name.as_str().len() + 12 * devices.len(),
+                Self::Host { host, devices, .. } => 25 + host.name.as_str().len() + 13 * devices.len(),
                 Self::Forgotten { owner, .. } => 13 + owner.name.as_str().len(),
                 Self::Hosted { .. } | Self::Replace { .. } => 24,
                 Self::View(view) => 2 * usize::from(SLOTS) + MEMBER_BYTES_MAX * view.members.len() + 64,
+                Self::Watching(topics) | Self::Unwatching(topics) => topics_bytes_hint(topics),
+                Self::Published(news) | Self::News(news) => news.bytes_hint(),
                 Self::Prove => 0,
             }
+    }
+
+    /// Whether it is for those who are looking: worth something now, and nothing by mail.
+    pub(crate) fn is_fleeting(&self) -> bool {
+        matches!(self, Self::Watching(_) | Self::Unwatching(_) | Self::Published(_) | Self::News(_))
     }
 
     /// Takes in another bell of an owner for hosts that rings for the same event, if there is room. The shards of an owner
@@ -222,7 +255,7 @@ impl LinkMessage {
     }
 
     /// As messages that a peer understands which speaks this format: what rings many is split, into single bells for one
-    /// that knows no others.
+    /// that knows no others, and what is only for those who are looking is left out.
     pub(crate) fn in_format(self, version: u8, mut take: impl FnMut(Self)) {
         let users_max = if version >= VERSION_WITH_MANY { BELLS_MAX } else { 1 };
         match self {
@@ -239,6 +272,7 @@ impl LinkMessage {
                     .split(users_max)
                     .for_each(|some| take(some.single().map_or_else(Self::BellMany, Self::Bell)));
             }
+            other if other.is_fleeting() && version < VERSION_WITH_LOOKING => {}
             other => take(other),
         }
     }
@@ -255,6 +289,10 @@ impl LinkMessage {
             Self::Forgotten { .. } => kind::FORGOTTEN,
             Self::RingMany { .. } => kind::RING_MANY,
             Self::BellMany(_) => kind::BELL_MANY,
+            Self::Watching(_) => kind::WATCHING,
+            Self::Unwatching(_) => kind::UNWATCHING,
+            Self::Published(_) => kind::PUBLISHED,
+            Self::News(_) => kind::NEWS,
         };
         out.put_u8(kind);
         let length_at = out.len();
@@ -275,7 +313,7 @@ impl LinkMessage {
                 out.put_u64(user.get());
                 out.put_u64(*number);
                 for device in devices {
-                    put_device(*device, out);
+                    put_device(*device, version, out);
                 }
             }
             Self::Hosted { user, number } => {
@@ -284,9 +322,11 @@ impl LinkMessage {
             }
             Self::Replace { user, newer } => {
                 out.put_u64(user.get());
-                put_device(*newer, out);
+                put_device(*newer, version, out);
             }
             Self::View(view) => out.extend_from_slice(&view.encode()),
+            Self::Watching(topics) | Self::Unwatching(topics) => put_topics(topics, out),
+            Self::Published(news) | Self::News(news) => news.put(out),
             Self::Prove => {}
             Self::Forgotten { owner, shard, shards } => {
                 put_node(owner, out);
@@ -316,13 +356,21 @@ impl LinkMessage {
                 let (user, number) = (reader.user()?, reader.u64("a registration")?);
                 let mut devices = Vec::with_capacity(reader.0.len() / 12);
                 while !reader.0.is_empty() {
-                    devices.push(reader.device()?);
+                    devices.push(reader.device(version)?);
                 }
                 Self::Host { host, user, number, devices }
             }
             kind::HOSTED => Self::Hosted { user: reader.user()?, number: reader.u64("a registration")? },
-            kind::REPLACE => Self::Replace { user: reader.user()?, newer: reader.device()? },
+            kind::REPLACE => Self::Replace { user: reader.user()?, newer: reader.device(version)? },
             kind::VIEW => Self::View(ClusterView::decode(bytes).map_err(|_| BatchError::Invalid("view"))?),
+            kind::WATCHING => Self::Watching(read_topics(bytes).ok_or(BatchError::Invalid("topic"))?),
+            kind::UNWATCHING => Self::Unwatching(read_topics(bytes).ok_or(BatchError::Invalid("topic"))?),
+            kind::PUBLISHED | kind::NEWS => match News::read(bytes) {
+                Some(news) if kind == kind::NEWS => Self::News(news),
+                Some(news) => Self::Published(news),
+                // Of a kind that a newer version added, perhaps.
+                None => return Ok(None),
+            },
             kind::PROVE => Self::Prove,
             kind::FORGOTTEN => {
                 let owner = reader.node()?;
@@ -367,9 +415,12 @@ fn put_event(event: Option<&(Stamp, Bytes)>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_device(device: HostedDevice, out: &mut Vec<u8>) {
+fn put_device(device: HostedDevice, version: u8, out: &mut Vec<u8>) {
     out.put_u32(device.device.get());
     out.put_u64(device.admitted);
+    if version >= VERSION_WITH_LOOKING {
+        out.put_u8(device.active.into());
+    }
 }
 
 fn put_node(id: &NodeId, out: &mut Vec<u8>) {
@@ -468,9 +519,11 @@ impl<'a> Reader<'a> {
         Ok(NodeId { name: name.ok_or(BatchError::Invalid("node"))?, incarnation })
     }
 
-    fn device(&mut self) -> Result<HostedDevice, BatchError> {
+    fn device(&mut self, version: u8) -> Result<HostedDevice, BatchError> {
         let device = DeviceId::new(self.u32("a device")?);
-        Ok(HostedDevice { device, admitted: self.u64("a device")? })
+        let admitted = self.u64("a device")?;
+        let active = version < VERSION_WITH_LOOKING || self.u8("a device")? != 0;
+        Ok(HostedDevice { device, admitted, active })
     }
 
     fn bell(&mut self, version: u8) -> Result<Bell, BatchError> {

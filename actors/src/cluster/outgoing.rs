@@ -14,7 +14,8 @@ use rookery_protocol::{DeviceId, UserId};
 use tokio::time::Instant;
 
 use super::message::{
-    EMPTY_BATCH_BYTES, Header, LinkMessage, VERSION_MAX, VERSION_MIN, VERSION_WITH_MANY, encode_batch,
+    EMPTY_BATCH_BYTES, Header, LinkMessage, VERSION_MAX, VERSION_MIN, VERSION_WITH_LOOKING,
+    VERSION_WITH_MANY, encode_batch,
 };
 
 /// Messages in a batch.
@@ -88,9 +89,14 @@ impl Subject {
             LinkMessage::Hosted { user, .. } => Self::Hosted(*user),
             LinkMessage::Replace { user, newer } => Self::Replace(*user, newer.device),
             LinkMessage::Forgotten { shard, .. } => Self::Forgotten(*shard),
-            // A view is in the store, and a proof is asked for by its own way. Mail has bells one by one.
+            // A view is in the store, and a proof is asked for by its own way. What is for those who are looking is worth
+            // nothing later. Mail has bells one by one.
             LinkMessage::View(_)
             | LinkMessage::Prove
+            | LinkMessage::Watching(_)
+            | LinkMessage::Unwatching(_)
+            | LinkMessage::Published(_)
+            | LinkMessage::News(_)
             | LinkMessage::RingMany { .. }
             | LinkMessage::BellMany(_) => return None,
         })
@@ -146,6 +152,11 @@ impl Outgoing {
     /// Takes a message.
     pub(crate) fn push(&mut self, message: LinkMessage) {
         let format = self.format();
+        // Bells come first where there is little room.
+        if message.is_fleeting() && self.is_half_full() {
+            self.shed += 1;
+            return;
+        }
         message.in_format(format, |message| {
             if format >= VERSION_WITH_MANY && self.joins(&message) {
                 // It goes with one that waits.
@@ -159,6 +170,10 @@ impl Outgoing {
                 self.put_in_mail(message);
             }
         });
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.queue.len() >= QUEUE_MESSAGES_MAX / 2 || self.queue_bytes >= QUEUE_BYTES_MAX / 2
     }
 
     /// Whether one of the last messages that wait has taken it in.
@@ -211,8 +226,10 @@ impl Outgoing {
         self.peer_speaks.min(self.speaks_max)
     }
 
-    /// A batch has come from the peer over the link.
-    pub(crate) fn heard(&mut self, header: &Header) {
+    /// A batch has come from the peer over the link. Whether it shows, as none did before, that the peer understands who is
+    /// looking at what.
+    pub(crate) fn heard(&mut self, header: &Header) -> bool {
+        let format = self.format();
         self.peer_speaks = header.speaks.clamp(VERSION_MIN, VERSION_MAX);
         if header.seq > 0 {
             self.heard = self.heard.max(header.seq);
@@ -224,6 +241,7 @@ impl Outgoing {
             self.in_flight_bytes -= first.bytes;
             self.in_flight.pop_front();
         }
+        self.is_up && format < VERSION_WITH_LOOKING && self.format() >= VERSION_WITH_LOOKING
     }
 
     /// The link takes batches from now on. What the peer has said over an earlier one is not acknowledged over this: it has

@@ -42,10 +42,11 @@ impl Peer {
         self.wake();
     }
 
-    /// A batch has come from it.
-    pub(crate) fn heard(&self, header: &Header) {
-        self.outgoing().heard(header);
+    /// A batch has come from it. Whether it shows, as none did before, that it understands who is looking at what.
+    pub(crate) fn heard(&self, header: &Header) -> bool {
+        let understands = self.outgoing().heard(header);
         self.wake();
+        understands
     }
 
     /// Its link takes batches from now on.

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use rookery_protocol::{Ack, ErrorCode, Goaway, Hello, Read, Stamp, Welcome, encode, limits};
+use rookery_protocol::{
+    Ack, ErrorCode, Goaway, Hello, Read, Stamp, Typing, TypingNotice, Watch, Welcome, encode, limits,
+};
 use rookery_store::{StoreError, queries};
+use tokio::time::Instant;
 
 use super::handle::{Connection, Departure, Identity, Permit, Reply};
 use super::reading::{Reading, Refusal};
 use crate::auth::{DeviceToken, TokenError};
 use crate::context::Context;
 use crate::failure::suspended;
+use crate::looking::{LookingMessage, News, TypingPace, may_type};
 use crate::metrics::{CONNECTION_ACTORS, Counted};
 use crate::nodes::Told;
 use crate::rates::Doing;
@@ -43,6 +47,10 @@ pub(crate) enum ConnectionMessage {
     Set(Setting, Reply),
     /// From the store.
     Look(Reading, Reply),
+    /// For those who tell what is looked at.
+    Watch(Watch, Reply),
+    /// For those who look.
+    Typing(Typing, Permit),
     /// The connection has gone, and this is the last message.
     Leave(Departure),
     /// Fail, to show that nothing is lost by it.
@@ -53,7 +61,7 @@ impl ractor::Message for ConnectionMessage {}
 
 impl Actor for ConnectionActor {
     type Msg = ConnectionMessage;
-    type State = (ConnectionStart, Counted);
+    type State = (ConnectionStart, TypingPace, Counted);
     type Arguments = ConnectionStart;
 
     async fn pre_start(
@@ -61,14 +69,14 @@ impl Actor for ConnectionActor {
         _: ActorRef<Self::Msg>,
         start: ConnectionStart,
     ) -> Result<Self::State, ActorProcessingErr> {
-        Ok((start, Counted::new(CONNECTION_ACTORS)))
+        Ok((start, TypingPace::default(), Counted::new(CONNECTION_ACTORS)))
     }
 
     async fn handle(
         &self,
         myself: ActorRef<Self::Msg>,
         message: ConnectionMessage,
-        (state, _): &mut Self::State,
+        (state, pace, _): &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
             ConnectionMessage::Authenticate(hello, permit) => {
@@ -93,6 +101,19 @@ impl Actor for ConnectionActor {
                 }
                 reading.answer(&state.context.store, state.identity().user, reply).await;
             }
+            ConnectionMessage::Watch(watch, reply) => match watch.check() {
+                Ok(()) => {
+                    state.connection.set_watching();
+                    state.context.looking.tell(LookingMessage::Watch { watch, reply });
+                }
+                Err(error) => reply.refuse(ErrorCode::BadRequest, error.to_string()),
+            },
+            ConnectionMessage::Typing(Typing { conversation, doing }, permit) => {
+                if pace.passes(Instant::now(), conversation, doing) {
+                    state.typing(TypingNotice { conversation, user: state.identity().user, doing }).await;
+                }
+                drop(permit);
+            }
             ConnectionMessage::Leave(departure) => {
                 drop(departure);
                 myself.stop(None);
@@ -111,6 +132,17 @@ impl ConnectionStart {
     fn to_session(&self, message: SessionMessage) {
         let user = self.identity().user;
         self.context.router.to_shard(user, ShardMessage::Session { user, message });
+    }
+
+    /// Passes on that the user is typing, if others may hear of it.
+    async fn typing(&self, typing: TypingNotice) {
+        match may_type(&self.context.store, &typing).await {
+            Ok(true) => self.context.looking.tell(LookingMessage::Publish(News::Typing(typing))),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::debug!(connection = self.connection.id.0, %error, "typing is not passed on");
+            }
+        }
     }
 
     async fn authenticate(&self, hello: Hello) {

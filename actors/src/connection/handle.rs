@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::context::Context;
 use crate::inspect::ConnectionSeen;
+use crate::looking::LookingMessage;
 use crate::metrics::REQUESTS_FAILED;
 use crate::nodes::{NodeList, Told};
 use crate::rates::TooMuch;
@@ -58,6 +59,8 @@ pub(crate) struct Connection {
     state: Mutex<State>,
     in_flight: AtomicU32,
     looked_after: AtomicBool,
+    active: AtomicBool,
+    watches: AtomicBool,
     changed: Notify,
     drained: Notify,
 }
@@ -115,6 +118,8 @@ impl Connection {
             }),
             in_flight: AtomicU32::new(0),
             looked_after: AtomicBool::new(false),
+            active: AtomicBool::new(true),
+            watches: AtomicBool::new(false),
             changed: Notify::new(),
             drained: Notify::new(),
         })
@@ -152,6 +157,33 @@ impl Connection {
     pub(crate) fn push(&self, frame: Bytes) {
         self.state().push(frame);
         self.changed.notify_one();
+    }
+
+    /// Queues a frame that is worth something now only, unless much is queued. Whether it was.
+    pub(crate) fn push_if_comfortable(&self, frame: Bytes) -> bool {
+        let mut state = self.state();
+        if state.bytes >= QUEUE_BYTES_COMFORT || state.end.is_some() {
+            return false;
+        }
+        state.push(frame);
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// Whether the user is there at the device, as far as is known.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Says whether the user is there. Whether that is news.
+    pub(crate) fn set_active(&self, active: bool) -> bool {
+        self.active.swap(active, Ordering::AcqRel) != active
+    }
+
+    /// The client watches something, or has done so.
+    pub(crate) fn set_watching(&self) {
+        self.watches.store(true, Ordering::Release);
     }
 
     /// WELCOME, which has been queued, told of these nodes.
@@ -392,6 +424,9 @@ impl Drop for Departure {
         // One that never proved who it is has not been attached.
         if let Some(Identity { user, .. }) = self.connection.identity() {
             self.context.router.to_shard(user, ShardMessage::Detach { user, connection: self.connection.id });
+        }
+        if self.connection.watches.load(Ordering::Acquire) {
+            self.context.looking.tell(LookingMessage::Gone(self.connection.id));
         }
     }
 }

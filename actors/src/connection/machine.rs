@@ -1,6 +1,8 @@
 //! What an inbound frame asks for. No socket, no store, no clock.
 
-use rookery_protocol::{Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, Opcode, RawFrame, Read};
+use rookery_protocol::{
+    Ack, ClientFrame, DecodeError, ErrorCode, Heartbeat, Hello, Opcode, RawFrame, Read, Typing, Watch,
+};
 
 use super::reading::Reading;
 use crate::session::{Setting, Writing};
@@ -31,10 +33,23 @@ pub(crate) enum Action {
     Set(Setting),
     /// Answer from the store.
     Look(Reading),
+    /// The client looks at this.
+    Watch(Watch),
+    /// The user is there, or is not.
+    Active(bool),
+    /// The user is typing.
+    Typing(Typing),
     /// Answer with an error; the connection goes on.
     Refuse(ErrorCode, String),
     /// Answer with an error and close.
     Close(ErrorCode, String),
+}
+
+impl Action {
+    /// Whether it takes a user who is there. What clients say by themselves does not.
+    pub(crate) fn is_use(&self) -> bool {
+        !matches!(self, Self::Heartbeat(_) | Self::Ack(_) | Self::Watch(_) | Self::Active(false))
+    }
 }
 
 /// Decides what a frame asks for in this phase.
@@ -74,6 +89,9 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::GetProfiles(get)) => Action::Look(Reading::Profiles(get)),
         (Phase::Welcome, ClientFrame::ListPeople(list)) => Action::Look(Reading::People(list)),
         (Phase::Welcome, ClientFrame::FindPeople(find)) => Action::Look(Reading::Find(find)),
+        (Phase::Welcome, ClientFrame::Watch(watch)) => Action::Watch(watch),
+        (Phase::Welcome, ClientFrame::Active(active)) => Action::Active(active.active),
+        (Phase::Welcome, ClientFrame::Typing(typing)) => Action::Typing(typing),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
         (Phase::Welcome, _) => Action::Refuse(ErrorCode::UnknownOpcode, "not yet".into()),
     }

@@ -3,6 +3,7 @@
 //! - [`socket`]: the task. Reads frames, writes what is queued, keeps deadlines. It is all that an idle connection has.
 //! - [`actor`]: made for the first frame that needs one, given back when idle, replaced when it fails.
 //! - [`machine`]: what the actor decides: the handshake's order, and what each frame asks for.
+//! - [`activity`]: whether the user is there at the device.
 //! - [`reading`]: what is answered from the store alone.
 //! - [`handle`]: what others hold of a connection: a bounded queue of frames to write, and the way to end it.
 //! - [`supervisor`]: starts the actors and learns of their ends.
@@ -12,6 +13,7 @@
 //! - a connection has at most `REQUESTS_IN_FLIGHT_MAX` frames inside the node: it is not read beyond that;
 //! - what is queued for a connection is bounded: events by their window, answers by the requests.
 
+mod activity;
 mod actor;
 mod handle;
 mod machine;

@@ -14,6 +14,7 @@ use ractor::{ActorId, ActorRef};
 use rookery_protocol::{ErrorCode, HeartbeatAck, RawFrame, encode, limits};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::activity::Activity;
 use super::actor::ConnectionMessage;
 use super::handle::{Connection, ConnectionId, Departure};
 use super::machine::{Action, Phase, decide};
@@ -60,6 +61,7 @@ pub(crate) async fn serve<T: Transport>(context: Arc<Context>, transport: T, inf
         restarts: RestartBudget::default(),
         last_heard: Instant::now(),
         last_look: Instant::now(),
+        activity: Activity::new(Instant::now()),
         is_idle: false,
         handshake_deadline,
         deadline: Box::pin(sleep_until(handshake_deadline)),
@@ -88,6 +90,7 @@ struct Socket<T> {
     frames: Vec<Bytes>,
     last_heard: Instant,
     last_look: Instant,
+    activity: Activity,
     is_idle: bool,
     handshake_deadline: Instant,
     deadline: Pin<Box<Sleep>>,
@@ -180,6 +183,7 @@ impl<T: Transport> Socket<T> {
         if !matches!(action, Action::Heartbeat(_)) {
             self.is_idle = false;
         }
+        self.note_activity(&action);
         let permit = || self.connection.permit();
         let message = match action {
             // A second HELLO while the first is being looked at is as late as one after WELCOME.
@@ -213,6 +217,12 @@ impl<T: Transport> Socket<T> {
                 self.connection.push(encode(&HeartbeatAck { nonce: heartbeat.nonce }));
                 return Ok(());
             }
+            Action::Watch(watch) => {
+                let reply = permit().reply_to(watch.request);
+                ConnectionMessage::Watch(watch, reply)
+            }
+            Action::Active(_) => return Ok(()),
+            Action::Typing(typing) => ConnectionMessage::Typing(typing, permit()),
             Action::Refuse(code, text) => {
                 permit().reply_to(rookery_protocol::RequestId::default()).refuse(code, text);
                 return Ok(());
@@ -295,6 +305,20 @@ impl<T: Transport> Socket<T> {
         if self.last_heard.duration_since(self.last_look) >= LOOK_INTERVAL_MIN {
             self.last_look = self.last_heard;
             self.to_shard(|user, connection| ShardMessage::Heartbeat { user, connection });
+        }
+    }
+
+    /// Tells the shard when the user has come to the device or left it.
+    fn note_activity(&mut self, action: &Action) {
+        if action.is_use() {
+            self.activity.used(self.last_heard);
+        }
+        if let Action::Active(active) = action {
+            self.activity.said(*active);
+        }
+        let is_active = self.activity.is_active(self.last_heard);
+        if self.connection.is_active() != is_active && self.connection.set_active(is_active) {
+            self.to_shard(|user, _| ShardMessage::Stirred(user));
         }
     }
 

@@ -21,6 +21,7 @@ use super::telling::ring_receivers;
 use super::writing::{Writing, check_conversation};
 use crate::connection::{ConnectionId, Permit, Reply};
 use crate::context::Context;
+use crate::looking::LookingMessage;
 use crate::metrics::{Counted, SESSION_ACTORS};
 use crate::shard::{Attachment, Passivation, ShardMessage};
 
@@ -261,7 +262,11 @@ impl State {
         let done = move |outcome: Result<Committed<Acked>, StoreError>| {
             let outcome = outcome.map(|committed| committed.answer);
             match &outcome {
-                Ok(Acked::Done { told, .. }) => {
+                Ok(Acked::Done { told, moved }) => {
+                    for (conversation, mark) in moved {
+                        let (conversation, mark) = (*conversation, mark.clone());
+                        context.looking.tell(LookingMessage::Moved { conversation, user, mark });
+                    }
                     told.iter().for_each(|user| context.router.ring(*user, None, None));
                 }
                 Err(StoreError::Ambiguous(_)) => {
@@ -317,7 +322,10 @@ impl State {
         let (context, user, conversation) = (self.context.clone(), self.user, read.conversation);
         let done = move |outcome: Result<Committed<MarkedRead>, StoreError>| {
             let refused = match outcome.map(|committed| committed.answer) {
-                Ok(MarkedRead::Done { told, .. }) => {
+                Ok(MarkedRead::Done { told, moved }) => {
+                    if let Some(mark) = moved.filter(|_| conversation.group_id().is_some()) {
+                        context.looking.tell(LookingMessage::Moved { conversation, user, mark });
+                    }
                     told.iter().for_each(|user| context.router.ring(*user, None, None));
                     let request = reply.request();
                     return reply.answer(&Done { request });

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::entry::{Alive, Arriving, Attachment, Entry};
 use super::hosting::Hosting;
+use super::presence::Presences;
 use super::registry::Registry;
 use crate::cluster::{HostedDevice, Peer, Placed};
 use crate::connection::{ConnectionId, LookingAfter};
@@ -53,6 +54,10 @@ pub(crate) enum ShardMessage {
     Host { host: Arc<Peer>, user: UserId, number: u64, epoch: u64, devices: Vec<HostedDevice> },
     /// The owner of a user knows what this node has said.
     Hosted { user: UserId, number: u64 },
+    /// Somebody has begun or ceased to use a device of this user here.
+    Stirred(UserId),
+    /// Somebody watches whether this user is there, or nobody does any more.
+    Follow { user: UserId, follow: bool },
     /// A device has connected elsewhere.
     Replace { user: UserId, newer: HostedDevice },
     /// An owner has lost what was registered with one of its shards.
@@ -122,6 +127,7 @@ pub(crate) struct State {
     pub(super) placed: Option<Arc<Placed>>,
     pub(super) registry: Registry,
     pub(super) hosting: Hosting,
+    pub(super) presences: Presences,
 }
 
 impl Actor for Shard {
@@ -135,6 +141,10 @@ impl Actor for Shard {
         context: Arc<Context>,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(TICK, || ShardMessage::Tick);
+        let mut presences = Presences::default();
+        if context.cluster.is_some() {
+            presences.gather(Instant::now());
+        }
         Ok(State {
             placed: context.cluster.as_ref().map(|cluster| cluster.placed()),
             context,
@@ -143,6 +153,7 @@ impl Actor for Shard {
             incarnations: 0,
             registry: Registry::default(),
             hosting: Hosting::default(),
+            presences,
         })
     }
 
@@ -182,6 +193,8 @@ impl Actor for Shard {
                     state.sweep([user]);
                 }
             }
+            ShardMessage::Stirred(user) => state.stirred(user),
+            ShardMessage::Follow { user, follow } => state.follow(user, follow),
             ShardMessage::Replace { user, newer } => state.replace(user, newer),
             ShardMessage::Forgotten { owner, shard, shards } => state.forgotten(&owner, shard, shards),
             ShardMessage::ViewChanged { placed, lost } => state.view_changed(placed, lost),
@@ -227,7 +240,12 @@ impl Actor for Shard {
     }
 
     /// Sessions commit what they have put off.
-    async fn post_stop(&self, myself: ActorRef<Self::Msg>, _: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn post_stop(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.presences_end();
         myself.drain_children_and_wait(Some(DRAIN_TIME_MAX)).await;
         Ok(())
     }
@@ -251,6 +269,7 @@ impl State {
         let was_asleep = entry.session.is_none();
         entry.attach(attachment.clone());
         self.register(user);
+        self.presence_changed(user);
         let Some(entry) = self.entries.get_mut(&user) else { return Ok(()) };
         if was_asleep {
             return self.wake(myself, user, false).await;
@@ -269,6 +288,7 @@ impl State {
             None => self.forget_if_empty(user),
         }
         self.register(user);
+        self.presence_changed(user);
     }
 
     fn forget_if_empty(&mut self, user: UserId) {
@@ -406,6 +426,7 @@ impl State {
         if entry.attached.is_empty() {
             self.forget_if_empty(user);
             self.register(user);
+            self.presence_changed(user);
             return Ok(());
         }
         self.wake(myself, user, true).await
@@ -430,6 +451,7 @@ impl State {
         for user in self.hosting.overdue(Instant::now()) {
             self.register(user);
         }
+        self.presences_tick();
     }
 
     fn census(&self) -> Census {

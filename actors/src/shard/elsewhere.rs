@@ -85,6 +85,7 @@ impl State {
         if let Some(replaced) = self.registry.put(user, host.clone(), number, epoch, devices) {
             tell_replaced(user, replaced);
             host.send(LinkMessage::Hosted { user, number });
+            self.presence_changed(user);
         }
     }
 
@@ -180,7 +181,11 @@ impl State {
         // To others, another run of this node is another node: nothing it had registered holds.
         let before = self.placed.replace(placed.clone()).filter(|before| placed.follows(before));
         let is_mine = |user| placed.owner(Slot::of_user(user)).is_here();
-        self.registry.keep(placed.epoch(), is_mine, |host| placed.view.has(&host.id));
+        let fewer = self.registry.keep(placed.epoch(), is_mine, |host| placed.view.has(&host.id));
+        let has_gained = Slot::all().any(|slot| {
+            placed.owner(slot).is_here() && before.as_ref().is_none_or(|before| !before.owner(slot).is_here())
+        });
+        self.presences_placed(fewer, has_gained);
         let (mut to_register, mut to_sweep) = (Vec::new(), Vec::new());
         for user in self.entries.keys() {
             let slot = Slot::of_user(*user);

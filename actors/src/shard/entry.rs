@@ -27,7 +27,7 @@ pub(crate) struct Attachment {
 impl Attachment {
     /// What other nodes are told of it.
     pub(super) fn hosted(&self) -> HostedDevice {
-        HostedDevice { device: self.device, admitted: self.admitted }
+        HostedDevice { device: self.device, admitted: self.admitted, active: self.connection.is_active() }
     }
 }
 
@@ -109,6 +109,11 @@ impl Entry {
             }
             None => self.attached.push(attachment),
         }
+    }
+
+    /// Whether one of the devices is in use; none if there are no devices.
+    pub(super) fn is_active(&self) -> Option<bool> {
+        self.attached.iter().map(|attached| attached.connection.is_active()).max()
     }
 
     pub(super) fn detach(&mut self, connection: ConnectionId) {

@@ -44,6 +44,11 @@ impl Hosting {
         self.unanswered.remove(&user);
     }
 
+    /// Whether the owner has yet to answer.
+    pub(super) fn is_unanswered(&self, user: UserId) -> bool {
+        self.unanswered.contains_key(&user)
+    }
+
     /// Whose registration is to be repeated, of many those that have waited longest.
     pub(super) fn overdue(&self, now: Instant) -> Vec<UserId> {
         let waiting = self.unanswered.iter().map(|(user, registration)| (registration.sent, *user));

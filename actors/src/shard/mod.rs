@@ -13,6 +13,7 @@ mod elsewhere;
 mod entry;
 mod hosting;
 mod look;
+mod presence;
 mod registry;
 
 pub(crate) use actor::{PassOn, Passivation, Shard, ShardMessage};

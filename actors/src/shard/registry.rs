@@ -64,7 +64,7 @@ impl Registry {
         let mut kept = Vec::with_capacity(devices.len());
         for device in devices {
             // What this host said before says nothing new about the others.
-            let is_new = !known.contains(&device);
+            let is_new = !known.iter().any(|known| known.is_same(&device));
             let newer = hosts.iter().flat_map(|host| &host.devices).find(|other| {
                 other.device == device.device
                     && if is_new { !takes_over(device, **other) } else { takes_over(**other, device) }
@@ -114,18 +114,28 @@ impl Registry {
         self.users.get(&user).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether one of these devices elsewhere is in use; none if there are no devices.
+    pub(super) fn is_active(&self, user: UserId) -> Option<bool> {
+        self.hosts(user).iter().flat_map(|host| &host.devices).map(|device| device.active).max()
+    }
+
     /// Forgets users whose owner this node is not any more in the view of this epoch, and hosts that are no more. Who has
-    /// registered in a later view knows better, and has been told that this node knows.
+    /// registered in a later view knows better, and has been told that this node knows. Returns whom that leaves with fewer
+    /// hosts.
     pub(super) fn keep(
         &mut self,
         epoch: u64,
         is_mine: impl Fn(UserId) -> bool,
         is_member: impl Fn(&Peer) -> bool,
-    ) {
+    ) -> Vec<UserId> {
+        let mut fewer = Vec::new();
         self.users.retain(|user, hosts| {
+            let before = hosts.len();
             hosts.retain(|host| host.epoch > epoch || is_mine(*user) && is_member(&host.node));
+            fewer.extend((hosts.len() < before).then_some(*user));
             !hosts.is_empty()
         });
+        fewer
     }
 
     /// How many users it knows hosts of.
@@ -155,7 +165,7 @@ mod tests {
         let mut registry = Registry::default();
         let user = UserId::new(1).expect("an id");
         let host = NodeId { name: "host".parse().expect("a name"), incarnation: Incarnation::new(1) };
-        let devices = vec![HostedDevice { device: DeviceId::new(1), admitted: 1 }];
+        let devices = vec![HostedDevice { device: DeviceId::new(1), admitted: 1, active: true }];
         let put = registry.put(user, Peer::new(host, 1), 1, 7, devices);
         assert!(put.is_some_and(|replaced| replaced.is_empty()));
         // The slot is another's in the view before, in which the host may be no member yet.

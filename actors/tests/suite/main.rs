@@ -20,6 +20,7 @@ mod groups;
 mod handshake;
 mod hibernation;
 mod inspect;
+mod looking;
 mod nodes;
 mod people;
 mod random;

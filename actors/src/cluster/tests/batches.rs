@@ -1,15 +1,19 @@
 use bytes::Bytes;
 use proptest::prelude::*;
-use rookery_protocol::{DeviceId, MessageId, Stamp, UserId};
+use rookery_protocol::{
+    ConversationId, DeviceId, GroupId, MemberMark, MessageId, Presence, ReceiptsNotice, Seq, Stamp,
+    TypingNotice, UserId,
+};
 use rookery_store::keys::node::{Incarnation, NodeId};
 use rookery_store::keys::view::ClusterView;
 use tokio::time::Instant;
 
 use crate::cluster::message::{
     BELLS_MAX, BatchError, Bell, Bells, Header, HostedDevice, LinkMessage, VERSION_MAX, VERSION_MIN,
-    VERSION_WITH_MANY, decode_batch, encode_batch,
+    VERSION_WITH_LOOKING, VERSION_WITH_MANY, decode_batch, encode_batch,
 };
 use crate::cluster::outgoing::Outgoing;
+use crate::looking::{News, Topic};
 
 fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
@@ -38,8 +42,9 @@ fn arbitrary_node() -> impl Strategy<Value = NodeId> {
 
 fn arbitrary_message() -> impl Strategy<Value = LinkMessage> {
     let user = (1..=UserId::MAX).prop_map(user);
-    let device = (any::<u32>(), any::<u64>())
-        .prop_map(|(device, admitted)| HostedDevice { device: DeviceId::new(device), admitted });
+    let device = (any::<u32>(), any::<u64>(), any::<bool>()).prop_map(|(device, admitted, active)| {
+        HostedDevice { device: DeviceId::new(device), admitted, active }
+    });
     let id = proptest::option::of(any::<[u8; 16]>().prop_filter("an id", |id| *id != [0; 16]));
     let event = proptest::option::of((any::<[u8; 12]>(), proptest::collection::vec(any::<u8>(), 0..300)));
     let bells =
@@ -65,13 +70,62 @@ fn arbitrary_message() -> impl Strategy<Value = LinkMessage> {
         }),
         Just(LinkMessage::View(ClusterView::default())),
         Just(LinkMessage::Prove),
+        proptest::collection::vec(arbitrary_topic(), 0..9).prop_map(LinkMessage::Watching),
+        proptest::collection::vec(arbitrary_topic(), 0..9).prop_map(LinkMessage::Unwatching),
+        arbitrary_news().prop_map(LinkMessage::Published),
+        arbitrary_news().prop_map(LinkMessage::News),
     ]
 }
 
-fn without_ids(message: LinkMessage) -> LinkMessage {
+fn arbitrary_conversation() -> impl Strategy<Value = ConversationId> {
+    let one = 1..=UserId::MAX;
+    prop_oneof![
+        (one.clone(), one).prop_map(|(one, other)| ConversationId::direct(user(one), user(other))),
+        (1..=GroupId::MAX).prop_map(|number| ConversationId::group(GroupId::new(number).unwrap())),
+    ]
+}
+
+fn arbitrary_topic() -> impl Strategy<Value = Topic> {
+    prop_oneof![
+        (1..=UserId::MAX).prop_map(|number| Topic::User(user(number))),
+        arbitrary_conversation().prop_map(Topic::Conversation),
+    ]
+}
+
+fn arbitrary_news() -> impl Strategy<Value = News> {
+    let user = (1..=UserId::MAX).prop_map(user);
+    let presence = (user.clone(), 0..3_u8, any::<u64>()).prop_map(|(user, availability, last_seen_ms)| {
+        Presence { user, availability: availability.into(), last_seen_ms }
+    });
+    let typing = (arbitrary_conversation(), user.clone(), 0..3_u8);
+    let mark =
+        (user.clone(), any::<[u64; 4]>()).prop_map(|(user, [delivered, read, delivered_ms, read_ms])| {
+            let (delivered, read) = (Seq::new(delivered), Seq::new(read));
+            MemberMark { user, delivered, read, delivered_ms, read_ms }
+        });
+    let marks = (arbitrary_conversation(), proptest::collection::vec(mark, 0..9));
+    prop_oneof![
+        proptest::collection::vec(presence, 0..9).prop_map(News::Presence),
+        typing.prop_map(|(conversation, user, doing)| {
+            News::Typing(TypingNotice { conversation, user, doing: doing.into() })
+        }),
+        marks.prop_map(|(conversation, marks)| News::Receipts(ReceiptsNotice { conversation, marks })),
+        user.prop_map(News::Recheck),
+    ]
+}
+
+/// As one who reads the oldest format has it.
+fn as_of_old(message: LinkMessage) -> LinkMessage {
     match message {
         LinkMessage::Ring { bell, hops } => LinkMessage::Ring { bell: Bell { id: None, ..bell }, hops },
         LinkMessage::Bell(bell) => LinkMessage::Bell(Bell { id: None, ..bell }),
+        LinkMessage::Host { host, user, number, mut devices } => {
+            devices.iter_mut().for_each(|device| device.active = true);
+            LinkMessage::Host { host, user, number, devices }
+        }
+        LinkMessage::Replace { user, newer } => {
+            LinkMessage::Replace { user, newer: HostedDevice { active: true, ..newer } }
+        }
         other => other,
     }
 }
@@ -86,7 +140,7 @@ proptest! {
             message.in_format(VERSION_MIN, |message| understood.push(message));
         }
         let older = encode_batch(header(VERSION_MIN), &understood);
-        let understood = understood.into_iter().map(without_ids).collect();
+        let understood = understood.into_iter().map(as_of_old).collect();
         prop_assert_eq!(decode_batch(&older), Ok((header(VERSION_MIN), understood, 0)));
     }
 
@@ -390,4 +444,54 @@ fn what_came_over_an_earlier_link_is_not_acknowledged_over_a_new_one() {
     assert_eq!(batches(&mut outgoing, now)[0].0.ack, 0);
     outgoing.heard(&Header { seq: 1, ack: 0, ..header(2) });
     assert_eq!(batches(&mut outgoing, now)[0].0.ack, 1);
+}
+
+#[test]
+fn what_is_for_those_who_look_waits_for_a_peer_that_understands_it_and_goes_by_no_mail() {
+    let news = || LinkMessage::News(News::Recheck(user(1)));
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.push(news());
+    outgoing.link_up();
+    outgoing.push(news());
+    assert_eq!(outgoing.depth().queued, 0, "nothing is known of the peer");
+    let older = Header { speaks: VERSION_WITH_LOOKING - 1, ..header(VERSION_MIN) };
+    assert!(!outgoing.heard(&older));
+    outgoing.push(news());
+    assert_eq!(outgoing.depth().queued, 0);
+    assert!(outgoing.heard(&header(VERSION_MIN)));
+    assert!(!outgoing.heard(&header(VERSION_MIN)), "it is no news any more");
+    outgoing.push(news());
+    outgoing.push(ring(1, 0));
+    assert_eq!(outgoing.depth().queued, 2);
+    outgoing.link_down();
+    assert_eq!(outgoing.depth().mail, 1, "the bell alone");
+    outgoing.link_up();
+    assert!(outgoing.heard(&header(VERSION_MIN)), "a link anew is news anew");
+}
+
+#[test]
+fn bells_come_before_what_is_for_those_who_look() {
+    let mut outgoing = Outgoing::new(VERSION_MAX);
+    outgoing.link_up();
+    outgoing.heard(&header(VERSION_MIN));
+    for number in 1..=100_000 {
+        outgoing.push(LinkMessage::News(News::Recheck(user(number))));
+    }
+    let queued = outgoing.depth().queued;
+    assert!(queued < 50_000, "{queued}");
+    outgoing.push(ring(1, 0));
+    assert_eq!((outgoing.depth().queued, outgoing.depth().mail), (queued + 1, 0));
+}
+
+#[test]
+fn topics_that_are_none_or_too_many_are_refused() {
+    let topics =
+        |count: u64| LinkMessage::Watching((1..=count).map(|number| Topic::User(user(number))).collect());
+    assert!(decode_batch(&encode_batch(header(VERSION_MAX), [&topics(1024)])).is_ok());
+    let batch = encode_batch(header(VERSION_MAX), [&topics(1025)]);
+    assert_eq!(decode_batch(&batch), Err(BatchError::Invalid("topic")));
+    let mut broken = encode_batch(header(VERSION_MAX), [&topics(1)]);
+    let last = broken.len() - 1;
+    broken[last - 8] = b'x';
+    assert_eq!(decode_batch(&broken), Err(BatchError::Invalid("topic")));
 }

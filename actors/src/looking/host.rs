@@ -1,0 +1,472 @@
+//! The host's side: what each connection of this node watches, and what it has been told. No IO.
+//!
+//! `C` is a way to a connection.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use rookery_protocol::{
+    Availability, ConversationId, MemberMark, Presence, PresenceNotice, ReceiptsNotice, TypingNotice, UserId,
+    Watch, limits,
+};
+use tokio::time::Instant;
+
+use super::news::{News, Topic};
+use super::owner::merge;
+use crate::connection::ConnectionId;
+use crate::metrics::{Counted, WATCHES};
+
+/// How long a WATCH lasts.
+const WATCH_LASTS: Duration = Duration::from_millis(limits::WATCH_MS as u64);
+/// After which an owner is told anew.
+const RENEWED_EVERY: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
+/// Between two looks for what has lasted so long.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Between two notices of presence on one connection.
+const PRESENCE_EVERY: Duration = Duration::from_millis(500);
+/// Between two messages to owners of how far members here have come.
+const MARKS_EVERY: Duration = Duration::from_secs(1);
+/// Marks of members here that wait to be told, at most.
+const MARKS_MAX: usize = 65_536;
+/// When somebody was last seen is told to the minute.
+const MINUTE_MS: u64 = 60_000;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Host<C> {
+    watchers: HashMap<ConnectionId, Watcher<C>>,
+    topics: HashMap<Topic, Followed>,
+    /// Watchers who may have to be told of presence.
+    untold: BTreeSet<ConnectionId>,
+    /// Of members here, not told yet.
+    marks: BTreeMap<ConversationId, BTreeMap<UserId, MemberMark>>,
+    marks_count: usize,
+    marks_at: Instant,
+    look_at: Instant,
+    watches: u64,
+}
+
+/// A connection that watches.
+#[derive(Debug)]
+struct Watcher<C> {
+    to: C,
+    user: UserId,
+    /// Which WATCH of this node it was.
+    watch: u64,
+    until: Instant,
+    /// The next notice of presence comes no sooner.
+    not_before: Instant,
+    /// By user, ascending.
+    users: Vec<Seen>,
+    /// Those that the user is in.
+    conversations: Vec<ConversationId>,
+    _counted: Counted,
+}
+
+/// A user as one connection sees them.
+#[derive(Debug, Clone)]
+struct Seen {
+    user: UserId,
+    /// None: not known yet.
+    sight: Option<Sight>,
+    told: Option<(Availability, u64)>,
+}
+
+/// What may be seen of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// The version of the store that says so.
+    pub(crate) version: u64,
+    pub(crate) online: bool,
+    pub(crate) last_seen: bool,
+    /// When the user was last seen, as the store knows.
+    pub(crate) last_seen_ms: u64,
+}
+
+/// A topic that is watched here.
+#[derive(Debug)]
+struct Followed {
+    watchers: Vec<ConnectionId>,
+    presence: Option<Presence>,
+    /// When the owner was last told.
+    renewed: Instant,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect<C> {
+    /// Tell the topics' owners.
+    Watching(Vec<Topic>),
+    /// Tell the topics' owners.
+    Unwatching(Vec<Topic>),
+    /// Read what may be seen of these users, then call [`Host::seen`].
+    Look { connection: ConnectionId, viewer: UserId, users: Vec<UserId> },
+    /// Tell these connections.
+    Push(Vec<C>, Notice),
+    /// Tell the conversation's owner.
+    Publish(News),
+}
+
+/// What connections are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    Presence(PresenceNotice),
+    Typing(TypingNotice),
+    Receipts(ReceiptsNotice),
+}
+
+impl<C: Clone> Host<C> {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            watchers: HashMap::new(),
+            topics: HashMap::new(),
+            untold: BTreeSet::new(),
+            marks: BTreeMap::new(),
+            marks_count: 0,
+            marks_at: now,
+            look_at: now,
+            watches: 0,
+        }
+    }
+
+    /// A user watches this on a connection, in place of what was before. What may be seen is to be read, then
+    /// [`opened`](Self::opened) and [`seen`](Self::seen) called. Returns the watch's number.
+    pub(crate) fn watch(
+        &mut self,
+        now: Instant,
+        (connection, to): (ConnectionId, C),
+        user: UserId,
+        watch: &Watch,
+        effects: &mut Vec<Effect<C>>,
+    ) -> u64 {
+        self.watches += 1;
+        let number = self.watches;
+        let watcher = self.watchers.entry(connection).or_insert_with(|| Watcher {
+            to,
+            user,
+            watch: number,
+            until: now,
+            not_before: now,
+            users: Vec::new(),
+            conversations: Vec::new(),
+            _counted: Counted::new(WATCHES),
+        });
+        (watcher.watch, watcher.until) = (number, now + WATCH_LASTS);
+        let before = watcher.topics();
+        let mut users = watch.users.clone();
+        users.sort_unstable();
+        users.dedup();
+        let known = std::mem::take(&mut watcher.users);
+        let seen = |user| match known.binary_search_by_key(&user, |seen| seen.user) {
+            Ok(at) => known[at].clone(),
+            Err(_) => Seen { user, sight: None, told: None },
+        };
+        watcher.users = users.into_iter().map(seen).collect();
+        watcher.conversations.retain(|open| watch.conversations.contains(open));
+        let after = watcher.topics();
+        self.change(now, connection, &before, &after, effects);
+        number
+    }
+
+    /// These of the conversations that a connection watches are its user's.
+    pub(crate) fn opened(
+        &mut self,
+        now: Instant,
+        (connection, number): (ConnectionId, u64),
+        mut conversations: Vec<ConversationId>,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        // Of an earlier watch: the later one says what is open.
+        if watcher.watch != number {
+            return;
+        }
+        conversations.sort_unstable();
+        conversations.dedup();
+        let before = watcher.topics();
+        watcher.conversations = conversations;
+        let after = watcher.topics();
+        self.change(now, connection, &before, &after, effects);
+    }
+
+    /// This may be seen of these users on a connection.
+    pub(crate) fn seen(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        sights: impl IntoIterator<Item = (UserId, Sight)>,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        for (user, sight) in sights {
+            let Ok(at) = watcher.users.binary_search_by_key(&user, |seen| seen.user) else { continue };
+            let known = &mut watcher.users[at].sight;
+            if known.is_none_or(|known| known.version <= sight.version) {
+                *known = Some(sight);
+            }
+        }
+        self.untold.insert(connection);
+        self.tell_presence(now, effects);
+    }
+
+    /// A connection has gone.
+    pub(crate) fn gone(&mut self, connection: ConnectionId, effects: &mut Vec<Effect<C>>) {
+        let Some(watcher) = self.watchers.remove(&connection) else { return };
+        self.untold.remove(&connection);
+        let topics = watcher.topics();
+        let unwatched: Vec<Topic> =
+            topics.into_iter().filter(|topic| self.leave(connection, *topic)).collect();
+        if !unwatched.is_empty() {
+            effects.push(Effect::Unwatching(unwatched));
+        }
+    }
+
+    /// A connection has not taken a notice of presence: it is told again what it should know.
+    pub(crate) fn not_taken(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        watcher.users.iter_mut().for_each(|seen| seen.told = None);
+        watcher.not_before = now + PRESENCE_EVERY;
+        self.untold.insert(connection);
+    }
+
+    /// An owner tells something.
+    pub(crate) fn news(&mut self, now: Instant, news: News, effects: &mut Vec<Effect<C>>) {
+        match news {
+            News::Presence(people) => {
+                for presence in people {
+                    let Some(followed) = self.topics.get_mut(&Topic::User(presence.user)) else { continue };
+                    if followed.presence.as_ref() != Some(&presence) {
+                        self.untold.extend(&followed.watchers);
+                        followed.presence = Some(presence);
+                    }
+                }
+                self.tell_presence(now, effects);
+            }
+            News::Typing(typing) => {
+                let open = self.watchers_of(Topic::Conversation(typing.conversation));
+                let others = open.filter(|watcher| watcher.user != typing.user);
+                let to: Vec<C> = others.map(|watcher| watcher.to.clone()).collect();
+                if !to.is_empty() {
+                    effects.push(Effect::Push(to, Notice::Typing(typing)));
+                }
+            }
+            News::Receipts(ReceiptsNotice { conversation, marks }) => {
+                self.tell_receipts(conversation, &marks, effects);
+            }
+            News::Recheck(user) => {
+                let watchers = self.topics.get(&Topic::User(user)).map(|it| it.watchers.clone());
+                for connection in watchers.into_iter().flatten() {
+                    self.look_again(connection, |seen| seen.user == user, effects);
+                }
+            }
+        }
+    }
+
+    /// What a user here may see of others may have changed.
+    pub(crate) fn recheck_viewer(&mut self, user: UserId, effects: &mut Vec<Effect<C>>) {
+        let theirs = self.watchers.iter().filter(|(_, watcher)| watcher.user == user);
+        let theirs: Vec<ConnectionId> = theirs.map(|(connection, _)| *connection).collect();
+        for connection in theirs {
+            self.look_again(connection, |_| true, effects);
+        }
+    }
+
+    /// A member of a group who is here has come further. Whether there was room for it.
+    pub(crate) fn moved(&mut self, conversation: ConversationId, mark: MemberMark) -> bool {
+        if self.marks_count >= MARKS_MAX {
+            return false;
+        }
+        let marks = self.marks.entry(conversation).or_default();
+        let before = marks.len();
+        merge(marks, vec![mark]);
+        self.marks_count += marks.len() - before;
+        true
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
+        self.tell_presence(now, effects);
+        if now >= self.marks_at && !self.marks.is_empty() {
+            self.marks_at = now + MARKS_EVERY;
+            self.marks_count = 0;
+            for (conversation, marks) in std::mem::take(&mut self.marks) {
+                let marks = marks.into_values().collect();
+                effects.push(Effect::Publish(News::Receipts(ReceiptsNotice { conversation, marks })));
+            }
+        }
+        if now >= self.look_at {
+            self.look_at = now + LOOK_EVERY;
+            let over = self.watchers.iter().filter(|(_, watcher)| watcher.until <= now);
+            let over: Vec<ConnectionId> = over.map(|(connection, _)| *connection).collect();
+            over.into_iter().for_each(|connection| self.gone(connection, effects));
+            self.renew_before(now, now.checked_sub(RENEWED_EVERY), |_| true, effects);
+        }
+    }
+
+    /// Tells the owners of these topics anew.
+    pub(crate) fn renew(
+        &mut self,
+        now: Instant,
+        which: impl Fn(Topic) -> bool,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        self.renew_before(now, Some(now), which, effects);
+    }
+
+    fn renew_before(
+        &mut self,
+        now: Instant,
+        before: Option<Instant>,
+        which: impl Fn(Topic) -> bool,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let mut due = Vec::new();
+        for (topic, followed) in &mut self.topics {
+            if before.is_some_and(|before| followed.renewed <= before) && which(*topic) {
+                followed.renewed = now;
+                due.push(*topic);
+            }
+        }
+        if !due.is_empty() {
+            effects.push(Effect::Watching(due));
+        }
+    }
+
+    /// A connection watches other topics now.
+    fn change(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        before: &[Topic],
+        after: &[Topic],
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let (mut watching, mut unwatching) = (Vec::new(), Vec::new());
+        for topic in after.iter().filter(|topic| !before.contains(topic)) {
+            let followed = self.topics.entry(*topic).or_insert_with(|| {
+                watching.push(*topic);
+                Followed { watchers: Vec::with_capacity(1), presence: None, renewed: now }
+            });
+            followed.watchers.push(connection);
+        }
+        for topic in before.iter().filter(|topic| !after.contains(topic)) {
+            if self.leave(connection, *topic) {
+                unwatching.push(*topic);
+            }
+        }
+        if !watching.is_empty() {
+            effects.push(Effect::Watching(watching));
+        }
+        if !unwatching.is_empty() {
+            effects.push(Effect::Unwatching(unwatching));
+        }
+    }
+
+    /// Whether nobody here watches the topic any more.
+    fn leave(&mut self, connection: ConnectionId, topic: Topic) -> bool {
+        let Some(followed) = self.topics.get_mut(&topic) else { return false };
+        followed.watchers.retain(|watcher| *watcher != connection);
+        followed.watchers.is_empty() && self.topics.remove(&topic).is_some()
+    }
+
+    fn watchers_of(&self, topic: Topic) -> impl Iterator<Item = &Watcher<C>> {
+        let watchers = self.topics.get(&topic).map_or(&[][..], |followed| &followed.watchers);
+        watchers.iter().filter_map(|connection| self.watchers.get(connection))
+    }
+
+    /// Until it is known what may be seen of some users, nothing more is told of them.
+    fn look_again(
+        &mut self,
+        connection: ConnectionId,
+        whom: impl Fn(&Seen) -> bool,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        let mut users = Vec::new();
+        for seen in watcher.users.iter_mut().filter(|seen| whom(seen)) {
+            seen.sight = None;
+            users.push(seen.user);
+        }
+        if !users.is_empty() {
+            effects.push(Effect::Look { connection, viewer: watcher.user, users });
+        }
+    }
+
+    /// Tells watchers what has changed, those whose turn it is.
+    fn tell_presence(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
+        let topics = &self.topics;
+        self.untold.retain(|connection| {
+            let Some(watcher) = self.watchers.get_mut(connection) else { return false };
+            if now < watcher.not_before {
+                return true;
+            }
+            let mut people = Vec::new();
+            for seen in &mut watcher.users {
+                let known = topics.get(&Topic::User(seen.user)).and_then(|it| it.presence.as_ref());
+                let Some(shown) = seen.shown(known).filter(|shown| seen.told != Some(*shown)) else {
+                    continue;
+                };
+                seen.told = Some(shown);
+                let (availability, last_seen_ms) = shown;
+                people.push(Presence { user: seen.user, availability, last_seen_ms });
+            }
+            if !people.is_empty() {
+                watcher.not_before = now + PRESENCE_EVERY;
+                let notice = Notice::Presence(PresenceNotice { people });
+                effects.push(Effect::Push(vec![watcher.to.clone()], notice));
+            }
+            false
+        });
+    }
+
+    fn tell_receipts(
+        &self,
+        conversation: ConversationId,
+        marks: &[MemberMark],
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let mut others = Vec::new();
+        for watcher in self.watchers_of(Topic::Conversation(conversation)) {
+            if !marks.iter().any(|mark| mark.user == watcher.user) {
+                others.push(watcher.to.clone());
+                continue;
+            }
+            // How far users themselves have come is no news to them.
+            let rest = marks.iter().filter(|mark| mark.user != watcher.user).cloned().collect::<Vec<_>>();
+            if !rest.is_empty() {
+                let notice = Notice::Receipts(ReceiptsNotice { conversation, marks: rest });
+                effects.push(Effect::Push(vec![watcher.to.clone()], notice));
+            }
+        }
+        if !others.is_empty() {
+            let notice = Notice::Receipts(ReceiptsNotice { conversation, marks: marks.to_vec() });
+            effects.push(Effect::Push(others, notice));
+        }
+    }
+}
+
+impl<C> Watcher<C> {
+    fn topics(&self) -> Vec<Topic> {
+        let users = self.users.iter().map(|seen| Topic::User(seen.user));
+        users.chain(self.conversations.iter().copied().map(Topic::Conversation)).collect()
+    }
+}
+
+impl Seen {
+    /// What is shown of the user, if anything is.
+    fn shown(&self, known: Option<&Presence>) -> Option<(Availability, u64)> {
+        let sight = self.sight?;
+        if !sight.online {
+            // Who could be seen before, and has hidden since, looks like one who has gone.
+            return self.told.map(|_| (Availability::Offline, 0));
+        }
+        let known = known?;
+        let is_dated = sight.last_seen && known.availability == Availability::Offline;
+        let last_seen_ms = if is_dated { known.last_seen_ms.max(sight.last_seen_ms) } else { 0 };
+        Some((known.availability, last_seen_ms - last_seen_ms % MINUTE_MS))
+    }
+}
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

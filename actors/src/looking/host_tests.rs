@@ -1,0 +1,258 @@
+use rookery_protocol::{Doing, GroupId, RequestId, Seq};
+
+use super::*;
+
+const SEEN: Sight = Sight { version: 1, online: true, last_seen: true, last_seen_ms: 60_000 };
+const HIDDEN: Sight = Sight { version: 2, online: false, last_seen: false, last_seen_ms: 0 };
+
+fn user(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn group(number: u64) -> ConversationId {
+    ConversationId::group(GroupId::new(number).unwrap())
+}
+
+fn person(number: u64) -> Topic {
+    Topic::User(user(number))
+}
+
+fn mark(number: u64, delivered: u64) -> MemberMark {
+    let (user, delivered) = (user(number), Seq::new(delivered));
+    MemberMark { user, delivered, read: Seq::ZERO, delivered_ms: 1, read_ms: 0 }
+}
+
+fn presence(number: u64, availability: Availability, last_seen_ms: u64) -> Presence {
+    Presence { user: user(number), availability, last_seen_ms }
+}
+
+fn told(connection: u64, people: &[Presence]) -> Effect<u64> {
+    Effect::Push(vec![connection], Notice::Presence(PresenceNotice { people: people.to_vec() }))
+}
+
+struct Scene {
+    host: Host<u64>,
+    now: Instant,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { host: Host::new(now), now }
+    }
+
+    /// User 9 watches on a connection.
+    fn watch(&mut self, connection: u64, users: &[u64], conversations: &[u64]) -> Vec<Effect<u64>> {
+        self.watch_as(9, connection, users, conversations)
+    }
+
+    fn watch_as(
+        &mut self,
+        viewer: u64,
+        connection: u64,
+        users: &[u64],
+        conversations: &[u64],
+    ) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        let watch = Watch {
+            request: RequestId::new(1),
+            users: users.iter().copied().map(user).collect(),
+            conversations: conversations.iter().copied().map(group).collect(),
+        };
+        let id = ConnectionId(connection);
+        let number = self.host.watch(self.now, (id, connection), user(viewer), &watch, &mut effects);
+        self.host.opened(self.now, (id, number), watch.conversations, &mut effects);
+        effects
+    }
+
+    fn seen(&mut self, connection: u64, whom: u64, sight: Sight) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        self.host.seen(self.now, ConnectionId(connection), [(user(whom), sight)], &mut effects);
+        effects
+    }
+
+    fn news(&mut self, news: News) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        self.host.news(self.now, news, &mut effects);
+        effects
+    }
+
+    fn present(&mut self, people: &[Presence]) -> Vec<Effect<u64>> {
+        self.news(News::Presence(people.to_vec()))
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        self.now += time;
+        self.host.tick(self.now, &mut effects);
+        effects
+    }
+}
+
+#[test]
+fn owners_hear_of_what_is_watched_first_and_of_what_nobody_watches_any_more() {
+    let mut scene = Scene::new();
+    let both = scene.watch(1, &[2, 1, 2], &[7]);
+    let watching = |topics: &[Topic]| Effect::Watching(topics.to_vec());
+    assert_eq!(both, [watching(&[person(1), person(2)]), watching(&[Topic::Conversation(group(7))])]);
+    assert_eq!(scene.watch(2, &[2], &[]), []);
+    assert_eq!(scene.watch(1, &[3], &[7]), [watching(&[person(3)]), Effect::Unwatching(vec![person(1)])]);
+    let mut effects = Vec::new();
+    scene.host.gone(ConnectionId(1), &mut effects);
+    assert_eq!(effects, [Effect::Unwatching(vec![person(3), Topic::Conversation(group(7))])]);
+    scene.host.gone(ConnectionId(2), &mut effects);
+    assert_eq!(effects[1..], [Effect::Unwatching(vec![person(2)])]);
+    assert!(scene.host.topics.is_empty() && scene.host.watchers.is_empty());
+}
+
+#[test]
+fn presence_is_told_once_it_is_known_and_may_be_seen_and_at_most_twice_a_second() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1, 2], &[]);
+    let (one, two) = (presence(1, Availability::Online, 0), presence(2, Availability::Idle, 0));
+    assert_eq!(scene.present(std::slice::from_ref(&one)), [], "it is not known whether it may be seen");
+    assert_eq!(scene.seen(1, 1, SEEN), [told(1, &[one])]);
+    assert_eq!(scene.seen(1, 2, SEEN), [], "the owner has said nothing");
+    assert_eq!(scene.present(std::slice::from_ref(&two)), [], "it is too soon");
+    let gone = presence(1, Availability::Offline, 3 * 60_000 + 59_999);
+    assert_eq!(scene.present(&[gone]), []);
+    let rounded = presence(1, Availability::Offline, 3 * 60_000);
+    assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &[rounded, two])]);
+    assert_eq!(scene.after(PRESENCE_EVERY), []);
+    let back = [presence(2, Availability::Online, 0)];
+    assert_eq!(scene.present(&back), [told(1, &back)], "at once after a while");
+}
+
+#[test]
+fn a_watch_renewed_tells_nothing_twice_and_lasts_on() {
+    let mut scene = Scene::new();
+    let online = [presence(1, Availability::Online, 0)];
+    scene.watch(1, &[1], &[]);
+    scene.seen(1, 1, SEEN);
+    assert_eq!(scene.present(&online), [told(1, &online)]);
+    scene.after(WATCH_LASTS / 2);
+    assert_eq!(scene.watch(1, &[1], &[]), []);
+    assert_eq!(scene.seen(1, 1, SEEN), []);
+    assert_eq!(scene.after(WATCH_LASTS / 2 + LOOK_EVERY), [Effect::Watching(vec![person(1)])]);
+    assert_eq!(scene.after(WATCH_LASTS / 2), [Effect::Unwatching(vec![person(1)])]);
+}
+
+#[test]
+fn one_who_comes_to_watch_what_others_watch_is_told_at_once() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1], &[]);
+    let offline = [presence(1, Availability::Offline, 0)];
+    scene.present(&offline);
+    scene.watch(2, &[1], &[]);
+    let dated = presence(1, Availability::Offline, 60_000);
+    assert_eq!(scene.seen(2, 1, SEEN), [told(2, &[dated])], "with what the store knows");
+    scene.watch(3, &[1], &[]);
+    let undated = Sight { last_seen: false, ..SEEN };
+    assert_eq!(scene.seen(3, 1, undated), [told(3, &offline)]);
+    scene.watch(4, &[1], &[]);
+    assert_eq!(scene.seen(4, 1, HIDDEN), [], "nothing at all");
+}
+
+#[test]
+fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1], &[]);
+    let online = [presence(1, Availability::Online, 0)];
+    scene.present(&online);
+    scene.seen(1, 1, SEEN);
+    let look = Effect::Look { connection: ConnectionId(1), viewer: user(9), users: vec![user(1)] };
+    assert_eq!(scene.news(News::Recheck(user(1))), [look]);
+    scene.after(PRESENCE_EVERY);
+    let idle = [presence(1, Availability::Idle, 0)];
+    assert_eq!(scene.present(&idle), [], "it is being looked at");
+    assert_eq!(scene.seen(1, 1, HIDDEN), [told(1, &[presence(1, Availability::Offline, 0)])]);
+    scene.after(PRESENCE_EVERY);
+    assert_eq!(scene.seen(1, 1, SEEN), [], "an earlier version of the store");
+    assert_eq!(scene.present(&online), []);
+    assert_eq!(scene.seen(1, 1, Sight { version: 3, ..SEEN }), [told(1, &online)]);
+    let mut effects = Vec::new();
+    scene.host.recheck_viewer(user(8), &mut effects);
+    assert_eq!(effects, []);
+    scene.host.recheck_viewer(user(9), &mut effects);
+    assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn typing_is_told_to_others_who_have_the_conversation_open() {
+    let mut scene = Scene::new();
+    scene.watch_as(1, 1, &[], &[7]);
+    scene.watch_as(2, 2, &[], &[7, 8]);
+    scene.watch_as(3, 3, &[], &[8]);
+    let typing = TypingNotice { conversation: group(7), user: user(1), doing: Doing::Typing };
+    let notice = Effect::Push(vec![2], Notice::Typing(typing.clone()));
+    assert_eq!(scene.news(News::Typing(typing.clone())), [notice]);
+    scene.watch_as(2, 2, &[], &[8]);
+    assert_eq!(scene.news(News::Typing(typing)), []);
+}
+
+#[test]
+fn conversations_of_an_earlier_watch_are_not_opened() {
+    let mut scene = Scene::new();
+    let (id, mut effects) = (ConnectionId(1), Vec::new());
+    let watch = |conversations: &[u64]| Watch {
+        request: RequestId::new(1),
+        users: Vec::new(),
+        conversations: conversations.iter().copied().map(group).collect(),
+    };
+    let first = scene.host.watch(scene.now, (id, 1), user(1), &watch(&[7]), &mut effects);
+    let second = scene.host.watch(scene.now, (id, 1), user(1), &watch(&[8]), &mut effects);
+    scene.host.opened(scene.now, (id, second), vec![group(8)], &mut effects);
+    scene.host.opened(scene.now, (id, first), vec![group(7)], &mut effects);
+    assert_eq!(effects, [Effect::Watching(vec![Topic::Conversation(group(8))])]);
+}
+
+#[test]
+fn receipts_are_told_without_ones_own() {
+    let mut scene = Scene::new();
+    scene.watch_as(1, 1, &[], &[7]);
+    scene.watch_as(2, 2, &[], &[7]);
+    scene.watch_as(3, 3, &[], &[7]);
+    let receipts = |numbers: &[u64]| ReceiptsNotice {
+        conversation: group(7),
+        marks: numbers.iter().map(|number| mark(*number, 5)).collect(),
+    };
+    let effects = scene.news(News::Receipts(receipts(&[1, 2])));
+    let push = |to: &[u64], numbers: &[u64]| Effect::Push(to.to_vec(), Notice::Receipts(receipts(numbers)));
+    assert_eq!(effects, [push(&[1], &[2]), push(&[2], &[1]), push(&[3], &[1, 2])]);
+    assert_eq!(scene.news(News::Receipts(receipts(&[3]))), [push(&[1, 2], &[3])]);
+}
+
+#[test]
+fn marks_of_members_here_go_together_and_no_more_wait_than_may() {
+    let mut scene = Scene::new();
+    assert!(scene.host.moved(group(7), mark(1, 5)) && scene.host.moved(group(7), mark(1, 6)));
+    let notice = ReceiptsNotice { conversation: group(7), marks: vec![mark(1, 6)] };
+    assert_eq!(scene.after(Duration::ZERO), [Effect::Publish(News::Receipts(notice))]);
+    for number in 1..=MARKS_MAX as u64 {
+        assert!(scene.host.moved(group(number % 90 + 1), mark(number, 5)));
+    }
+    assert!(!scene.host.moved(group(1), mark(u64::from(u32::MAX), 5)));
+    assert_eq!(scene.after(MARKS_EVERY / 2), []);
+    assert_eq!(scene.after(MARKS_EVERY / 2).len(), 90);
+    assert!(scene.host.moved(group(1), mark(1, 5)));
+}
+
+#[test]
+fn what_a_connection_had_no_room_for_is_told_again() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1], &[]);
+    scene.seen(1, 1, SEEN);
+    let online = [presence(1, Availability::Online, 0)];
+    assert_eq!(scene.present(&online), [told(1, &online)]);
+    scene.host.not_taken(scene.now, ConnectionId(1));
+    assert_eq!(scene.after(PRESENCE_EVERY / 2), []);
+    assert_eq!(scene.after(PRESENCE_EVERY / 2), [told(1, &online)]);
+}
+
+#[test]
+fn a_watch_of_the_most_takes_little_memory() {
+    let most = size_of::<Watcher<std::sync::Arc<crate::connection::Connection>>>()
+        + limits::WATCH_USERS_MAX * (size_of::<Seen>() + size_of::<Topic>() + size_of::<Followed>() + 64);
+    println!("a user watched {}, a topic {} bytes", size_of::<Seen>(), size_of::<Followed>());
+    assert!(most <= 16 * 1024, "{most}");
+}

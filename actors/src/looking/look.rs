@@ -1,0 +1,64 @@
+//! What may be seen, read from the store.
+
+use rookery_protocol::{ConversationId, TypingNotice, UserId};
+use rookery_store::engine::Snapshot;
+use rookery_store::queries::{self, Aspect};
+use rookery_store::{Store, StoreError};
+
+use super::host::Sight;
+
+/// What a user may see of others, in their order.
+pub(super) async fn sights(
+    store: &Store,
+    viewer: UserId,
+    users: &[UserId],
+) -> Result<Vec<(UserId, Sight)>, StoreError> {
+    let snapshot = store.snapshot().await?;
+    let version = snapshot.version().await?;
+    let may = queries::may_see_each(&*snapshot, viewer, users, [Aspect::Online, Aspect::LastSeen]).await?;
+    let last_seen = queries::last_seen(&*snapshot, users).await?;
+    let sights = users.iter().zip(may).zip(last_seen);
+    let sight = |((user, [online, last_seen]), last_seen_ms): ((&UserId, [bool; 2]), u64)| {
+        (*user, Sight { version, online, last_seen, last_seen_ms })
+    };
+    Ok(sights.map(sight).collect())
+}
+
+/// Those of some conversations that a user is in.
+pub(super) async fn own(
+    store: &Store,
+    user: UserId,
+    mut conversations: Vec<ConversationId>,
+) -> Result<Vec<ConversationId>, StoreError> {
+    let snapshot = store.snapshot().await?;
+    let mut own = Vec::with_capacity(conversations.len());
+    for conversation in conversations.drain(..) {
+        if is_in(&*snapshot, user, conversation).await? {
+            own.push(conversation);
+        }
+    }
+    Ok(own)
+}
+
+/// Whether others may hear of this: whoever types is in the conversation, and in a direct one neither has blocked the other.
+pub(crate) async fn may_type(store: &Store, typing: &TypingNotice) -> Result<bool, StoreError> {
+    let snapshot = store.snapshot().await?;
+    match typing.conversation.direct_peer(typing.user) {
+        Some(peer) => Ok(!queries::is_blocked(&*snapshot, typing.user, peer).await?),
+        None => is_in(&*snapshot, typing.user, typing.conversation).await,
+    }
+}
+
+async fn is_in(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<bool, StoreError> {
+    match conversation.group_id() {
+        Some(group) => {
+            let membership = queries::membership(snapshot, user, group).await?;
+            Ok(membership.is_some_and(|membership| membership.is_current()))
+        }
+        None => Ok(conversation.direct_peer(user).is_some()),
+    }
+}

@@ -1,0 +1,83 @@
+//! Who is typing.
+
+use std::time::Duration;
+
+use rookery_protocol::{ConversationId, Doing, GroupChange, ServerFrame, limits};
+
+use super::SOON;
+use crate::client::{direct, who};
+use crate::node::Node;
+
+#[tokio::test(start_paused = true)]
+async fn those_who_have_the_conversation_open_see_it_and_nobody_else() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    let (mut tablet, mut carol) = (node.join(who(1, 2)).await, node.join(who(3, 1)).await);
+    for client in [&mut alice, &mut tablet, &mut bob, &mut carol] {
+        client.watch(&[], &[direct(1, 2)]).await;
+    }
+    alice.typing(direct(1, 2), Doing::Typing).await;
+    assert_eq!(bob.typed(direct(1, 2)).await, (1, Doing::Typing));
+    alice.typing(direct(1, 2), Doing::Nothing).await;
+    assert_eq!(bob.typed(direct(1, 2)).await, (1, Doing::Nothing));
+    bob.typing(direct(1, 2), Doing::Recording).await;
+    for device in [&mut alice, &mut tablet] {
+        assert_eq!(device.typed(direct(1, 2)).await, (2, Doing::Recording));
+    }
+    // A stranger neither hears nor is heard.
+    carol.typing(direct(1, 2), Doing::Typing).await;
+    for client in [&mut alice, &mut tablet, &mut bob, &mut carol] {
+        client.quiet_for(SOON).await;
+    }
+    bob.watch(&[], &[]).await;
+    alice.typing(direct(1, 2), Doing::Typing).await;
+    bob.quiet_for(SOON).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_of_a_group_see_it_while_they_are_members() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    let mut carol = node.join(who(3, 1)).await;
+    let group = alice.create([2]).await;
+    let conversation = ConversationId::group(group);
+    for client in [&mut alice, &mut bob, &mut carol] {
+        client.watch(&[], &[conversation]).await;
+    }
+    alice.take_message().await;
+    bob.take_message().await;
+    alice.typing(conversation, Doing::Typing).await;
+    assert_eq!(bob.typed(conversation).await, (1, Doing::Typing));
+    carol.typing(conversation, Doing::Typing).await;
+    alice.sees_nothing_for(SOON, is_of_receipts).await;
+    carol.quiet_for(SOON).await;
+    alice.change(group, GroupChange::Removed(vec![crate::client::user(2)])).await.unwrap();
+    alice.take_message().await;
+    bob.take_message().await;
+    bob.typing(conversation, Doing::Typing).await;
+    bob.watch(&[], &[conversation]).await;
+    alice.typing(conversation, Doing::Typing).await;
+    alice.sees_nothing_for(SOON, is_of_receipts).await;
+    bob.sees_nothing_for(SOON, is_of_receipts).await;
+}
+
+fn is_of_receipts(frame: &ServerFrame) -> bool {
+    matches!(frame, ServerFrame::ReceiptsNotice(_))
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_passed_on_no_more_often_than_it_may_be() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    bob.watch(&[], &[direct(1, 2)]).await;
+    let every = Duration::from_millis(limits::TYPING_EVERY_MS.into());
+    let steps = 30;
+    for _ in 0..steps {
+        alice.typing(direct(1, 2), Doing::Typing).await;
+        tokio::time::sleep(every / 10).await;
+    }
+    for _ in 0..steps / 10 {
+        assert_eq!(bob.typed(direct(1, 2)).await, (1, Doing::Typing));
+    }
+    bob.quiet_for(SOON).await;
+}
