@@ -106,6 +106,9 @@ fn begin_at_zero() {
     for kind in RESTARTED {
         counter!(RESTARTS, "kind" => kind).increment(0);
     }
+    for kind in ["presence", "typing", "receipts"] {
+        counter!(NOTICES, "kind" => kind).increment(0);
+    }
     for rare in [
         DOORBELLS_SHED,
         DOORBELLS_MAILED,

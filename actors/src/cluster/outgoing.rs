@@ -54,6 +54,8 @@ pub(crate) struct Outgoing {
     /// In letters that are being posted.
     posting: Vec<LinkMessage>,
     shed: u64,
+    /// As `shed`, of what was for those who are looking.
+    unheard: u64,
     speaks_max: u8,
     peer_speaks: u8,
     /// The last batch had from the peer, and whether it knows.
@@ -132,6 +134,7 @@ impl Outgoing {
             mail: BTreeMap::new(),
             posting: Vec::new(),
             shed: 0,
+            unheard: 0,
             speaks_max,
             peer_speaks: VERSION_MIN,
             heard: 0,
@@ -154,7 +157,7 @@ impl Outgoing {
         let format = self.format();
         // Bells come first where there is little room.
         if message.is_fleeting() && self.is_half_full() {
-            self.shed += 1;
+            self.unheard += 1;
             return;
         }
         message.in_format(format, |message| {
@@ -341,6 +344,11 @@ impl Outgoing {
     /// Messages dropped since the last call.
     pub(crate) fn take_shed(&mut self) -> u64 {
         std::mem::take(&mut self.shed)
+    }
+
+    /// Messages for those who are looking, dropped since the last call.
+    pub(crate) fn take_unheard(&mut self) -> u64 {
+        std::mem::take(&mut self.unheard)
     }
 
     /// What is waiting.

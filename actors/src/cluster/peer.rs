@@ -13,7 +13,7 @@ use super::Cluster;
 use super::actor::MembershipMessage;
 use super::complaint::Complaint;
 use super::peers::Peer;
-use crate::metrics::{DOORBELLS_MAILED, DOORBELLS_SHED};
+use crate::metrics::{DOORBELLS_MAILED, DOORBELLS_SHED, NOTICES_DROPPED};
 
 /// How often mail goes out, and how often it is noticed that a peer is stuck.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -117,6 +117,10 @@ impl State {
             drop(outgoing);
             self.cluster.links().reset(&self.peer.id);
         } else {
+            let unheard = outgoing.take_unheard();
+            if unheard > 0 {
+                counter!(NOTICES_DROPPED).increment(unheard);
+            }
             let shed = outgoing.take_shed();
             if shed > 0 {
                 counter!(DOORBELLS_SHED).increment(shed);

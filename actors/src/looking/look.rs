@@ -41,8 +41,13 @@ pub(super) async fn own(
 }
 
 /// Whether others may hear of this: whoever types is in the conversation, and in a direct one neither has blocked the other.
+/// Of shadow-banned accounts nobody hears anything.
 pub(crate) async fn may_type(store: &Store, typing: &TypingNotice) -> Result<bool, StoreError> {
     let snapshot = store.snapshot().await?;
+    let account = queries::user(&*snapshot, typing.user).await?;
+    if account.is_none_or(|account| account.standing.is_shadow_banned) {
+        return Ok(false);
+    }
     match typing.conversation.direct_peer(typing.user) {
         Some(peer) => Ok(!queries::is_blocked(&*snapshot, typing.user, peer).await?),
         None => is_in(&*snapshot, typing.user, typing.conversation).await,

@@ -13,6 +13,7 @@ use super::writing::check_conversation;
 use crate::connection::Reply;
 use crate::context::Context;
 use crate::failure::{of_refusal, of_store};
+use crate::looking::LookingMessage;
 use crate::rates::Doing;
 
 /// A request to change something of the user's own.
@@ -42,27 +43,33 @@ impl Setting {
         }
     }
 
+    /// Whether it changes who may see what of the user.
+    fn is_about_seeing(&self) -> bool {
+        matches!(self, Self::SetPrivacy(_) | Self::SetPerson(_))
+    }
+
     /// Submits it to the store, in the name of its user.
     pub(super) fn submit(self, context: &Arc<Context>, user: UserId, reply: Reply) {
         let Some(reply) = context.admit(reply, Doing::Setting, 1) else { return };
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }
+        let settling = Settling { context: context.clone(), user, is_about_seeing: self.is_about_seeing() };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
-                submit(context, user, ops::SetConversation { user, conversation, settings }, reply);
+                settling.submit(ops::SetConversation { user, conversation, settings }, reply);
             }
             Self::Hide(Hide { conversation, up_to, seqs, .. }) => {
-                submit(context, user, ops::Hide { user, conversation, up_to, seqs }, reply);
+                settling.submit(ops::Hide { user, conversation, up_to, seqs }, reply);
             }
             Self::SetPrivacy(SetPrivacy { privacy, .. }) => {
-                submit(context, user, ops::SetPrivacy { user, privacy }, reply);
+                settling.submit(ops::SetPrivacy { user, privacy }, reply);
             }
             Self::SetProfile(SetProfile { profile, .. }) => {
-                submit(context, user, ops::SetProfile { user, profile }, reply);
+                settling.submit(ops::SetProfile { user, profile }, reply);
             }
             Self::SetPerson(SetPerson { person, .. }) => {
-                submit(context, user, ops::SetPerson { user, person }, reply);
+                settling.submit(ops::SetPerson { user, person }, reply);
             }
         }
     }
@@ -83,30 +90,49 @@ impl Setting {
     }
 }
 
-fn submit<O: Op<Answer = Settled>>(context: &Arc<Context>, user: UserId, op: O, reply: Reply) {
-    let ringing = context.clone();
-    let done = move |outcome: Result<Committed<Settled>, StoreError>| {
-        let error = match outcome.map(|committed| committed.answer) {
-            Ok(Settled::Done) => {
-                // Also when it was so before: nobody may have been rung then.
-                ringing.router.ring(user, None, None);
-                let request = reply.request();
-                return reply.answer(&Done { request });
+/// A change on its way to the store.
+struct Settling {
+    context: Arc<Context>,
+    user: UserId,
+    is_about_seeing: bool,
+}
+
+impl Settling {
+    fn submit<O: Op<Answer = Settled>>(self, op: O, reply: Reply) {
+        let (store, user) = (self.context.store.clone(), self.user);
+        let done = move |outcome: Result<Committed<Settled>, StoreError>| {
+            let error = match outcome.map(|committed| committed.answer) {
+                Ok(Settled::Done) => {
+                    // Also when it was so before: nobody may have been told then.
+                    self.tell();
+                    let request = reply.request();
+                    return reply.answer(&Done { request });
+                }
+                Ok(Settled::Refused(refusal)) => {
+                    return reply.refuse(of_refusal(refusal), refusal.to_string());
+                }
+                Ok(Settled::Corrupt(error)) => {
+                    tracing::error!(%user, %error, "what is a user's own cannot be read");
+                    error
+                }
+                Err(error) => error,
+            };
+            if matches!(error, StoreError::Ambiguous(_)) {
+                self.tell();
             }
-            Ok(Settled::Refused(refusal)) => return reply.refuse(of_refusal(refusal), refusal.to_string()),
-            Ok(Settled::Corrupt(error)) => {
-                tracing::error!(%user, %error, "what is a user's own cannot be read");
-                error
-            }
-            Err(error) => error,
+            let (code, text) = of_store(&error);
+            reply.refuse(code, text);
         };
-        if matches!(error, StoreError::Ambiguous(_)) {
-            ringing.router.ring(user, None, None);
+        if let Err(error) = store.submit_then(&user, op, done) {
+            tracing::debug!(%user, %error, "a change of a user's own was not taken");
         }
-        let (code, text) = of_store(&error);
-        reply.refuse(code, text);
-    };
-    if let Err(error) = context.store.submit_then(&user, op, done) {
-        tracing::debug!(%user, %error, "a change of a user's own was not taken");
+    }
+
+    /// Tells the user's devices, and those who may be seeing too much now, or too little.
+    fn tell(&self) {
+        self.context.router.ring(self.user, None, None);
+        if self.is_about_seeing {
+            self.context.looking.tell(LookingMessage::Recheck(self.user));
+        }
     }
 }

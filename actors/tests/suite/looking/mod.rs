@@ -13,6 +13,7 @@ use crate::client::{Client, user};
 
 mod nodes;
 mod presence;
+mod privacy;
 mod receipts;
 mod typing;
 

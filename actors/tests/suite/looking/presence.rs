@@ -181,7 +181,7 @@ async fn who_was_last_seen_is_known_after_the_node_has_stopped() {
     node.holds(|counts| counts.connections == 0).await;
     node.actors.stop().await;
     let again = rookery_actors::Actors::start(node::config(), node::parts(node.store.clone())).await;
-    let again = Node { actors: again.expect("the actors start"), store: node.store, faults: node.faults };
+    let again = Node { actors: again.expect("the actors start"), ..node };
     let mut alice = again.join(who(1, 1)).await;
     alice.watch(&[2], &[]).await;
     let seen = alice.presence().await;

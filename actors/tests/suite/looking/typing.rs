@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use rookery_protocol::{ConversationId, Doing, GroupChange, ServerFrame, limits};
 
+use rookery_store::ops::SetStanding;
+
 use super::SOON;
-use crate::client::{direct, who};
+use crate::client::{direct, user, who};
 use crate::node::Node;
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +53,7 @@ async fn members_of_a_group_see_it_while_they_are_members() {
     carol.typing(conversation, Doing::Typing).await;
     alice.sees_nothing_for(SOON, is_of_receipts).await;
     carol.quiet_for(SOON).await;
-    alice.change(group, GroupChange::Removed(vec![crate::client::user(2)])).await.unwrap();
+    alice.change(group, GroupChange::Removed(vec![user(2)])).await.unwrap();
     alice.take_message().await;
     bob.take_message().await;
     bob.typing(conversation, Doing::Typing).await;
@@ -80,4 +82,18 @@ async fn it_is_passed_on_no_more_often_than_it_may_be() {
         assert_eq!(bob.typed(direct(1, 2)).await, (1, Doing::Typing));
     }
     bob.quiet_for(SOON).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_shadow_banned_accounts_nobody_hears_anything() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    bob.watch(&[], &[direct(1, 2)]).await;
+    alice.watch(&[], &[direct(1, 2)]).await;
+    let standing = SetStanding { user: user(1), is_unlimited: None, is_shadow_banned: Some(true) };
+    node.store.submit(&1, standing).await.expect("the store takes it").answer.expect("it can be read");
+    alice.typing(direct(1, 2), Doing::Typing).await;
+    bob.quiet_for(SOON).await;
+    bob.typing(direct(1, 2), Doing::Typing).await;
+    assert_eq!(alice.typed(direct(1, 2)).await, (2, Doing::Typing));
 }
