@@ -66,6 +66,50 @@ async fn two_scripts_chat_both_ways_with_every_tick() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scripts_reply_edit_delete_and_find_their_conversations_as_they_left_them() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    alice.next("connected").await;
+    bob.next("connected").await;
+    alice.say(&json!({"op": "send", "to": "bob", "text": "helo"}));
+    let conversation = bob.next("message").await["conversation"].clone();
+
+    alice.say(&json!({"op": "edit", "to": "bob", "seq": 1, "text": "hello"}));
+    let edit = bob.next("message").await;
+    assert_eq!((&edit["text"], &edit["reference"]), (&json!("hello"), &json!({"kind": "edit", "seq": 1})));
+    bob.say(&json!({"op": "send", "to": "alice", "text": "hello yourself", "reply_to": 1}));
+    let reply = alice.next_message_of("bob").await;
+    assert_eq!(reply["reference"], json!({"kind": "reply", "seq": 1}));
+    bob.say(&json!({"op": "delete", "to": "alice", "seq": 1}));
+    assert_eq!(bob.next("failed").await["code"], "not_allowed");
+    alice.say(&json!({"op": "delete", "to": "bob", "seq": 1}));
+    loop {
+        let message = bob.next("message").await;
+        if message["reference"] == json!({"kind": "delete", "seq": 1}) {
+            break;
+        }
+    }
+    bob.say(&json!({"op": "history", "conversation": conversation, "backwards": true}));
+    let history = bob.next("history").await;
+    let first = &history["messages"][0];
+    assert_eq!((&first["seq"], &first["text"], &first["deleted"]), (&json!(1), &json!(""), &json!(true)));
+
+    bob.say(&json!({"op": "set_conversation", "conversation": conversation, "settings": {"pinned": true}}));
+    assert_eq!(bob.next("shown").await["settings"]["pinned"], true);
+    bob.say(&json!({"op": "conversations"}));
+    let listed = bob.next("conversations").await;
+    let standing = &listed["conversations"][0];
+    assert_eq!((&standing["conversation"], &standing["settings"]["pinned"]), (&conversation, &json!(true)));
+    bob.say(&json!({"op": "set_person", "handle": "alice", "blocked": true}));
+    assert_eq!(bob.next("account").await["person"]["blocked"], true);
+    alice.say(&json!({"op": "send", "to": "bob", "text": "still there?"}));
+    assert_eq!(alice.next("failed").await["code"], "not_allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_while_a_script_was_away_comes_once_when_it_is_back() {
     let node = Node::start(NodeConfig::default()).await;
     for name in ["alice", "bob"] {

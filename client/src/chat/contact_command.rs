@@ -8,19 +8,18 @@ use super::session::plainly;
 use crate::Client;
 
 /// For the list of commands.
-pub(super) const COMMANDS: [(&str, &str); 9] = [
+pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("/contacts", "your contacts, and whom you have blocked"),
     ("/contacts add|remove HANDLE...", "change who is one of them"),
     ("/contacts except|include HANDLE...", "whom \"contacts-except\" leaves out"),
     ("/contacts find HANDLE...", "which of these are users"),
-    (
-        "/block, /unblock [HANDLE...]",
-        "neither side sends the other anything; without a name: the other one here",
-    ),
+    ("/block [HANDLE...]", "no messages either way; without a name: whom you talk with here"),
+    ("/unblock [HANDLE...]", "messages again"),
     ("/privacy", "who may see what of you"),
-    ("/privacy last-seen|online|profile|groups WHO", "WHO: everyone, contacts, contacts-except or nobody"),
+    ("/privacy last-seen|online|profile|groups WHO", "WHO: everyone, contacts, contacts-except, nobody"),
     ("/privacy receipts on|off", "whether others learn what you have read, and you what they have"),
-    ("/profile [HANDLE], /profile set name|about|picture TEXT", "what you or others show of themselves"),
+    ("/profile [HANDLE]", "what you or others show of themselves"),
+    ("/profile set name|about|picture TEXT", "what you show"),
 ];
 
 /// Lines that Tab may complete to, but for handles.

@@ -142,7 +142,7 @@ impl Rooms {
         rooms
     }
 
-    /// What a message says now, with the one it answers above and the reactions below.
+    /// What a message says now, with the one it answers above.
     pub(super) fn said(&self, room: &Room, seq: Seq) -> String {
         let mut said = match room.says(seq) {
             None => String::new(),
@@ -153,12 +153,14 @@ impl Rooms {
         if let Some(answers) = room.lines.get(&seq).and_then(|line| line.answers) {
             said = format!("↳ {}\n{said}", self.quoted(room, answers));
         }
-        let reactions = room.reactions(seq).map(|(user, text)| format!("{text} {}", self.name_or_me(user)));
-        let reactions = reactions.collect::<Vec<_>>().join(", ");
-        if !reactions.is_empty() {
-            said += &format!("\n[{reactions}]");
-        }
         said
+    }
+
+    /// The reactions to a message: "[+1 bob, ha carol]".
+    pub(super) fn reactions(&self, room: &Room, seq: Seq) -> Option<String> {
+        let each = room.reactions(seq).map(|(user, text)| format!("{text} {}", self.name_or_me(user)));
+        let each = each.collect::<Vec<_>>();
+        (!each.is_empty()).then(|| format!("[{}]", each.join(", ")))
     }
 
     /// A message that another is about, in a few words.

@@ -165,6 +165,10 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
             let is_told = own && !is_deleted && session.rooms.peer(open) != Some(line.sender);
             let tick = is_told.then(|| room.tick(line.sender, *seq));
             lines.extend(message_lines(terminal, columns, &time, (&who, style), &text, tick));
+            if let Some(reactions) = session.rooms.reactions(room, *seq) {
+                let reactions = fit(&format!("{:6}{reactions}", ""), columns);
+                lines.push(terminal.paint(Style::Dim, &reactions));
+            }
             if let Some(reached) = room.reached(line.sender, *seq).filter(|it| it.has_audience())
                 && is_told
                 && newest == Some(*seq)
@@ -178,7 +182,8 @@ fn body_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
             let tick = if unsent.refused.is_some() { Tick::Failed } else { Tick::Waiting };
             lines.extend(message_lines(terminal, columns, "  :  ", ("me", style), &unsent.text, Some(tick)));
             if let Some(why) = &unsent.refused {
-                lines.push(terminal.paint(Style::Alarm, &fit(&format!("        {why}"), columns)));
+                let why = format!("{:8}{why} (Escape takes it away)", "");
+                lines.extend(wrap(&why, columns).iter().map(|line| terminal.paint(Style::Alarm, line)));
             }
         }
     } else if session.notices.is_empty() {

@@ -24,9 +24,9 @@ use super::listing_command::{self, ListingCommand};
 use super::message_command::{self, MessageCommand};
 use super::rooms::{Rooms, clock, is_line, printable};
 use super::words::By;
-use crate::{Client, Entry, Event, RequestError, Started, TerminalError};
+use crate::{Client, Entry, Event, Refusal, RequestError, Started, TerminalError};
 
-pub(super) const COMMANDS: [(&str, &str); 9] = [
+pub(super) const COMMANDS: [(&str, &str); 8] = [
     ("/to NAME", "open the conversation with NAME"),
     ("/chats", "list conversations"),
     ("/groups", "list the groups that you are in"),
@@ -34,9 +34,15 @@ pub(super) const COMMANDS: [(&str, &str); 9] = [
     ("/help chats", "pin, mute, put away, go back in what was said"),
     ("/help people", "contacts, blocking, privacy, profiles"),
     ("/help groups", "make groups and change them"),
-    ("/help all", "all commands"),
     ("/quit", "leave; what is not sent yet is sent next time"),
 ];
+
+const LEGEND: [&str; 2] = [
+    "✓ sent, ✓✓ delivered, ✓✓ coloured: read; … waiting; times are UTC",
+    "Tab completes, arrows move and recall, a message with / in front begins with //",
+];
+/// Columns of a command in the help; a longer one pushes what it does to the right.
+const USAGE_COLUMNS_MAX: usize = 36;
 
 /// An answer that came while other things went on.
 pub(super) enum Update {
@@ -201,12 +207,8 @@ impl Session {
     }
 
     fn help(&mut self, topic: &str) {
-        let general = [
-            ("✓ sent, ✓✓ delivered, ✓✓ coloured: read; … waiting; times are UTC", ""),
-            ("Tab completes, arrows move and recall, a message with / in front begins with //", ""),
-        ];
         let commands: Vec<_> = match topic {
-            "" => COMMANDS.iter().chain(&general).collect(),
+            "" => COMMANDS.iter().collect(),
             "messages" => message_command::COMMANDS.iter().collect(),
             "chats" => listing_command::COMMANDS.iter().collect(),
             "people" => contact_command::COMMANDS.iter().collect(),
@@ -219,13 +221,17 @@ impl Session {
                 .chain(&group_command::COMMANDS)
                 .collect(),
             _ => {
-                return self
-                    .notices
-                    .push("it goes /help, or /help messages|chats|people|groups|all".to_owned());
+                let usage = "it goes /help, or /help messages|chats|people|groups|all";
+                return self.notices.push(usage.to_owned());
             }
         };
-        let line = |(usage, what): &(&str, &str)| format!("{usage:<41} {what}").trim_end().to_owned();
+        let lengths = commands.iter().map(|(usage, _)| usage.len());
+        let columns = lengths.filter(|length| *length <= USAGE_COLUMNS_MAX).max().unwrap_or(0);
+        let line = |(usage, what): &(&str, &str)| format!("{usage:<columns$}  {what}");
         self.notices = commands.into_iter().map(line).collect();
+        if topic.is_empty() {
+            self.notices.extend(LEGEND.map(str::to_owned));
+        }
     }
 
     fn open_by_name(&mut self, name: &str) {
@@ -416,7 +422,7 @@ impl Session {
                 Some(format!("✓ sent ({seq})"))
             }
             Event::SendFailed { id, conversation, refusal } => {
-                let why = printable(&refusal.to_string());
+                let why = refused_words(&refusal);
                 let room = self.rooms.room(conversation);
                 let place = room.unsent.iter().position(|unsent| unsent.id == id);
                 match place.and_then(|place| room.unsent.get_mut(place)) {
@@ -534,9 +540,14 @@ fn indented(entry: &str) -> String {
     entry.replace('\n', "\n    ")
 }
 
+/// What the server says, for people; the code only where it says nothing.
+fn refused_words(refusal: &Refusal) -> String {
+    if refusal.text.is_empty() { refusal.to_string() } else { printable(&refusal.text) }
+}
+
 pub(super) fn plainly(error: &RequestError) -> String {
     match error {
-        RequestError::Refused(refusal) => printable(&refusal.text),
+        RequestError::Refused(refusal) => refused_words(refusal),
         other => other.to_string(),
     }
 }

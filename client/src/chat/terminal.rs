@@ -176,8 +176,7 @@ fn handle_key(session: &mut Session, editor: &mut Editor, key: KeyEvent) -> Next
         KeyCode::Up => Edit::Older,
         KeyCode::Down => Edit::Newer,
         KeyCode::Esc => {
-            session.notices.clear();
-            session.scrolled = None;
+            session.dismiss();
             return Next::GoOn;
         }
         KeyCode::PageUp => {

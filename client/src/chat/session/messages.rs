@@ -67,6 +67,15 @@ impl Session {
         }
     }
 
+    /// Takes away what is told until the next command, and messages that were refused: the person has seen why.
+    pub(crate) fn dismiss(&mut self) {
+        self.notices.clear();
+        self.scrolled = None;
+        if let Some(open) = self.rooms.open {
+            self.rooms.room(open).unsent.retain(|unsent| unsent.refused.is_none());
+        }
+    }
+
     pub(super) fn newest(&self, conversation: ConversationId, own: bool) -> Option<Seq> {
         let me = self.rooms.me.as_ref()?.user;
         self.rooms.rooms.get(&conversation)?.newest(me, own)
@@ -137,7 +146,10 @@ impl Session {
                 }
                 What::Said(_) => {
                     let who = self.rooms.name_or_me(line.sender);
-                    super::indented(&format!("{time} {number}{who}: {}", self.rooms.said(room, seq)))
+                    let reactions = self.rooms.reactions(room, seq);
+                    let reactions = reactions.map_or_else(String::new, |reactions| format!("\n{reactions}"));
+                    let said = self.rooms.said(room, seq);
+                    super::indented(&format!("{time} {number}{who}: {said}{reactions}"))
                 }
             })
         };
