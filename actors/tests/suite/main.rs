@@ -26,5 +26,6 @@ mod people;
 mod random;
 mod rates;
 mod resuming;
+mod shadow_bans;
 mod slow_reader;
 mod store_faults;
