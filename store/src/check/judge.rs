@@ -14,7 +14,7 @@ use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{
-    Mark, SentRecord, decode_head, edit_key, head_key, log_key, mark_key, sent_key,
+    Mark, SentRecord, decode_head, edit_key, head_key, log_key, mark_key, sent_key, withheld_key,
 };
 use crate::keys::group::{self, Member, Members, Membership, members_key, membership_key};
 use crate::keys::inbox::{InboxEntry, MessagePointer};
@@ -271,7 +271,9 @@ impl Page {
             }));
             let is_left = is_edit && about.deleted && !message.deleted;
             findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq }));
-            let is_left = kind == ReferenceKind::Delete && !about.deleted;
+            // What nobody else sees has deleted nothing that they do.
+            let is_withheld = self.value(&withheld_key(conversation, seq)).is_some();
+            let is_left = kind == ReferenceKind::Delete && !about.deleted && !is_withheld;
             findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq: of }));
         }
         findings

@@ -346,7 +346,7 @@ fn parse_mail(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
 
 /// What a record refers to by keys.
 pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
-    use conversation::{edit_key, head_key, log_key, mark_key, sent_key};
+    use conversation::{edit_key, head_key, log_key, mark_key, sent_key, withheld_key};
     match record {
         Record::User(_, User { handle, .. }) => keys.push(handle::key(handle)),
         Record::Handle(_, user) | Record::Device(user, _) | Record::Kept(user, _) | Record::Person(user) => {
@@ -367,6 +367,7 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
             if let Some(reference) = message.reference {
                 keys.push(log_key(*conversation, reference.seq));
                 keys.push(edit_key(*conversation, reference.seq, *seq));
+                keys.push(withheld_key(*conversation, *seq));
             }
         }
         Record::Edit(conversation, of, edit) => {

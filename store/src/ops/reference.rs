@@ -6,7 +6,7 @@ use rookery_protocol::{ConversationId, Message, MessageHead, Reference, Referenc
 use super::entry::{Author, Refusal};
 use crate::error::StoreError;
 use crate::keys;
-use crate::keys::conversation::{edit_key, edits_prefix, log_key};
+use crate::keys::conversation::{edit_key, edits_prefix, log_key, withheld_key};
 use crate::op::{KeyRange, Reads, View, Writes};
 
 /// Somebody who writes into a conversation, and those who get it.
@@ -15,6 +15,8 @@ pub(super) struct Sender {
     pub(super) from: Seq,
     /// Whether it is a group of which they are an admin.
     pub(super) is_admin: bool,
+    /// Whether nobody else is to see what they say.
+    pub(super) is_shadow_banned: bool,
     /// Everybody in the conversation.
     pub(super) told: Vec<UserId>,
 }
@@ -26,6 +28,7 @@ fn edits(conversation: ConversationId, of: Seq) -> KeyRange {
 /// Declares what [`refer`] looks at.
 pub(super) fn reads(conversation: ConversationId, reference: Reference, reads: &mut Reads) {
     reads.key(log_key(conversation, reference.seq));
+    reads.key(withheld_key(conversation, reference.seq));
     if matches!(reference.kind, ReferenceKind::Edit | ReferenceKind::Delete) {
         reads.range(edits(conversation, reference.seq));
     }
@@ -47,6 +50,10 @@ pub(super) fn refer(
         return Ok(Err(Refusal::NoSuchMessage));
     }
     let is_own = message.sender == author.user;
+    let is_withheld = view.get(&withheld_key(conversation, message.seq)).is_some();
+    if is_withheld && !is_own {
+        return Ok(Err(Refusal::NoSuchMessage));
+    }
     let age_ms = author.time_ms.saturating_sub(message.time_ms);
     match reference.kind {
         ReferenceKind::Edit if !is_own => Ok(Err(Refusal::NotYours)),
@@ -62,6 +69,8 @@ pub(super) fn refer(
         }
         ReferenceKind::Delete if !is_own && !sender.is_admin => Ok(Err(Refusal::NotYours)),
         ReferenceKind::Delete if age_ms > limits::DELETE_MS => Ok(Err(Refusal::TooLate)),
+        // Others are not to see that either.
+        ReferenceKind::Delete if sender.is_shadow_banned && !is_withheld => Ok(Ok(())),
         ReferenceKind::Delete => {
             for (_, edit) in view.range(&edits(conversation, message.seq)) {
                 empty(writes, edit_of(message.seq, &keys::decode(&edit)?));

@@ -49,7 +49,8 @@ impl SendMessage {
     /// What the sender may do, and who is to have it.
     fn sender(&self, view: &View<'_>) -> Result<Result<Sender, Refusal>, StoreError> {
         let sender = self.author.user;
-        let direct = |told| Sender { from: Seq::ZERO.next(), is_admin: false, told };
+        let is_shadow_banned = self.author.is_shadow_banned(view)?;
+        let direct = |told| Sender { from: Seq::ZERO.next(), is_admin: false, is_shadow_banned, told };
         match self.place() {
             Place::Direct { peer } if view.get(&user::key(peer)).is_none() => {
                 Ok(Err(Refusal::NoSuchUser(peer)))
@@ -71,6 +72,7 @@ impl SendMessage {
                     Some(member) => Ok(Sender {
                         from: member.from,
                         is_admin: member.role == Role::Admin,
+                        is_shadow_banned,
                         told: members.users().collect(),
                     }),
                 })
@@ -100,7 +102,7 @@ impl SendMessage {
             self.begin(writes, &sender.told);
         }
         let mut told = sender.told;
-        if author.is_shadow_banned(view)? {
+        if sender.is_shadow_banned {
             writes.put(withheld_key(*conversation, place.1), vec![1]);
             told = vec![author.user];
         }

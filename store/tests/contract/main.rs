@@ -239,6 +239,7 @@ contract! {
         an_edit_and_the_deletion_of_one_batch_leave_nothing_said
         admins_delete_what_others_have_said_and_edit_nothing
         who_joined_later_refers_to_nothing_from_before
+        what_a_shadow_banned_user_says_about_messages_changes_nothing_for_others
     }
     reopening {
         what_was_committed_is_there_after_reopening

@@ -4,7 +4,7 @@ use rookery_protocol::{
     Body, ConversationId, GroupChange, GroupSettings, Message, Reference, ReferenceKind, Seq, decode_value, limits,
 };
 use rookery_store::check::Check;
-use rookery_store::ops::{Author, Outcome, Refusal, SendMessage};
+use rookery_store::ops::{Author, Outcome, Refusal, SendMessage, SetStanding};
 use rookery_store::{Store, queries};
 
 use crate::engines::UnderTest;
@@ -216,5 +216,25 @@ pub(crate) async fn who_joined_later_refers_to_nothing_from_before(mut test: Und
     accepted(&store, change(anna, group, 6, GroupChange::Removed(vec![bert.user]))).await;
     let refusal = refused(&store, about(say(bert, group, 7), ReferenceKind::Delete, 3)).await;
     assert_eq!(refusal, Refusal::NotMember);
+    sound(&store).await;
+}
+
+pub(crate) async fn what_a_shadow_banned_user_says_about_messages_changes_nothing_for_others(mut test: UnderTest) {
+    let (store, anna, bert, conversation) = anna_and_bert(&mut test).await;
+    send(&store, anna, bert.user, 1).await;
+    let ban = SetStanding { user: anna.user, is_unlimited: None, is_shadow_banned: Some(true) };
+    store.submit(&0, ban).await.expect("it commits").answer.expect("it can be read");
+    let before = logged(&store, conversation).await;
+    let to_bert = |number| message(anna, bert.user, number);
+    accepted(&store, about(to_bert(2), ReferenceKind::Edit, 1)).await;
+    accepted(&store, about(to_bert(3), ReferenceKind::Delete, 1)).await;
+    assert_eq!(logged(&store, conversation).await[..1], before);
+    assert_eq!(counts(&store, bert.user).await, (1, 0));
+    // What only its user sees nobody else refers to, and its user does.
+    send(&store, anna, bert.user, 4).await;
+    let answer = about(message(bert, anna.user, 5), ReferenceKind::Reply, 4);
+    assert_eq!(refused(&store, answer).await, Refusal::NoSuchMessage);
+    accepted(&store, about(to_bert(5), ReferenceKind::Delete, 4)).await;
+    assert!(logged(&store, conversation).await[3].deleted);
     sound(&store).await;
 }

@@ -3,6 +3,7 @@
 use rookery_protocol::{
     ConversationId, ErrorCode, GroupChange, History, HistoryPage, Seq, ServerFrame, limits,
 };
+use rookery_store::ops::SetStanding;
 
 use super::{Refused, refused};
 use crate::client::{Client, direct, id, user, who};
@@ -179,4 +180,20 @@ async fn a_member_goes_back_to_where_they_joined_and_a_former_one_begins_where_t
     assert_eq!(read(&page), (vec![3, 4, 5], 6), "nothing from before he came, whatever the time");
     let page = bob.part(all, (1, u64::MAX), (true, u64::MAX)).await.unwrap();
     assert_eq!(read(&page), (vec![3, 4, 5], 0), "and nothing from after he went");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_shadow_banned_user_says_is_in_nobody_elses_history_or_list() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    let ours = direct(1, 2);
+    alice.say(ours, "caw").await;
+    let ban = SetStanding { user: user(2), is_unlimited: None, is_shadow_banned: Some(true) };
+    node.store.submit(&0, ban).await.unwrap().answer.unwrap();
+    bob.say(ours, "buy this").await;
+    for (client, expected, last) in [(&mut alice, vec![1], false), (&mut bob, vec![1, 2], true)] {
+        assert_eq!(read(&client.part(ours, (1, 9), (false, 0)).await.unwrap()), (expected.clone(), 3));
+        assert_eq!(read(&client.backwards(ours, 1, 9).await), (expected, 0));
+        assert_eq!(client.list().await[0].last.is_some(), last);
+    }
 }

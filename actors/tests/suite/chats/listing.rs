@@ -19,7 +19,7 @@ impl Client {
     }
 
     /// All of them, when they fit a page.
-    async fn list(&mut self) -> Vec<Conversation> {
+    pub(super) async fn list(&mut self) -> Vec<Conversation> {
         let list = self.conversations(None).await;
         assert!(!list.more);
         list.conversations
