@@ -51,12 +51,12 @@ impl Retention {
     }
 
     /// One walk over everything. How many conversations and inboxes it had to trim, each as often as it was, and how
-    /// many memberships it had to forget.
+    /// many memberships it had to forget, and users' hidden messages of a conversation.
     async fn walk(&self) -> Result<usize, StoreError> {
         let age_ms = u64::try_from(self.age_max.as_millis()).unwrap_or(u64::MAX);
         let before_ms = self.clock.now_ms().saturating_sub(age_ms);
         let messages = self.walk_logs(before_ms).await? + self.walk_inboxes(before_ms).await?;
-        Ok(messages + self.walk_memberships().await?)
+        Ok(messages + self.walk_memberships().await? + self.walk_hidden().await?)
     }
 
     async fn walk_logs(&self, before_ms: u64) -> Result<usize, StoreError> {
@@ -115,6 +115,25 @@ impl Retention {
             tokio::time::sleep(REST).await;
         }
     }
+
+    async fn walk_hidden(&self) -> Result<usize, StoreError> {
+        let (mut from, mut forgotten) = (None, 0);
+        loop {
+            let snapshot = self.store.snapshot().await?;
+            let step = queries::expired_hidden(&*snapshot, from, STEP).await?;
+            drop(snapshot);
+            forgotten += step.trims.len();
+            for trim in step.trims {
+                let user = trim.user;
+                self.store.submit(&user, trim).await?;
+            }
+            from = step.next;
+            if from.is_none() {
+                return Ok(forgotten);
+            }
+            tokio::time::sleep(REST).await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +141,7 @@ mod tests {
     use rookery_protocol::{Body, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
     use rookery_store::StoreConfig;
     use rookery_store::engines::MemoryEngine;
-    use rookery_store::ops::{AddDevice, AddUser, Author, SendMessage};
+    use rookery_store::ops::{AddDevice, AddUser, Author, Hide, SendMessage};
 
     use super::*;
 
@@ -163,14 +182,20 @@ mod tests {
                 SendMessage { conversation, author, after: None, body: Body::new("caw"), reference: None };
             store.submit(&0, send).await.unwrap();
         }
+        let seqs = vec![Seq::new(500), Seq::new(501)];
+        let hide = Hide { user: user(2), conversation, up_to: Seq::ZERO, seqs };
+        store.submit(&0, hide).await.unwrap();
         let retention =
             Retention { store: store.clone(), clock: Arc::new(At(1_500)), age_max: Duration::from_secs(1) };
         assert!(retention.walk().await.unwrap() > 0);
         let snapshot = store.snapshot().await.unwrap();
         let all = (Seq::new(1), Seq::new(1_000));
         assert_eq!(queries::log(&*snapshot, conversation, all, 1_000).await.unwrap().len(), 100);
-        assert_eq!(queries::inbox_after(&*snapshot, user(2), Stamp::ZERO, 1_000).await.unwrap().len(), 100);
+        // And one about what is hidden.
+        assert_eq!(queries::inbox_after(&*snapshot, user(2), Stamp::ZERO, 1_000).await.unwrap().len(), 101);
         assert_eq!(queries::head(&*snapshot, conversation).await.unwrap(), Seq::new(600));
+        let hidden = queries::hidden(&*snapshot, user(2), conversation, all, 9).await.unwrap();
+        assert_eq!(hidden.into_iter().collect::<Vec<_>>(), [Seq::new(501)]);
         drop(snapshot);
         assert_eq!(retention.walk().await.unwrap(), 0);
     }

@@ -82,6 +82,13 @@ fn place(
     Ok(Ok(Place { chat: chat.unwrap_or_default(), first, last }))
 }
 
+/// Forgets how a conversation was shown to a user.
+pub(super) fn forget(writes: &mut Writes<'_>, user: UserId, conversation: ConversationId) {
+    writes.delete(chat::key(user, conversation));
+    let KeyRange { begin, end, .. } = KeyRange::prefix(&hidden::conversation_prefix(user, conversation), 0);
+    writes.clear_range(begin, end);
+}
+
 /// Writes a chat that has changed, and puts that into the inbox of its user.
 fn show(writes: &mut Writes<'_>, user: UserId, chat: &Chat, shown: Shown) {
     writes.put(chat::key(user, shown.conversation), keys::encode(chat));

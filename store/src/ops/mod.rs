@@ -33,7 +33,7 @@ pub use read::{MarkRead, MarkedRead};
 pub use seen::NoteLastSeen;
 pub use send::SendMessage;
 pub use settled::Settled;
-pub use trim::{ForgetMembership, TrimInbox, TrimLog};
+pub use trim::{ForgetHidden, ForgetMembership, TrimInbox, TrimLog};
 pub use users::{
     AddDevice, AddDeviceError, AddUser, AddUserError, DeviceAdded, RemoveUser, Removed, RevokeDevice,
     SetStanding, SuspendUser, Suspended,

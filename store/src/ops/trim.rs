@@ -1,16 +1,17 @@
 //! Forgetting what is too old. What to forget is found by
 //! [`queries::expired_messages`](crate::queries::expired_messages),
 //! [`queries::expired_events`](crate::queries::expired_events) and
-//! [`queries::expired_memberships`](crate::queries::expired_memberships). Nothing of this ever
-//! comes back, so the operations that forget messages and events read nothing and wait for nobody: who would change an old
+//! [`queries::expired_memberships`](crate::queries::expired_memberships) and
+//! [`queries::expired_hidden`](crate::queries::expired_hidden). Nothing of this ever comes back, so the operations that forget messages and events read nothing and wait for nobody: who would change an old
 //! message has read it, and comes too late.
 
 use rookery_protocol::{ConversationId, DeviceId, GroupId, MessageId, Seq, Stamp, UserId};
 
+use super::chat::forget;
 use crate::error::StoreError;
 use crate::keys::conversation::{edits_prefix, log_key, sent_key, withheld_key};
 use crate::keys::group::{Membership, membership_key};
-use crate::keys::{self, inbox};
+use crate::keys::{self, hidden, inbox};
 use crate::op::{Op, Reads, View, Writes};
 
 /// Removes a conversation's oldest messages, what is noted of them, and the answers to their ids: sent again, one
@@ -71,7 +72,29 @@ impl Op for TrimInbox {
     }
 }
 
-/// Forgets that a user was in a group, unless they have come back.
+/// Forgets that messages are hidden from a user by name which are no longer there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgetHidden {
+    /// From whom.
+    pub user: UserId,
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Those before this one.
+    pub before: Seq,
+}
+
+impl Op for ForgetHidden {
+    type Answer = ();
+
+    fn reads(&self, _: &mut Reads) {}
+
+    fn apply(&self, _: &View<'_>, writes: &mut Writes<'_>) {
+        let key = |seq| hidden::key(self.user, self.conversation, seq);
+        writes.clear_range(key(Seq::ZERO), key(self.before));
+    }
+}
+
+/// Forgets that a user was in a group, and how it was shown to them, unless they have come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForgetMembership {
     /// Who.
@@ -94,6 +117,7 @@ impl Op for ForgetMembership {
         let membership = view.get(&key).map(|value| keys::decode::<Membership>(&value)).transpose()?;
         if membership.is_some_and(|membership| membership.until == Some(self.until)) {
             writes.delete(key);
+            forget(writes, self.user, ConversationId::group(self.group));
         }
         Ok(())
     }

@@ -26,7 +26,9 @@ pub use cluster::{leases, mail, view};
 pub use group::{group, groups, marks, members, membership};
 pub use log::{first_seq, first_since, head, log, log_backwards, messages, withheld};
 pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};
-pub use retention::{Step, StepLimits, expired_events, expired_memberships, expired_messages};
+pub use retention::{
+    Step, StepLimits, expired_events, expired_hidden, expired_memberships, expired_messages,
+};
 
 async fn get(snapshot: &dyn Snapshot, key: Vec<u8>) -> Result<Option<Bytes>, StoreError> {
     Ok(snapshot.get_many(&[key]).await?.pop().flatten())

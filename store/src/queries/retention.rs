@@ -11,9 +11,9 @@ use crate::error::StoreError;
 use crate::keys::conversation::{self, log_key};
 use crate::keys::group::{Membership, membership_key, membership_of, memberships_family_prefix};
 use crate::keys::inbox::{self, InboxEntry};
-use crate::keys::{decode, user};
+use crate::keys::{decode, hidden, user};
 use crate::op::KeyRange;
-use crate::ops::{ForgetMembership, TrimInbox, TrimLog};
+use crate::ops::{ForgetHidden, ForgetMembership, TrimInbox, TrimLog};
 
 /// The bounds of a step.
 #[derive(Debug, Clone, Copy)]
@@ -228,4 +228,38 @@ pub async fn expired_memberships(
         }
     }
     Ok(Step { trims, next })
+}
+
+/// Finds messages hidden by name that are no longer there, from those of `from` on. Of `limits`, `places_max` counts.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn expired_hidden(
+    snapshot: &dyn Snapshot,
+    from: Option<(UserId, ConversationId)>,
+    limits: StepLimits,
+) -> Result<Step<ForgetHidden, (UserId, ConversationId)>, StoreError> {
+    let mut trims = Vec::new();
+    let mut seek = KeyRange::prefix(&hidden::family_prefix(), 1);
+    if let Some((user, conversation)) = from {
+        seek.begin = hidden::conversation_prefix(user, conversation);
+    }
+    let mut places = 0;
+    while let Some((key, _)) = snapshot.range(&seek).await?.pop() {
+        let (user, conversation, seq) = hidden::hidden_of(&key)
+            .ok_or_else(|| StoreError::Corrupt(format!("a hidden message's key: {key:02x?}")))?;
+        if places >= limits.places_max.max(1) {
+            return Ok(Step { trims, next: Some((user, conversation)) });
+        }
+        places += 1;
+        let before = match super::first_seq(snapshot, conversation).await? {
+            Some(first) => first,
+            None => super::head(snapshot, conversation).await?.next(),
+        };
+        if seq < before {
+            trims.push(ForgetHidden { user, conversation, before });
+        }
+        seek.begin = KeyRange::prefix(&hidden::conversation_prefix(user, conversation), 1).end;
+    }
+    Ok(Step { trims, next: None })
 }

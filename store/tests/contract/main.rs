@@ -91,6 +91,15 @@ contract! {
         who_may_be_added_to_groups_says_who_is_added
         nobody_adds_whom_they_have_blocked_and_members_stay
     }
+    chats {
+        the_first_message_lists_a_conversation_to_both_and_none_after_it_does
+        what_is_set_twice_is_told_once
+        a_removed_user_leaves_no_chat_and_nothing_hidden
+        what_was_hidden_is_forgotten_with_its_message
+        a_membership_is_forgotten_with_how_its_group_was_shown
+        what_is_noted_of_edits_goes_with_the_messages
+        a_log_is_searched_by_time_as_if_clocks_never_went_back
+    }
     checks {
         a_store_in_use_has_nothing_wrong_and_all_of_it_is_counted
         a_check_goes_on_where_another_has_come

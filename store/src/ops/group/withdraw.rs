@@ -1,11 +1,12 @@
 //! Taking a user out of a group whose account is about to be removed.
 
-use rookery_protocol::{GroupId, UserId};
+use rookery_protocol::{ConversationId, GroupId, UserId};
 
 use super::operator::{self, take_out};
 use crate::error::StoreError;
 use crate::keys::group::membership_key;
 use crate::op::{Op, Reads, View, Writes};
+use crate::ops::chat::forget;
 use crate::ops::entry::Accepted;
 
 /// Takes a user out of a group as if they had left, and forgets that they have ever been in it. The user need not be a
@@ -34,6 +35,7 @@ impl Op for Withdraw {
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
         let left = take_out(view, writes, (self.group, self.user), self.time_ms)?;
         writes.delete(membership_key(self.user, self.group));
+        forget(writes, self.user, ConversationId::group(self.group));
         Ok(left)
     }
 
