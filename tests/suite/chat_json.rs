@@ -110,6 +110,31 @@ async fn scripts_reply_edit_delete_and_find_their_conversations_as_they_left_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_watches_hears_who_comes_who_types_and_who_goes() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let mut alice = Script::start(&node, "alice");
+    alice.next("connected").await;
+    alice.say(&json!({"op": "send", "to": "bob", "text": "are you there?"}));
+    let conversation = alice.next("sent").await["conversation"].clone();
+    alice.say(&json!({"op": "watch", "users": ["bob"], "conversations": [conversation]}));
+    alice.next("watching").await;
+    assert_eq!(alice.next("presence").await["people"][0]["availability"], "offline");
+    let mut bob = Script::start(&node, "bob");
+    bob.next("connected").await;
+    assert_eq!(alice.next("presence").await["people"][0]["availability"], "online");
+    bob.say(&json!({"op": "typing", "to": "alice", "doing": "typing"}));
+    let typing = alice.next("typing").await;
+    assert_eq!((&typing["handle"], &typing["doing"]), (&json!("bob"), &json!("typing")));
+    bob.say(&json!({"op": "active", "active": false}));
+    assert_eq!(alice.next("presence").await["people"][0]["availability"], "idle");
+    bob.say(&json!({"op": "quit"}));
+    assert_eq!(alice.next("presence").await["people"][0]["availability"], "offline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_while_a_script_was_away_comes_once_when_it_is_back() {
     let node = Node::start(NodeConfig::default()).await;
     for name in ["alice", "bob"] {

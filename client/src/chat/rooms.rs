@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rookery_protocol::{
-    Availability, ConversationId, Doing, GroupChange, Handle, MessageId, Presence, Receipt, Reference,
-    ReferenceKind, Seq, UserId, limits,
+    Availability, ConversationId, Doing, GroupChange, Handle, MemberMark, MessageId, Presence, Receipt,
+    Reference, ReferenceKind, Seq, UserId, limits,
 };
 use tokio::time::{Duration, Instant};
 
@@ -123,6 +123,23 @@ impl Rooms {
         if !own || self.peer(conversation) == Some(user) {
             self.room(conversation).receipt(delivered, read);
         }
+    }
+
+    /// Others have come further.
+    pub(super) fn reach(&mut self, conversation: ConversationId, marks: Vec<MemberMark>) {
+        let is_direct = conversation.group_id().is_none();
+        let room = self.room(conversation);
+        if is_direct {
+            marks.iter().for_each(|mark| room.receipt(mark.delivered, mark.read));
+        } else {
+            room.reach(marks);
+        }
+    }
+
+    /// Those at the side: all that are not put away, and the open one.
+    pub(super) fn at_the_side(&self) -> Vec<(ConversationId, &Room)> {
+        let open = self.archived().into_iter().filter(|(conversation, _)| self.open == Some(*conversation));
+        self.listed().into_iter().chain(open).collect()
     }
 
     /// All that are not put away, as they are listed: pinned ones first, then by their newest message.

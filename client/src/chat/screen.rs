@@ -127,7 +127,7 @@ fn list_lines(session: &Session, terminal: Terminal, columns: usize, rows: usize
         let padding = " ".repeat(columns - 2 - text.width());
         format!("{}{padding}{}", terminal.paint(style, &text), terminal.paint(Style::Dim, "│"))
     };
-    let mut lines: Vec<String> = session.rooms.listed().into_iter().map(line).take(rows).collect();
+    let mut lines: Vec<String> = session.rooms.at_the_side().into_iter().map(line).take(rows).collect();
     let empty = format!("{}{}", " ".repeat(columns - 2), terminal.paint(Style::Dim, "│"));
     lines.resize(rows, empty);
     lines

@@ -68,8 +68,10 @@ pub(super) enum Update {
     },
     /// How all conversations stand, and names learnt with it.
     Chats(Vec<Conversation>, HashMap<UserId, Handle>),
-    /// Who is in a group, and how far each has come.
-    Crew(Group, Vec<MemberMark>),
+    /// Who is in a group.
+    Crew(Group),
+    /// How far the others of a conversation have come.
+    Marks(ConversationId, Vec<MemberMark>),
     Problem(String),
 }
 
@@ -315,12 +317,11 @@ impl Session {
                 self.past(since_ms, entries);
             }
             Update::Chats(conversations, names) => self.chats_stand(conversations, names),
-            Update::Crew(group, marks) => {
+            Update::Crew(group) => {
                 self.called(&group);
-                let room = self.rooms.room(ConversationId::group(group.group));
-                room.members = group.members;
-                room.reach(marks);
+                self.rooms.room(ConversationId::group(group.group)).members = group.members;
             }
+            Update::Marks(conversation, marks) => self.rooms.reach(conversation, marks),
             Update::Problem(problem) => {
                 self.busy = false;
                 self.notices.push(problem);
@@ -358,7 +359,7 @@ impl Session {
         self.rooms.open = Some(conversation);
         self.scrolled = None;
         self.ask_group(conversation);
-        self.ask_crew(conversation);
+        self.ask_marks(conversation);
         self.opened(conversation);
         let room = self.rooms.room(conversation);
         if !std::mem::replace(&mut room.history_asked, true) {
@@ -411,7 +412,7 @@ impl Session {
                 let words = self.rooms.words(By::of(&change), change.sender, &change.change);
                 let (conversation, time) = (change.conversation, clock(change.time_ms));
                 if self.rooms.open == Some(conversation) && Self::changes_members(&change.change) {
-                    self.ask_crew(conversation);
+                    self.ask_marks(conversation);
                 }
                 self.changed(change);
                 Some(format!("{time} {}{words}", self.group_mark(conversation)))
@@ -458,7 +459,7 @@ impl Session {
             Event::Account { .. } => None,
             Event::Watching => {
                 if let Some(open) = self.rooms.open {
-                    self.ask_crew(open);
+                    self.ask_marks(open);
                 }
                 None
             }
@@ -472,7 +473,7 @@ impl Session {
                 None
             }
             Event::Receipts { conversation, marks } => {
-                self.rooms.room(conversation).reach(marks);
+                self.rooms.reach(conversation, marks);
                 None
             }
             Event::Terminal(error) => {

@@ -156,15 +156,18 @@ impl Session {
         seqs.filter_map(line).collect()
     }
 
-    /// Who of the members has how many of the messages, for the open group.
-    pub(super) fn ask_crew(&mut self, conversation: ConversationId) {
-        let Some(group) = conversation.group_id() else { return };
+    /// How far the others have come, and who they are in a group.
+    pub(super) fn ask_marks(&mut self, conversation: ConversationId) {
         let (client, updates) = (self.client.clone(), self.updates.clone());
         tokio::spawn(async move {
-            if let Ok(group) = client.group(group).await
-                && let Ok(marks) = client.receipts(conversation).await
+            if let Some(group) = conversation.group_id()
+                && let Ok(group) = client.group(group).await
             {
-                let _ = updates.send(Update::Crew(group, marks)).await;
+                let _ = updates.send(Update::Crew(group)).await;
+            }
+            // A conversation in which nothing was said yet is not known to the server.
+            if let Ok(marks) = client.receipts(conversation).await {
+                let _ = updates.send(Update::Marks(conversation, marks)).await;
             }
         });
     }

@@ -245,6 +245,22 @@ async fn chats_are_listed_as_the_person_wants_with_what_is_unread() {
 }
 
 #[tokio::test]
+async fn what_is_opened_is_at_the_side_and_says_how_far_it_has_come_though_no_receipt_came() {
+    let (mut session, _updates) = session();
+    session.event(Event::Message(message(with_bob(), 1, 1, "hello")));
+    let settings = Some(ConversationSettings { archived: true, ..ConversationSettings::default() });
+    let shown = Shown { conversation: with_bob(), settings, up_to: Seq::ZERO, seqs: Vec::new() };
+    session.event(Event::Shown(shown));
+    session.open(with_bob());
+    assert!(screen(&session).contains("▸bob"));
+    assert!(screen(&session).contains("me: hello ✓\r"), "{}", screen(&session));
+    let (delivered, read) = (Seq::new(1), Seq::new(1));
+    let mark = MemberMark { user: user(2), delivered, read, delivered_ms: 0, read_ms: 0 };
+    session.update(Update::Marks(with_bob(), vec![mark]));
+    assert!(screen(&session).contains("me: hello ✓✓ read"));
+}
+
+#[tokio::test]
 async fn one_can_go_back_and_comes_to_the_end_again() {
     let (mut session, _updates) = session();
     session.open(with_bob());
