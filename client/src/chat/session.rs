@@ -12,7 +12,8 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 
 use rookery_protocol::{
-    Conversation, ConversationId, Group, GroupId, Handle, MemberMark, ReferenceKind, Seq, UserId,
+    Conversation, ConversationId, ConversationSettings, Group, GroupId, Handle, MemberMark, ReferenceKind,
+    Seq, UserId,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -68,6 +69,8 @@ pub(super) enum Update {
     },
     /// How all conversations stand, and names learnt with it.
     Chats(Vec<Conversation>, HashMap<UserId, Handle>),
+    /// A conversation is listed so from now on, and what the person is told of that.
+    Listed(ConversationId, ConversationSettings, String),
     /// Who is in a group.
     Crew(Group),
     /// How far the others of a conversation have come.
@@ -317,6 +320,12 @@ impl Session {
                 self.past(since_ms, entries);
             }
             Update::Chats(conversations, names) => self.chats_stand(conversations, names),
+            Update::Listed(conversation, settings, line) => {
+                self.busy = false;
+                // The event that says so may come later than the next command.
+                self.rooms.room(conversation).settings = settings;
+                self.notices.push(line);
+            }
             Update::Crew(group) => {
                 self.called(&group);
                 self.rooms.room(ConversationId::group(group.group)).members = group.members;

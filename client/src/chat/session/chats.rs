@@ -101,9 +101,8 @@ impl Session {
         let mut settings = self.rooms.room(conversation).settings.clone();
         command.apply(&mut settings, now_ms());
         self.ask(move |client| async move {
-            match client.set_conversation(conversation, settings).await {
-                // That it is so comes as an event.
-                Ok(()) => Update::Told(vec![command.done()], HashMap::new()),
+            match client.set_conversation(conversation, settings.clone()).await {
+                Ok(()) => Update::Listed(conversation, settings, command.done()),
                 Err(error) => Update::Problem(plainly(&error)),
             }
         });

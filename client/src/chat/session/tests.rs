@@ -242,6 +242,11 @@ async fn chats_are_listed_as_the_person_wants_with_what_is_unread() {
     session.event(Event::Shown(shown));
     let listed = notices(&mut session, "/chats");
     assert!(listed.ends_with("put away:\nbob (3 new)\ndave (1 new)"), "{listed}");
+    let settings = ConversationSettings { pinned: true, ..none() };
+    session.update(Update::Listed(with_bob(), settings, "it stays at the top".to_owned()));
+    assert_eq!(session.notices.last().unwrap(), "it stays at the top");
+    let listed = notices(&mut session, "/chats");
+    assert!(listed.contains("bob (3 new, pinned)"), "before the event that says so: {listed}");
 }
 
 #[tokio::test]
