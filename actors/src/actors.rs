@@ -8,7 +8,7 @@ use std::time::Duration;
 use ractor::{Actor, ActorRef};
 use rand::Rng;
 use rand::seq::SliceRandom;
-use rookery_protocol::UserId;
+use rookery_protocol::{ConversationId, GroupId, UserId};
 use rookery_store::{Store, StoreError};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -19,7 +19,7 @@ use crate::config::ActorsConfig;
 use crate::connection::{ConnectionInfo, SupervisorMessage, serve};
 use crate::context::{Connections, Context};
 use crate::inspect::{Steps, Tracer};
-use crate::looking::{Looking, LookingMessage};
+use crate::looking::{Looking, LookingMessage, News, Topic};
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::rates::Buckets;
@@ -196,6 +196,12 @@ impl Actors {
     /// Rings users, wherever their devices are, for something that has been committed to their inboxes by no client.
     pub fn ring(&self, users: &[UserId]) {
         self.context.router.ring_many(users, None, None);
+    }
+
+    /// Who is in a group has been changed by no client: those who are not any more have it open no longer.
+    pub fn members_changed(&self, group: GroupId) {
+        let news = News::Recheck(Topic::Conversation(ConversationId::group(group)));
+        self.context.looking.tell(LookingMessage::Publish(news));
     }
 
     /// Takes the node out of its cluster for good: lease, mail and place in the view. The others sweep then, so nothing

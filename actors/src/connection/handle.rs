@@ -186,6 +186,11 @@ impl Connection {
         self.watches.store(true, Ordering::Release);
     }
 
+    /// Whether the client watches something, or has done so.
+    pub(crate) fn is_watching(&self) -> bool {
+        self.watches.load(Ordering::Acquire)
+    }
+
     /// WELCOME, which has been queued, told of these nodes.
     pub(crate) fn nodes_told(&self, told: &Told) {
         self.state().nodes_mark = told.mark;
@@ -425,7 +430,7 @@ impl Drop for Departure {
         if let Some(Identity { user, .. }) = self.connection.identity() {
             self.context.router.to_shard(user, ShardMessage::Detach { user, connection: self.connection.id });
         }
-        if self.connection.watches.load(Ordering::Acquire) {
+        if self.connection.is_watching() {
             self.context.looking.tell(LookingMessage::Gone(self.connection.id));
         }
     }

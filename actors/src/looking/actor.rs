@@ -46,8 +46,10 @@ pub(crate) enum LookingMessage {
     Publish(News),
     /// A user here has come further in a group.
     Moved { conversation: ConversationId, user: UserId, mark: Mark },
-    /// Who may see what of a user has been changed at this node, and what the user may see of others.
-    Recheck(UserId),
+    /// What the user of these connections may see of others may have changed.
+    RecheckFor(Vec<ConnectionId>),
+    /// These connections' users are not in a conversation any more.
+    Closed { conversation: ConversationId, connections: Vec<ConnectionId> },
     /// A host watches these, in the view of this epoch.
     Watching { host: Arc<Peer>, epoch: u64, topics: Vec<Topic> },
     /// A host does not watch these any more.
@@ -123,9 +125,11 @@ impl Actor for LookingActor {
                     counter!(NOTICES_DROPPED).increment(1);
                 }
             }
-            LookingMessage::Recheck(user) => {
-                state.publish(now, News::Recheck(user));
-                state.host.recheck_viewer(user, &mut as_host);
+            LookingMessage::RecheckFor(connections) => {
+                state.host.recheck_for(&connections, &mut as_host);
+            }
+            LookingMessage::Closed { conversation, connections } => {
+                state.host.closed(now, conversation, &connections, &mut as_host);
             }
             LookingMessage::Watching { host, epoch, topics } => {
                 state.watching(now, &Place::Elsewhere(host), epoch, topics);
@@ -180,12 +184,7 @@ impl State {
 
     /// Tells the owner of what it is about.
     fn publish(&mut self, now: Instant, news: News) {
-        let topic = match &news {
-            News::Typing(typing) => Topic::Conversation(typing.conversation),
-            News::Receipts(receipts) => Topic::Conversation(receipts.conversation),
-            News::Recheck(user) => Topic::User(*user),
-            News::Presence(_) => return,
-        };
+        let Some(topic) = news.topic() else { return };
         match self.place_of(topic) {
             Place::Here => {
                 let mut effects = Vec::new();
@@ -282,6 +281,21 @@ impl State {
                         Ok(sights) => drop(myself.cast(LookingMessage::Seen { connection, sights })),
                         // Nothing is told of them until the client watches anew.
                         Err(error) => tracing::debug!(%viewer, %error, "what may be seen could not be read"),
+                    }
+                });
+            }
+            host::Effect::Check { conversation, watchers } => {
+                let (context, myself) = (self.context.clone(), self.myself.clone());
+                tokio::spawn(async move {
+                    match look::outsiders(&context.store, conversation, watchers).await {
+                        // As above.
+                        Ok(connections) => {
+                            drop(myself.cast(LookingMessage::Closed { conversation, connections }));
+                        }
+                        // It is read anew when the clients watch anew.
+                        Err(error) => {
+                            tracing::debug!(%conversation, %error, "who is in it could not be read");
+                        }
                     }
                 });
             }

@@ -101,6 +101,8 @@ pub(crate) enum Effect<C> {
     Unwatching(Vec<Topic>),
     /// Read what may be seen of these users, then call [`Host::seen`].
     Look { connection: ConnectionId, viewer: UserId, users: Vec<UserId> },
+    /// Read which of these users are not in the conversation, then call [`Host::closed`].
+    Check { conversation: ConversationId, watchers: Vec<(ConnectionId, UserId)> },
     /// Tell these connections.
     Push(Vec<C>, Notice),
     /// Tell the conversation's owner.
@@ -253,7 +255,13 @@ impl<C: Clone> Host<C> {
             News::Receipts(ReceiptsNotice { conversation, marks }) => {
                 self.tell_receipts(conversation, &marks, effects);
             }
-            News::Recheck(user) => {
+            News::Recheck(Topic::Conversation(conversation)) => {
+                let open = self.topics.get(&Topic::Conversation(conversation));
+                let watchers = open.into_iter().flat_map(|followed| &followed.watchers);
+                let users = watchers.filter_map(|it| Some((*it, self.watchers.get(it)?.user)));
+                effects.push(Effect::Check { conversation, watchers: users.collect() });
+            }
+            News::Recheck(Topic::User(user)) => {
                 let watchers = self.topics.get(&Topic::User(user)).map(|it| it.watchers.clone());
                 for connection in watchers.into_iter().flatten() {
                     self.look_again(connection, |seen| seen.user == user, effects);
@@ -262,12 +270,27 @@ impl<C: Clone> Host<C> {
         }
     }
 
-    /// What a user here may see of others may have changed.
-    pub(crate) fn recheck_viewer(&mut self, user: UserId, effects: &mut Vec<Effect<C>>) {
-        let theirs = self.watchers.iter().filter(|(_, watcher)| watcher.user == user);
-        let theirs: Vec<ConnectionId> = theirs.map(|(connection, _)| *connection).collect();
-        for connection in theirs {
-            self.look_again(connection, |_| true, effects);
+    /// What the user of these connections may see of others may have changed.
+    pub(crate) fn recheck_for(&mut self, connections: &[ConnectionId], effects: &mut Vec<Effect<C>>) {
+        for connection in connections {
+            self.look_again(*connection, |_| true, effects);
+        }
+    }
+
+    /// The users of these connections are not in a conversation any more.
+    pub(crate) fn closed(
+        &mut self,
+        now: Instant,
+        conversation: ConversationId,
+        connections: &[ConnectionId],
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        for connection in connections {
+            let Some(watcher) = self.watchers.get_mut(connection) else { continue };
+            let before = watcher.topics();
+            watcher.conversations.retain(|open| *open != conversation);
+            let after = watcher.topics();
+            self.change(now, *connection, &before, &after, effects);
         }
     }
 

@@ -161,7 +161,7 @@ fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
     scene.present(&online);
     scene.seen(1, 1, SEEN);
     let look = Effect::Look { connection: ConnectionId(1), viewer: user(9), users: vec![user(1)] };
-    assert_eq!(scene.news(News::Recheck(user(1))), [look]);
+    assert_eq!(scene.news(News::Recheck(person(1))), [look]);
     scene.after(PRESENCE_EVERY);
     let idle = [presence(1, Availability::Idle, 0)];
     assert_eq!(scene.present(&idle), [], "it is being looked at");
@@ -171,9 +171,9 @@ fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
     assert_eq!(scene.present(&online), []);
     assert_eq!(scene.seen(1, 1, Sight { version: 3, ..SEEN }), [told(1, &online)]);
     let mut effects = Vec::new();
-    scene.host.recheck_viewer(user(8), &mut effects);
+    scene.host.recheck_for(&[ConnectionId(2)], &mut effects);
     assert_eq!(effects, []);
-    scene.host.recheck_viewer(user(9), &mut effects);
+    scene.host.recheck_for(&[ConnectionId(1)], &mut effects);
     assert_eq!(effects.len(), 1);
 }
 
@@ -204,6 +204,23 @@ fn conversations_of_an_earlier_watch_are_not_opened() {
     scene.host.opened(scene.now, (id, second), vec![group(8)], &mut effects);
     scene.host.opened(scene.now, (id, first), vec![group(7)], &mut effects);
     assert_eq!(effects, [Effect::Watching(vec![Topic::Conversation(group(8))])]);
+}
+
+#[test]
+fn a_conversation_is_closed_for_those_who_are_not_in_it_any_more() {
+    let mut scene = Scene::new();
+    scene.watch_as(1, 1, &[], &[7]);
+    scene.watch_as(2, 2, &[], &[7, 8]);
+    let watchers = vec![(ConnectionId(1), user(1)), (ConnectionId(2), user(2))];
+    let check = Effect::Check { conversation: group(7), watchers };
+    assert_eq!(scene.news(News::Recheck(Topic::Conversation(group(7)))), [check]);
+    let mut effects = Vec::new();
+    scene.host.closed(scene.now, group(7), &[ConnectionId(2), ConnectionId(9)], &mut effects);
+    assert_eq!(effects, []);
+    let typing = TypingNotice { conversation: group(7), user: user(3), doing: Doing::Typing };
+    assert_eq!(scene.news(News::Typing(typing.clone())), [Effect::Push(vec![1], Notice::Typing(typing))]);
+    scene.host.closed(scene.now, group(7), &[ConnectionId(1)], &mut effects);
+    assert_eq!(effects, [Effect::Unwatching(vec![Topic::Conversation(group(7))])]);
 }
 
 #[test]

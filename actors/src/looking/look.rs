@@ -6,6 +6,7 @@ use rookery_store::queries::{self, Aspect};
 use rookery_store::{Store, StoreError};
 
 use super::host::Sight;
+use crate::connection::ConnectionId;
 
 /// What a user may see of others, in their order.
 pub(super) async fn sights(
@@ -38,6 +39,19 @@ pub(super) async fn own(
         }
     }
     Ok(own)
+}
+
+/// Those connections whose users are not in a group.
+pub(super) async fn outsiders(
+    store: &Store,
+    conversation: ConversationId,
+    watchers: Vec<(ConnectionId, UserId)>,
+) -> Result<Vec<ConnectionId>, StoreError> {
+    let Some(group) = conversation.group_id() else { return Ok(Vec::new()) };
+    let members = queries::members(&*store.snapshot().await?, group).await?;
+    let is_member = |user| members.as_ref().is_some_and(|members| members.get(user).is_some());
+    let outsiders = watchers.into_iter().filter(|(_, user)| !is_member(*user));
+    Ok(outsiders.map(|(connection, _)| connection).collect())
 }
 
 /// Whether others may hear of this: whoever types is in the conversation, and in a direct one neither has blocked the other.

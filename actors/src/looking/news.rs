@@ -88,8 +88,8 @@ pub(crate) enum News {
     Typing(TypingNotice),
     /// Members of a group have come further.
     Receipts(ReceiptsNotice),
-    /// Who may see what of this user may have changed.
-    Recheck(UserId),
+    /// Who may look at this may have changed: who sees what of a user, who is in a group.
+    Recheck(Topic),
 }
 
 impl News {
@@ -108,9 +108,9 @@ impl News {
                 out.put_u8(3);
                 encode_value(out, receipts);
             }
-            Self::Recheck(user) => {
+            Self::Recheck(topic) => {
                 out.put_u8(4);
-                out.put_u64(user.get());
+                topic.put(out);
             }
         }
     }
@@ -122,8 +122,21 @@ impl News {
             1 => decode_value(rest).ok().map(|PresenceNotice { people }| Self::Presence(people)),
             2 => decode_value(rest).ok().map(Self::Typing),
             3 => decode_value(rest).ok().map(Self::Receipts),
-            4 => UserId::new(u64::from_be_bytes(rest.try_into().ok()?)).ok().map(Self::Recheck),
+            4 => match read_topics(rest)?[..] {
+                [topic] => Some(Self::Recheck(topic)),
+                _ => None,
+            },
             _ => None,
+        }
+    }
+
+    /// What it is about, if it is about one topic.
+    pub(super) fn topic(&self) -> Option<Topic> {
+        match self {
+            Self::Presence(_) => None,
+            Self::Typing(typing) => Some(Topic::Conversation(typing.conversation)),
+            Self::Receipts(receipts) => Some(Topic::Conversation(receipts.conversation)),
+            Self::Recheck(topic) => Some(*topic),
         }
     }
 
@@ -133,7 +146,7 @@ impl News {
             Self::Presence(people) => 8 + 20 * people.len(),
             Self::Typing(_) => 40,
             Self::Receipts(receipts) => 40 + 46 * receipts.marks.len(),
-            Self::Recheck(_) => 9,
+            Self::Recheck(_) => 1 + TOPIC_BYTES_MAX,
         }
     }
 }

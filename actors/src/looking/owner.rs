@@ -143,13 +143,8 @@ impl Owner {
 
     /// A host tells what is to be passed on. What nobody watches is not.
     pub(crate) fn published(&mut self, news: News, effects: &mut Vec<Effect>) {
-        let topic = match &news {
-            News::Typing(typing) => Topic::Conversation(typing.conversation),
-            News::Receipts(receipts) => Topic::Conversation(receipts.conversation),
-            News::Recheck(user) => Topic::User(*user),
-            // Only a shard of this node knows.
-            News::Presence(_) => return,
-        };
+        // Of presence only a shard of this node knows.
+        let Some(topic) = news.topic() else { return };
         let Some(watched) = self.topics.get_mut(&topic) else { return };
         match (news, &mut watched.is) {
             (
@@ -353,7 +348,7 @@ mod tests {
         assert_eq!(scene.after(HOST_LASTS / 2), []);
         scene.watching(&b, topic);
         scene.after(HOST_LASTS / 2);
-        let news = News::Recheck(user(1));
+        let news = News::Recheck(Topic::User(user(1)));
         assert_eq!(scene.published(news.clone()), [told(&[&b], news)]);
         assert_eq!(scene.after(HOST_LASTS), [Effect::Unfollow(user(1))]);
         assert!(scene.owner.topics.is_empty());
@@ -404,7 +399,7 @@ mod tests {
         let is_b = |peer: &Peer| peer.id.name.as_str() == "b";
         scene.owner.placed(5, |topic| topic == Topic::User(user(1)), is_b, &mut effects);
         assert_eq!(effects, [Effect::Unfollow(user(2))]);
-        let news = News::Recheck(user(1));
+        let news = News::Recheck(Topic::User(user(1)));
         assert_eq!(scene.published(news.clone()), [told(&[&b], news)]);
     }
 }

@@ -159,6 +159,9 @@ impl Actor for Session {
                 effects
             }
             SessionMessage::Swept(Ok(swept)) => {
+                if swept.is_about_seeing {
+                    state.look_again();
+                }
                 state.context.meters.sweep_events.record(swept.events.len() as f64);
                 let effects = state.machine.swept(&swept.events, swept.exhausted);
                 state.hints.pushed(state.machine.pushed_to_all());
@@ -343,6 +346,15 @@ impl State {
         };
         if let Err(error) = self.context.store.submit_then(&read.conversation, op, done) {
             tracing::debug!(user = %self.user, %error, "a read mark was not taken");
+        }
+    }
+
+    /// What the devices here may see of others may have changed.
+    fn look_again(&self) {
+        let watching = self.attached.iter().filter(|attached| attached.connection.is_watching());
+        let watching: Vec<ConnectionId> = watching.map(|attached| attached.connection.id).collect();
+        if !watching.is_empty() {
+            self.context.looking.tell(LookingMessage::RecheckFor(watching));
         }
     }
 

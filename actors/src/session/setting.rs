@@ -13,7 +13,7 @@ use super::writing::check_conversation;
 use crate::connection::Reply;
 use crate::context::Context;
 use crate::failure::{of_refusal, of_store};
-use crate::looking::LookingMessage;
+use crate::looking::{LookingMessage, News, Topic};
 use crate::rates::Doing;
 
 /// A request to change something of the user's own.
@@ -128,11 +128,13 @@ impl Settling {
         }
     }
 
-    /// Tells the user's devices, and those who may be seeing too much now, or too little.
+    /// Tells the user's devices, whose sessions see to what they see themselves, and those who may be seeing too much now,
+    /// or too little.
     fn tell(&self) {
         self.context.router.ring(self.user, None, None);
         if self.is_about_seeing {
-            self.context.looking.tell(LookingMessage::Recheck(self.user));
+            let news = News::Recheck(Topic::User(self.user));
+            self.context.looking.tell(LookingMessage::Publish(news));
         }
     }
 }

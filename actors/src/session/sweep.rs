@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountEvent, ConversationEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq, Stamp, UserId,
-    encode, encode_event, limits,
+    AccountEvent, AccountPart, ConversationEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq,
+    Stamp, UserId, encode, encode_event, limits,
 };
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::inbox::{AccountChange, InboxEntry};
@@ -23,6 +23,8 @@ const CHUNK: usize = 16;
 pub(crate) struct Swept {
     pub(super) events: Vec<Event<Bytes>>,
     pub(super) exhausted: bool,
+    /// What others show the user may be more than before, or less.
+    pub(super) is_about_seeing: bool,
 }
 
 /// Reads what follows `sweep.after`. `hints` spare reading the log.
@@ -50,6 +52,10 @@ pub(super) async fn sweep(
     }
     let mut logged = logged.into_iter();
 
+    let is_about_seeing = entries.iter().any(|(_, entry)| match entry {
+        InboxEntry::Account(change) => matches!(change.part, AccountPart::Privacy | AccountPart::People),
+        _ => false,
+    });
     let events = entries.into_iter().map(|(stamp, entry)| match entry {
         InboxEntry::Message(pointer) => {
             let (frame, for_sender) = match hint_for(stamp) {
@@ -73,7 +79,7 @@ pub(super) async fn sweep(
             Event { stamp, bytes: HEADER_BYTES, frame: None, for_sender: None, receipt: None }
         }
     });
-    Ok(Swept { events: events.collect(), exhausted })
+    Ok(Swept { events: events.collect(), exhausted, is_about_seeing })
 }
 
 /// An event that is no message: acknowledging it moves no mark.

@@ -15,6 +15,7 @@ use super::hint::Hint;
 use crate::connection::Reply;
 use crate::context::Context;
 use crate::failure::{of_refusal, of_store, suspended};
+use crate::looking::{LookingMessage, News, Topic};
 
 /// What kind of entry it is.
 #[derive(Debug)]
@@ -123,6 +124,11 @@ impl Telling {
         self.context.meters.accepted.increment(1);
         self.context.steps.committed(&self.elided, *seq, Some(stamp), took);
         let (context, connection) = (self.context.clone(), self.reply.connection().id);
+        if let Entry::Change { .. } = self.entry {
+            // Whoever is not in the group any more has it open no longer.
+            let news = News::Recheck(Topic::Conversation(self.elided.conversation));
+            context.looking.tell(LookingMessage::Publish(news));
+        }
         self.elided.seq = *seq;
         let frame = encode_event(Opcode::MessageEvent, stamp, logged);
         // Of a change the log may say more than the request did, so everybody gets that.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rookery_protocol::{ConversationId, Role, UserId};
+use rookery_protocol::{ConversationId, GroupId, Role, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::conversation::Mark;
 use rookery_store::keys::user::User as Account;
@@ -137,7 +137,7 @@ pub(super) async fn remove_member(
     let op = RemoveMember { group, user, time_ms: shared.clock.now_ms() };
     let left = shared.store.submit(&ConversationId::group(group), op).await?.answer?;
     tracing::info!(%group, %user, handle = %account.handle, "an operator has taken a member out of a group");
-    Ok(told(&shared, left.as_ref()))
+    Ok(told(&shared, group, left.as_ref()))
 }
 
 pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(group): Path<String>) -> Answer<Done> {
@@ -145,13 +145,14 @@ pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(group): Path<
     let op = DeleteGroup { group, time_ms: shared.clock.now_ms() };
     let ended = shared.store.submit(&ConversationId::group(group), op).await?.answer?;
     tracing::info!(%group, "an operator has ended a group");
-    Ok(told(&shared, ended.as_ref()))
+    Ok(told(&shared, group, ended.as_ref()))
 }
 
 /// Rings at those who have the entry in their inboxes.
-fn told(shared: &Shared, entry: Option<&Accepted>) -> Json<Done> {
+fn told(shared: &Shared, group: GroupId, entry: Option<&Accepted>) -> Json<Done> {
     if let Some(Accepted { told, .. }) = entry {
         shared.actors.ring(told);
+        shared.actors.members_changed(group);
     }
     Json(Done { changed: entry.is_some() })
 }

@@ -98,11 +98,10 @@ fn arbitrary_news() -> impl Strategy<Value = News> {
         Presence { user, availability: availability.into(), last_seen_ms }
     });
     let typing = (arbitrary_conversation(), user.clone(), 0..3_u8);
-    let mark =
-        (user.clone(), any::<[u64; 4]>()).prop_map(|(user, [delivered, read, delivered_ms, read_ms])| {
-            let (delivered, read) = (Seq::new(delivered), Seq::new(read));
-            MemberMark { user, delivered, read, delivered_ms, read_ms }
-        });
+    let mark = (user, any::<[u64; 4]>()).prop_map(|(user, [delivered, read, delivered_ms, read_ms])| {
+        let (delivered, read) = (Seq::new(delivered), Seq::new(read));
+        MemberMark { user, delivered, read, delivered_ms, read_ms }
+    });
     let marks = (arbitrary_conversation(), proptest::collection::vec(mark, 0..9));
     prop_oneof![
         proptest::collection::vec(presence, 0..9).prop_map(News::Presence),
@@ -110,7 +109,7 @@ fn arbitrary_news() -> impl Strategy<Value = News> {
             News::Typing(TypingNotice { conversation, user, doing: doing.into() })
         }),
         marks.prop_map(|(conversation, marks)| News::Receipts(ReceiptsNotice { conversation, marks })),
-        user.prop_map(News::Recheck),
+        arbitrary_topic().prop_map(News::Recheck),
     ]
 }
 
@@ -448,7 +447,7 @@ fn what_came_over_an_earlier_link_is_not_acknowledged_over_a_new_one() {
 
 #[test]
 fn what_is_for_those_who_look_waits_for_a_peer_that_understands_it_and_goes_by_no_mail() {
-    let news = || LinkMessage::News(News::Recheck(user(1)));
+    let news = || LinkMessage::News(News::Recheck(Topic::User(user(1))));
     let mut outgoing = Outgoing::new(VERSION_MAX);
     outgoing.push(news());
     outgoing.link_up();
@@ -475,7 +474,7 @@ fn bells_come_before_what_is_for_those_who_look() {
     outgoing.link_up();
     outgoing.heard(&header(VERSION_MIN));
     for number in 1..=100_000 {
-        outgoing.push(LinkMessage::News(News::Recheck(user(number))));
+        outgoing.push(LinkMessage::News(News::Recheck(Topic::User(user(number)))));
     }
     let queued = outgoing.depth().queued;
     assert!(queued < 50_000, "{queued}");

@@ -85,6 +85,22 @@ async fn those_who_have_blocked_one_another_neither_see_nor_hear_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_hides_does_not_see_what_others_hide_from_those_on_any_device() {
+    let world = World::start(3, 2).await;
+    let mut phone = world.members[0].node.join(who(1, 1)).await;
+    let mut laptop = world.members[1].node.join(who(1, 2)).await;
+    let bob = world.members[2].node.join(who(2, 1)).await;
+    world.settled().await;
+    phone.watch(&[2], &[]).await;
+    assert_eq!(phone.presence().await, [online(2)]);
+    laptop.shows(Audience::Nobody, Audience::Nobody).await;
+    assert_eq!(phone.presence().await, [GONE]);
+    drop(bob);
+    phone.take().await;
+    phone.quiet_for(SOON).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_hides_is_hidden_on_every_node() {
     let world = World::start(3, 2).await;
     for alice_at in 0..3 {

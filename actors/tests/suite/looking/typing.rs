@@ -56,7 +56,10 @@ async fn members_of_a_group_see_it_while_they_are_members() {
     alice.change(group, GroupChange::Removed(vec![user(2)])).await.unwrap();
     alice.take_message().await;
     bob.take_message().await;
+    tokio::time::sleep(SOON).await;
     bob.typing(conversation, Doing::Typing).await;
+    alice.typing(conversation, Doing::Typing).await;
+    bob.sees_nothing_for(SOON, is_of_receipts).await;
     bob.watch(&[], &[conversation]).await;
     alice.typing(conversation, Doing::Typing).await;
     alice.sees_nothing_for(SOON, is_of_receipts).await;
