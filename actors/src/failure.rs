@@ -38,7 +38,7 @@ pub(crate) fn of_refusal(refusal: Refusal) -> ErrorCode {
         Refusal::Blocked => ErrorCode::Blocked,
         Refusal::NotTaken | Refusal::NotToBeAdded(_) => ErrorCode::NotAllowed,
         Refusal::Yourself => ErrorCode::BadRequest,
-        Refusal::TooManyPeople => ErrorCode::Full,
+        Refusal::TooManyPeople | Refusal::TooManyReports => ErrorCode::Full,
         Refusal::IdTaken => ErrorCode::IdTaken,
     }
 }

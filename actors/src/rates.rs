@@ -52,6 +52,7 @@ pub(crate) enum Doing {
     Group,
     Member,
     Lookup,
+    Report,
     Setting,
 }
 
@@ -64,6 +65,7 @@ impl Doing {
             Self::Group => "new groups",
             Self::Member => "members added to groups",
             Self::Lookup => "lookups of handles",
+            Self::Report => "reports",
             Self::Setting => "changes of settings",
         }
     }
@@ -156,6 +158,7 @@ impl Buckets {
             Doing::Group => self.rates.groups,
             Doing::Member => self.rates.members,
             Doing::Lookup => self.rates.lookups,
+            Doing::Report => self.rates.reports,
             Doing::Setting => self.rates.settings,
         }
     }

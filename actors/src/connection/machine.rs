@@ -85,6 +85,7 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::SetPrivacy(set)) => Action::Set(Setting::SetPrivacy(set)),
         (Phase::Welcome, ClientFrame::SetProfile(set)) => Action::Set(Setting::SetProfile(set)),
         (Phase::Welcome, ClientFrame::SetPerson(set)) => Action::Set(Setting::SetPerson(set)),
+        (Phase::Welcome, ClientFrame::Report(report)) => Action::Set(Setting::Report(report)),
         (Phase::Welcome, ClientFrame::GetPrivacy(get)) => Action::Look(Reading::Privacy(get)),
         (Phase::Welcome, ClientFrame::GetProfiles(get)) => Action::Look(Reading::Profiles(get)),
         (Phase::Welcome, ClientFrame::ListPeople(list)) => Action::Look(Reading::People(list)),
@@ -93,7 +94,6 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::Active(active)) => Action::Active(active.active),
         (Phase::Welcome, ClientFrame::Typing(typing)) => Action::Typing(typing),
         (Phase::Welcome, ClientFrame::Heartbeat(heartbeat)) => Action::Heartbeat(heartbeat),
-        (Phase::Welcome, _) => Action::Refuse(ErrorCode::UnknownOpcode, "not yet".into()),
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a device asks to have changed of its user's own, answered by DONE: how a conversation is listed, what of it is
 //! shown, what the user shows, to whom, and who is anything to the user. The user's other devices learn it from the inbox.
+//! Of a report nobody learns but the moderators.
 
 use std::sync::Arc;
 
 use rookery_protocol::{
-    Done, ErrorCode, Hide, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile, UserId,
+    Done, ErrorCode, Hide, Report, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile, UserId,
 };
+use rookery_store::keys::report;
 use rookery_store::ops::{self, Settled};
 use rookery_store::{Committed, Op, StoreError};
 
@@ -29,6 +31,8 @@ pub(crate) enum Setting {
     SetProfile(SetProfile),
     /// What somebody is to the user.
     SetPerson(SetPerson),
+    /// Something for the moderators.
+    Report(Report),
 }
 
 impl Setting {
@@ -40,6 +44,7 @@ impl Setting {
             Self::SetPrivacy(set) => set.request,
             Self::SetProfile(set) => set.request,
             Self::SetPerson(set) => set.request,
+            Self::Report(report) => report.request,
         }
     }
 
@@ -48,13 +53,27 @@ impl Setting {
         matches!(self, Self::SetPrivacy(_) | Self::SetPerson(_))
     }
 
+    /// Whom it reports.
+    fn reported(&self) -> Option<UserId> {
+        match self {
+            Self::Report(report) => Some(report.user),
+            _ => None,
+        }
+    }
+
     /// Submits it to the store, in the name of its user.
     pub(super) fn submit(self, context: &Arc<Context>, user: UserId, reply: Reply) {
-        let Some(reply) = context.admit(reply, Doing::Setting, 1) else { return };
+        let doing = if matches!(self, Self::Report(_)) { Doing::Report } else { Doing::Setting };
+        let Some(reply) = context.admit(reply, doing, 1) else { return };
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }
-        let settling = Settling { context: context.clone(), user, is_about_seeing: self.is_about_seeing() };
+        let settling = Settling {
+            context: context.clone(),
+            user,
+            is_about_seeing: self.is_about_seeing(),
+            reported: self.reported(),
+        };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
                 settling.submit(ops::SetConversation { user, conversation, settings }, reply);
@@ -71,6 +90,12 @@ impl Setting {
             Self::SetPerson(SetPerson { person, .. }) => {
                 settling.submit(ops::SetPerson { user, person }, reply);
             }
+            Self::Report(Report { user: reported, conversation, seqs, text, .. }) => {
+                let time_ms = context.clock.now_ms();
+                let report =
+                    report::Report { reporter: user, user: reported, conversation, seqs, text, time_ms };
+                settling.submit(ops::MakeReport { report }, reply);
+            }
         }
     }
 
@@ -84,6 +109,9 @@ impl Setting {
             Self::SetProfile(set) => {
                 set.profile.check().map_err(|error| (ErrorCode::BadRequest, error.to_string()))
             }
+            Self::Report(report) => {
+                report.check().map_err(|error| (ErrorCode::BadRequest, error.to_string()))
+            }
             // Whether there is somebody is the store's to say.
             Self::SetPrivacy(_) | Self::SetPerson(_) => Ok(()),
         }
@@ -95,6 +123,7 @@ struct Settling {
     context: Arc<Context>,
     user: UserId,
     is_about_seeing: bool,
+    reported: Option<UserId>,
 }
 
 impl Settling {
@@ -104,6 +133,9 @@ impl Settling {
             let error = match outcome.map(|committed| committed.answer) {
                 Ok(Settled::Done) => {
                     // Also when it was so before: nobody may have been told then.
+                    if let Some(reported) = self.reported {
+                        tracing::info!(reporter = %user, %reported, "a user has been reported");
+                    }
                     self.tell();
                     let request = reply.request();
                     return reply.answer(&Done { request });

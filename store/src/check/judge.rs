@@ -188,7 +188,7 @@ impl Page {
                 };
                 found(self.value(&refers_to).is_none(), || Finding::MailOfNobody { name: name.clone() })
             }
-            Record::Ban | Record::Alone | Record::Unknown => Vec::new(),
+            Record::Ban | Record::Report | Record::Alone | Record::Unknown => Vec::new(),
         }
     }
 

@@ -84,6 +84,8 @@ pub struct Counts {
     pub mail: u64,
     /// Bans of networks.
     pub bans: u64,
+    /// Reports that nobody has dealt with yet.
+    pub reports: u64,
     /// Keys, or kinds of events, that this version does not know.
     pub unknown: u64,
 }

@@ -21,7 +21,7 @@ use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
     ban, chat, conversation, cursor, decode, device, family, group, handle, hidden, last_seen, mail, meta,
-    node, person, user, view,
+    node, person, report, user, view,
 };
 
 /// What is under a key.
@@ -51,6 +51,7 @@ pub(super) enum Record {
     /// An entry of mail, or what is kept about it.
     Mail(NodeName, MailPart),
     Ban,
+    Report,
     /// Something that refers to nothing else.
     Alone,
     /// Of a family that this version does not know.
@@ -143,6 +144,7 @@ impl Record {
             Self::Lease(..) => &mut counts.leases,
             Self::Mail(_, MailPart::Entry) => &mut counts.mail,
             Self::Ban => &mut counts.bans,
+            Self::Report => &mut counts.reports,
             Self::Unknown => &mut counts.unknown,
             Self::Kept(..) | Self::Members(..) | Self::View(_) | Self::Mail(..) | Self::Alone => return,
         };
@@ -158,6 +160,7 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
         family::META => return parse_meta(key, value),
         family::CONVERSATION => return parse_conversation(key, value),
         family::MAIL => return parse_mail(key, value),
+        family::REPORT => return parse_report(key, value),
         family::USER => match parts.user() {
             Some(user) => Record::User(user, decode(value)?),
             None => return Ok(None),
@@ -326,6 +329,19 @@ fn parse_conversation(key: &[u8], value: &Bytes) -> Result<Option<Record>, Store
     Ok(parts.0.is_empty().then_some(record))
 }
 
+fn parse_report(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
+    if report::stamp_of(key).is_ok() {
+        decode::<report::Report>(value)?;
+        return Ok(Some(Record::Report));
+    }
+    let reporter = key.strip_prefix(&[family::REPORT, b'u']).and_then(|rest| Parts(rest).user());
+    let is_count = key == report::count_key() || reporter.is_some_and(|of| key == report::reporter_key(of));
+    if is_count {
+        report::decode_count(value)?;
+    }
+    Ok(is_count.then_some(Record::Alone))
+}
+
 fn parse_mail(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
     // No name has a byte this small.
     let Some(at) = key.iter().skip(1).position(|byte| *byte < b' ').map(|at| at + 1) else { return Ok(None) };
@@ -416,6 +432,7 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         Record::Mail(name, MailPart::Other) => keys.push(node::key(name)),
         Record::Event(_, _, InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_))
         | Record::Ban
+        | Record::Report
         | Record::Alone
         | Record::Unknown => {}
     }

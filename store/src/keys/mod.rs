@@ -22,6 +22,7 @@
 //! | `0x30` | [`group`] | group | [`group::Group`] |
 //! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
 //! | `0x32` | member-of, in [`group`] | user, group | [`group::Membership`] |
+//! | `0x35` | [`report`] | part, ... | by part |
 //! | `0x40` | [`node`] | name | [`node::Lease`] |
 //! | `0x41` | [`view`] | | [`view::ClusterView`] |
 //! | `0x42` | [`mail`] | name, part, ... | by part |
@@ -44,6 +45,7 @@ pub mod node;
 pub mod person;
 pub mod privacy;
 pub mod profile;
+pub mod report;
 pub mod user;
 pub mod view;
 
@@ -72,6 +74,7 @@ pub(crate) mod family {
     pub(crate) const GROUP: u8 = 0x30;
     pub(crate) const MEMBERS: u8 = 0x31;
     pub(crate) const MEMBER_OF: u8 = 0x32;
+    pub(crate) const REPORT: u8 = 0x35;
     pub(crate) const NODE: u8 = 0x40;
     pub(crate) const VIEW: u8 = 0x41;
     pub(crate) const MAIL: u8 = 0x42;

@@ -117,6 +117,9 @@ pub enum Refusal {
     /// There is no room for more.
     #[error("at most {} people are anything to a user", rookery_protocol::limits::PEOPLE_PER_USER_MAX)]
     TooManyPeople,
+    /// There is no room for more.
+    #[error("as many reports wait for the moderators as may")]
+    TooManyReports,
 }
 
 impl Author {

@@ -255,6 +255,11 @@ contract! {
         stamps_go_on_after_reopening
         a_closed_store_ends_what_it_took_and_takes_no_more
     }
+    reports {
+        reports_wait_in_their_order_until_they_are_resolved
+        a_report_is_of_somebody_and_from_where_the_reporter_is_or_was
+        so_many_reports_wait_of_one_user_and_of_all
+    }
     retention {
         old_messages_go_with_their_ids_and_events_and_fresh_ones_stay
         steps_are_bounded_and_reach_the_end

@@ -13,6 +13,7 @@ mod blocks;
 mod finding;
 mod groups;
 mod receipts;
+mod reports;
 mod settings;
 
 /// What somebody may be.
