@@ -53,7 +53,7 @@ api! {
         BadRequest,
         /// 401: the bearer token is missing or wrong.
         Unauthorized,
-        /// 404: there is no such user, device, group, node, ban or route.
+        /// 404: there is no such user, device, group, node, ban, report or route.
         NotFound,
         /// 405: the route is there, for another method.
         MethodNotAllowed,
@@ -809,6 +809,81 @@ api! {
         Member,
         /// Everything.
         Admin,
+    }
+}
+
+// Reports: what users want the moderators to look at.
+
+api! {
+    /// `GET /v1/reports`: what nobody has dealt with yet, as it came.
+    #[derive(Eq)]
+    pub struct Reports {
+        /// How many there are in all; there may be 10,000.
+        pub waiting: u64,
+        /// Those of this page.
+        pub reports: Vec<Report>,
+        /// There may be more after this one.
+        pub next: Option<String>,
+    }
+
+    /// Query parameters of `GET /v1/reports`.
+    #[derive(Default, Eq)]
+    #[serde(deny_unknown_fields)]
+    pub struct ReportsQuery {
+        /// Only those after this one.
+        pub after: Option<String>,
+        /// How many at the most, 1 to 1,000; 100 if it does not say.
+        pub limit: Option<u32>,
+    }
+
+    /// A report.
+    #[derive(Eq)]
+    pub struct Report {
+        /// Its id: a stamp.
+        pub report: String,
+        /// When it was made.
+        pub time_ms: u64,
+        /// Who has made it.
+        pub reporter: ReportUser,
+        /// Who is reported.
+        pub user: ReportUser,
+        /// Where it happened, if in a conversation.
+        pub conversation: Option<String>,
+        /// The numbers of the messages in question; 16 at the most.
+        pub messages: Vec<u64>,
+        /// What happened, in the reporter's words.
+        pub text: String,
+    }
+
+    /// Somebody who has to do with a report.
+    #[derive(Eq)]
+    pub struct ReportUser {
+        /// The number.
+        pub user: u64,
+        /// The handle; none when the account has been removed.
+        pub handle: Option<String>,
+    }
+
+    /// `GET /v1/reports/{report}`: a report, and the messages it names.
+    #[derive(Eq)]
+    pub struct ReportShown {
+        /// The report.
+        pub report: Report,
+        /// Those of the messages that are still there.
+        pub messages: Vec<ReportedMessage>,
+    }
+
+    /// A message that a report names, as the server has it.
+    #[derive(Eq)]
+    pub struct ReportedMessage {
+        /// Its number in the conversation.
+        pub seq: u64,
+        /// Who has sent it.
+        pub sender: ReportUser,
+        /// When it was accepted.
+        pub time_ms: u64,
+        /// Its first 4,096 characters; what is no text is shown as far as it can be. None of what has no body.
+        pub text: Option<String>,
     }
 }
 

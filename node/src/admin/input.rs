@@ -3,7 +3,7 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use rookery_protocol::{ConversationId, GroupId, Handle, UserId};
+use rookery_protocol::{ConversationId, GroupId, Handle, Stamp, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::ban::Network;
 use rookery_store::keys::device::Device;
@@ -145,6 +145,11 @@ pub(super) async fn find_group(snapshot: &dyn Snapshot, text: &str) -> Result<(G
 /// The network that a text names.
 pub(super) fn network(text: &str) -> Result<Network, ApiError> {
     text.parse().map_err(|error| ApiError::bad(format!("`{text}`: {error}")))
+}
+
+/// The stamp that a text is.
+pub(super) fn stamp(what: &str, text: &str) -> Result<Stamp, ApiError> {
+    text.parse().map_err(|_| ApiError::bad(format!("`{what}` is `{text}`, expected 24 hexadecimal digits")))
 }
 
 /// The node that a text names.

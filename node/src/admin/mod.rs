@@ -24,6 +24,7 @@ mod listener;
 mod meant;
 #[cfg(test)]
 mod openapi;
+mod reports;
 mod routes;
 mod shared;
 mod this_node;

@@ -33,7 +33,7 @@ fn schemas() -> Map<String, Value> {
     all! {
         Failure Done Status Drain DrainRequest LogLevel Nodes Slots ViewChanged Weight Draining RebalanceRequest Rebalanced
         Where Sessions Connections Page ConnectionsQuery Kick Kicked Users UserShown AddUser Suspend Devices TokenRequest
-        TokenMade Inbox Peek Group GroupWhere GroupMembers Bans AddBan BanAdded BackupRequest BackupLine CheckLine TraceQuery TraceLine
+        TokenMade Inbox Peek Group GroupWhere GroupMembers Bans AddBan BanAdded Reports ReportsQuery ReportShown BackupRequest BackupLine CheckLine TraceQuery TraceLine
     }
     generator.take_definitions(true).into_iter().collect()
 }
@@ -53,6 +53,7 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
         "device" => "the device's name, or `id:` and its number",
         "group" => "the group's number, or `g:` and its number",
         "node" => "the node's name",
+        "report" => "the report's id, 24 hexadecimal digits",
         "network" => "an address, or a network with its slash written as %2F",
         other => panic!("nothing is said of {{{other}}}"),
     };

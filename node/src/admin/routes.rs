@@ -13,7 +13,7 @@ use super::failure::ApiError;
 use super::limits::limit;
 use super::meant::meant;
 use super::shared::Shared;
-use super::{backup, bans, check, cluster, drain, groups, this_node, trace, users, who};
+use super::{backup, bans, check, cluster, drain, groups, reports, this_node, trace, users, who};
 
 /// The OpenAPI document. A test makes it from this table and the types of [`api`](super::api), and fails when the file
 /// says something else.
@@ -246,6 +246,25 @@ pub(super) fn routes() -> Vec<Route> {
             Json("Done"),
             delete(bans::remove),
             "end a ban; the slash of a network is written %2F",
+        ),
+        Route::new(
+            at_get("/v1/reports"),
+            Json("Reports"),
+            get(reports::list),
+            "what users have reported and nobody has dealt with yet",
+        )
+        .query("ReportsQuery"),
+        Route::new(
+            at_get("/v1/reports/{report}"),
+            Json("ReportShown"),
+            get(reports::show),
+            "a report, and the messages it names",
+        ),
+        Route::new(
+            at_delete("/v1/reports/{report}"),
+            Json("Done"),
+            delete(reports::resolve),
+            "forget a report that has been dealt with",
         ),
         Route::new(
             at_get("/v1/check"),

@@ -23,7 +23,7 @@ pub(super) const LISTEN: u8 = 5;
 pub(super) const STORE: u8 = 6;
 /// The machine is not fit: clock or limits.
 pub(super) const MACHINE: u8 = 7;
-/// There is no such user, device, node, ban or connection.
+/// There is no such user, device, group, node, ban, report or connection.
 pub(super) const NOT_FOUND: u8 = 8;
 /// A node that was asked did not answer.
 pub(super) const NO_ANSWER: u8 = 9;

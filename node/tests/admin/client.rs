@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use rookery_protocol::{
-    Ack, Body, ConversationId, ErrorCode, FrameDecoder, Hello, MessageId, Payload, RequestId, Send,
-    ServerFrame, Stamp, UserId, encode, limits,
+    Ack, Body, ConversationId, ErrorCode, FrameDecoder, Hello, MessageId, Payload, Report, RequestId, Send,
+    Seq, ServerFrame, Stamp, UserId, encode, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -50,6 +50,26 @@ impl Client {
 
     async fn tell(&mut self, payload: &impl Payload) {
         self.stream.write_all(&encode(payload)).await.unwrap();
+    }
+
+    /// Reports a user for messages of a conversation, and waits until that is kept.
+    pub(crate) async fn report(
+        &mut self,
+        user: UserId,
+        conversation: ConversationId,
+        seqs: &[u64],
+        text: &str,
+    ) {
+        let request = RequestId::new(2);
+        let seqs = seqs.iter().map(|seq| Seq::new(*seq)).collect();
+        self.tell(&Report { request, user, conversation: Some(conversation), seqs, text: text.into() }).await;
+        loop {
+            match self.next().await {
+                Some(ServerFrame::Done(done)) => return assert_eq!(done.request, request),
+                Some(ServerFrame::Error(error)) => panic!("{error:?}"),
+                _ => {}
+            }
+        }
     }
 
     pub(crate) async fn send(&mut self, conversation: ConversationId, id: u128, text: &str) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rookery_node::config::EngineKind;
-use rookery_protocol::{GroupId, UserId};
+use rookery_protocol::{ConversationId, GroupId, UserId};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -68,7 +68,7 @@ async fn every_route_answers_as_documented() {
     let token = tour.ask("POST", "/v1/users/{user}/tokens", &named, "", json!({ "device": "phone" })).await;
     let (mut anna, id) = Client::join(tour.admin.tcp(), token["token"].as_str().unwrap()).await;
     assert_eq!(id.get(), number);
-    let conversation = rookery_protocol::ConversationId::direct(id, id);
+    let conversation = ConversationId::direct(id, id);
     anna.send(conversation, 1, "a note").await;
     anna.message().await;
 
@@ -107,6 +107,8 @@ async fn every_route_answers_as_documented() {
 
     let group = groups(&mut tour, id).await;
     groups_end(&mut tour, group).await;
+
+    reports(&mut tour, &mut anna, id).await;
 
     let kicked = tour.ask("POST", "/v1/kick", &[], "", json!({ "user": "anna", "device": "phone" })).await;
     assert_eq!(kicked["connections"].as_array().unwrap().len(), 1);
@@ -158,6 +160,42 @@ async fn every_route_answers_as_documented() {
     }
     let documented: BTreeSet<_> = tour.document.operations().into_iter().collect();
     assert_eq!(tour.asked, documented);
+}
+
+/// What anna, connected with this client, reports of bert, and what becomes of it.
+async fn reports(tour: &mut Tour, client: &mut Client, anna: UserId) {
+    let nothing = json!({ "waiting": 0, "reports": [], "next": null });
+    assert_eq!(tour.get("/v1/reports", &[], "").await, nothing);
+    let bert = tour.admin.get("/v1/users/bert").await["user"]["user"].clone();
+    let bert = UserId::new(bert.as_u64().unwrap()).unwrap();
+    let to_herself = ConversationId::direct(anna, anna);
+    client.report(bert, to_herself, &[1, 99], "he made\nme write it").await;
+    client.report(bert, to_herself, &[], "again").await;
+    let first = tour.get("/v1/reports", &[], "?limit=1").await;
+    assert_eq!(first["waiting"], 2);
+    let report = first["reports"][0].clone();
+    let said = json!({
+        "report": first["next"], "time_ms": report["time_ms"], "conversation": to_herself.to_string(),
+        "reporter": { "user": anna.get(), "handle": "anna" }, "user": { "user": bert.get(), "handle": "bert" },
+        "messages": [1, 99], "text": "he made\nme write it",
+    });
+    assert_eq!(report, said);
+    let next = first["next"].as_str().unwrap();
+    let second = tour.get("/v1/reports", &[], &format!("?after={next}")).await;
+    assert_eq!(second["reports"][0]["text"], "again");
+    assert_eq!((second["reports"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
+    let shown = tour.get("/v1/reports/{report}", &[next], "").await;
+    let [message] = &shown["messages"].as_array().unwrap()[..] else { panic!("{shown}") };
+    assert_eq!(
+        (&shown["report"], &message["seq"], &message["sender"]["handle"]),
+        (&said, &json!(1), &json!("anna"))
+    );
+    assert!(message["text"].is_string(), "{message}");
+    for waiting in [1, 0] {
+        let next = tour.get("/v1/reports", &[], "").await["reports"][0]["report"].clone();
+        tour.ask("DELETE", "/v1/reports/{report}", &[next.as_str().unwrap()], "", Value::Null).await;
+        assert_eq!(tour.get("/v1/reports", &[], "").await["waiting"], waiting);
+    }
 }
 
 /// What there is to see of a group that anna has made.

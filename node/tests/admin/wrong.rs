@@ -6,6 +6,8 @@ use crate::document::Document;
 use crate::http::{ask, request};
 use crate::node::Admin;
 
+const REPORT: &str = "/v1/reports/0123456789abcdef01234567";
+
 #[tokio::test]
 async fn nothing_is_answered_without_the_token() {
     let admin = Admin::start_with(rookery_node::config::EngineKind::Memory, "").await;
@@ -72,6 +74,10 @@ async fn wrong_input_is_told_what_was_expected() {
         ("POST", "/v1/bans", json!({ "network": "0.0.0.0/0" }), 400, "every address"),
         ("POST", "/v1/bans", json!({ "network": "nowhere" }), 400, "neither an address"),
         ("DELETE", "/v1/bans/192.0.2.1", null.clone(), 404, "192.0.2.1 is not banned"),
+        ("GET", "/v1/reports/77", null.clone(), 400, "`report` is `77`, expected 24 hexadecimal digits"),
+        ("GET", "/v1/reports?after=x", null.clone(), 400, "`after` is `x`, expected 24"),
+        ("GET", REPORT, null.clone(), 404, "there is no report 0123456789abcdef01234567"),
+        ("DELETE", REPORT, null.clone(), 404, "there is no report 0123456789abcdef01234567"),
         ("DELETE", "/v1/nodes/nobody", null.clone(), 404, "no node nobody"),
         ("PUT", "/v1/nodes/nobody/weight", json!({ "weight": 10_001 }), 400, "expected 0 to 10000"),
         ("PUT", "/v1/nodes/nobody/weight", json!({ "weight": 1 }), 404, "no node nobody"),

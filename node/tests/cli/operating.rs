@@ -293,6 +293,26 @@ fn groups_are_shown_and_ended() {
 }
 
 #[test]
+fn reports_are_listed_shown_and_resolved_by_their_ids() {
+    let Operated { program, node: _node } = Operated::start(&["node"]);
+    assert_eq!(program.admin(&["reports", "list"]), "nothing is reported\n");
+    let nothing = json!({ "waiting": 0, "reports": [], "next": null });
+    assert_eq!(program.admin_json(&["reports", "list", "--limit", "5"]), nothing);
+    let id = "0123456789abcdef01234567";
+    for gone in [&["reports", "show", id][..], &["reports", "resolve", id, "--yes"]] {
+        let (code, said) = program.admin_failure(gone);
+        assert_eq!((code, said.contains(&format!("there is no report {id}"))), (8, true), "{said}");
+    }
+    for wrong in [
+        &["reports", "show", "77"][..],
+        &["reports", "list", "--after", "x"],
+        &["reports", "list", "--limit", "0"],
+    ] {
+        assert_eq!(program.admin_failure(wrong).0, 2, "{wrong:?}");
+    }
+}
+
+#[test]
 fn bans_and_log_levels_are_changed() {
     let Operated { program, node: _node } = Operated::start(&["node"]);
     let added = program.admin_json(&["ban", "add", "192.0.2.0/24", "--for", "1h", "--reason", "flood"]);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use rookery_protocol::{ConversationId, GroupId, Handle, UserId};
+use rookery_protocol::{ConversationId, GroupId, Handle, Stamp, UserId};
 use rookery_store::keys::ban::Network;
 use rookery_store::keys::node::NodeName;
 
@@ -28,7 +28,7 @@ use crate::config::Directives;
     rookery admin drain rook-2 && systemctl restart rookery   # on rook-2's machine\n  \
     rookery admin top\n  \
     rookery admin nodes --admin https://chat1.example.org:7404 --token-file admin.token\n\n\
-    Exit codes: 8 there is no such user, device, group, node, ban or connection; 9 a node did not answer; 10 a check \
+    Exit codes: 8 there is no such user, device, group, node, ban, report or connection; 9 a node did not answer; 10 a check \
     found something; 11 a drain was not done in time. All others are as for the other commands."
 )]
 pub(in crate::cli) struct Admin {
@@ -222,6 +222,9 @@ pub(super) enum What {
         #[arg(value_parser = clap::value_parser!(u32).range(..=10_000))]
         weight: u32,
     },
+    /// What users have reported to the moderators
+    #[command(subcommand)]
+    Reports(Reports),
     /// Addresses from which no client may connect
     #[command(subcommand)]
     Ban(Ban),
@@ -484,6 +487,38 @@ pub(super) enum Group {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Reports {
+    /// List what nobody has dealt with yet, as it came
+    #[command(
+        after_help = "Examples:\n  rookery admin reports list\n  rookery admin reports list --json --limit 1000"
+    )]
+    List {
+        /// Only those after this one
+        #[arg(long, value_name = "REPORT", value_parser = report)]
+        after: Option<Stamp>,
+        /// So many at the most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
+    /// Show a report, with what is left of the messages it names
+    #[command(after_help = "Example:\n  rookery admin reports show 0000018bcfe5687b00000000")]
+    Show {
+        /// As `list` shows it
+        #[arg(value_parser = report)]
+        report: Stamp,
+    },
+    /// Forget a report that has been dealt with
+    #[command(after_help = "Example:\n  rookery admin reports resolve 0000018bcfe5687b00000000 --yes")]
+    Resolve {
+        /// As `list` shows it
+        #[arg(value_parser = report)]
+        report: Stamp,
+        #[command(flatten)]
+        sure: Sure,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Ban {
     /// List the bans
     List,
@@ -507,6 +542,11 @@ pub(super) enum Ban {
         /// As `list` shows it
         network: Network,
     },
+}
+
+/// A report's id.
+fn report(text: &str) -> Result<Stamp, String> {
+    text.parse().map_err(|_| "expected 24 hexadecimal digits".into())
 }
 
 /// A handle, or `id:` and a number.

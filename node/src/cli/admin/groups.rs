@@ -10,7 +10,7 @@ use super::arguments::{Group, Sure};
 use super::client::Api;
 use super::cluster::Cluster;
 use super::nodes::rows_of;
-use super::show::{moment, say, say_json, say_table, table};
+use super::show::{line, moment, say, say_json, say_table, table};
 use super::url::segment;
 use crate::admin::api;
 use crate::cli::confirm::confirm;
@@ -28,11 +28,6 @@ pub(super) async fn run(cluster: &Cluster, command: Group, json: bool) -> Result
 
 fn path(group: GroupId, more: &str) -> String {
     format!("/v1/groups/{group}{more}")
-}
-
-/// A text of somebody else's on a line of its own.
-fn line(text: &str) -> String {
-    text.replace(char::is_control, " ")
 }
 
 fn person(api::GroupUser { user, handle }: &api::GroupUser) -> String {

@@ -17,6 +17,7 @@ mod cluster;
 mod error;
 mod groups;
 mod nodes;
+mod reports;
 mod show;
 mod store;
 mod tls;
@@ -63,6 +64,7 @@ pub(super) async fn run(Admin { what, reach }: Admin) -> Result<()> {
         What::Remove { node, sure } => change::remove(&cluster().await?, &node, sure, json).await,
         What::Rebalance { step, pause } => change::rebalance(&cluster().await?, step, pause, json).await,
         What::Weight { node, weight } => change::weight(&cluster().await?, &node, weight, json).await,
+        What::Reports(command) => reports::run(&cluster().await?, command, json).await,
         What::Ban(command) => bans::run(&cluster().await?, command, json).await,
         What::LogLevel { level, only } => {
             change::log_level(&cluster().await?.narrow(only.node.as_ref())?, level, json).await

@@ -90,6 +90,11 @@ pub(super) fn or_dash(text: impl Into<String>) -> String {
     if text.is_empty() { "-".into() } else { text }
 }
 
+/// A text of somebody else's on a line of its own.
+pub(super) fn line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// How far something has come, on standard error: one line that changes on a terminal, else lines when something has
 /// changed.
 pub(super) struct Progress {
