@@ -60,6 +60,7 @@ pub(crate) struct Connection {
     in_flight: AtomicU32,
     looked_after: AtomicBool,
     active: AtomicBool,
+    stirred: AtomicBool,
     watches: AtomicBool,
     changed: Notify,
     drained: Notify,
@@ -119,6 +120,7 @@ impl Connection {
             in_flight: AtomicU32::new(0),
             looked_after: AtomicBool::new(false),
             active: AtomicBool::new(true),
+            stirred: AtomicBool::new(false),
             watches: AtomicBool::new(false),
             changed: Notify::new(),
             drained: Notify::new(),
@@ -176,9 +178,12 @@ impl Connection {
         self.active.load(Ordering::Acquire)
     }
 
-    /// Says whether the user is there. Whether that is news.
-    pub(crate) fn set_active(&self, active: bool) -> bool {
-        self.active.swap(active, Ordering::AcqRel) != active
+    /// Says whether the user is there. If that is news, the shard is to be told so, unless it is about to look anyway:
+    /// however often it changes, the shard hears of each connection once before it looks.
+    pub(crate) fn set_active(self: &Arc<Self>, active: bool) -> Option<Stirring> {
+        let is_news = self.active.swap(active, Ordering::AcqRel) != active;
+        let is_first = is_news && !self.stirred.swap(true, Ordering::AcqRel);
+        is_first.then(|| Stirring(self.clone()))
     }
 
     /// The client watches something, or has done so.
@@ -405,6 +410,17 @@ impl Drop for LookingAfter {
     }
 }
 
+/// That the shard is to look whether the user is there, which drops this before it does. See [`Connection::set_active`].
+#[derive(Debug)]
+pub(crate) struct Stirring(Arc<Connection>);
+
+impl Drop for Stirring {
+    fn drop(&mut self) {
+        // Taken as well as put: whoever found it set has said before what is looked at now.
+        self.0.stirred.swap(false, Ordering::AcqRel);
+    }
+}
+
 /// The duty to tell a shard that a connection has gone. However it is dropped, it does: so it can travel behind the last
 /// things that the client said, and arrives also when those who carry it fail.
 pub(crate) struct Departure {
@@ -536,10 +552,25 @@ mod tests {
         frames.len()
     }
 
+    fn connection() -> Arc<Connection> {
+        Connection::new(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Instant::now())
+    }
+
+    #[test]
+    fn the_shard_is_told_once_of_a_user_who_comes_and_goes_until_it_looks() {
+        let connection = connection();
+        assert!(connection.set_active(true).is_none(), "so it begins");
+        let stirring = connection.set_active(false).expect("that is news");
+        assert!((0..100).all(|number| connection.set_active(number % 2 == 0).is_none()));
+        drop(stirring);
+        assert!(connection.set_active(false).is_none(), "the shard has seen that");
+        assert!(connection.set_active(true).is_some() && connection.is_active());
+        assert!(connection.set_active(false).is_some(), "what the shard never got is not waited for");
+    }
+
     #[test]
     fn nodes_that_change_while_somebody_is_let_in_are_told_after_welcome_and_once() {
-        let connection =
-            Connection::new(ConnectionId(1), SocketAddr::from(([127, 0, 0, 1], 1)), Instant::now());
+        let connection = connection();
         let user = UserId::new(1).unwrap();
         let list = NodeList::new(&nodes(1));
         let welcomed_with = list.for_user(user);

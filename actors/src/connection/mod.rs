@@ -22,7 +22,7 @@ mod socket;
 mod supervisor;
 
 pub(crate) use actor::ConnectionMessage;
-pub(crate) use handle::{Connection, ConnectionId, Identity, LookingAfter, Permit, Reply};
+pub(crate) use handle::{Connection, ConnectionId, Identity, LookingAfter, Permit, Reply, Stirring};
 pub use socket::ConnectionInfo;
 pub(crate) use socket::serve;
 pub(crate) use supervisor::{Supervisor, SupervisorMessage};

@@ -317,8 +317,10 @@ impl<T: Transport> Socket<T> {
             self.activity.said(*active);
         }
         let is_active = self.activity.is_active(self.last_heard);
-        if self.connection.is_active() != is_active && self.connection.set_active(is_active) {
-            self.to_shard(|user, _| ShardMessage::Stirred(user));
+        if self.connection.is_active() != is_active
+            && let Some(stirring) = self.connection.set_active(is_active)
+        {
+            self.to_shard(|user, _| ShardMessage::Stirred { user, stirring });
         }
     }
 

@@ -16,7 +16,7 @@ use super::hosting::Hosting;
 use super::presence::Presences;
 use super::registry::Registry;
 use crate::cluster::{HostedDevice, Peer, Placed};
-use crate::connection::{ConnectionId, LookingAfter};
+use crate::connection::{ConnectionId, LookingAfter, Stirring};
 use crate::context::Context;
 use crate::failure::suspended;
 use crate::inspect::{Found, SessionSeen, SessionState, page_of};
@@ -55,7 +55,7 @@ pub(crate) enum ShardMessage {
     /// The owner of a user knows what this node has said.
     Hosted { user: UserId, number: u64 },
     /// Somebody has begun or ceased to use a device of this user here.
-    Stirred(UserId),
+    Stirred { user: UserId, stirring: Stirring },
     /// Somebody watches whether this user is there, or nobody does any more.
     Follow { user: UserId, follow: bool },
     /// A device has connected elsewhere.
@@ -193,7 +193,7 @@ impl Actor for Shard {
                     state.sweep([user]);
                 }
             }
-            ShardMessage::Stirred(user) => state.stirred(user),
+            ShardMessage::Stirred { user, stirring } => state.stirred(user, stirring),
             ShardMessage::Follow { user, follow } => state.follow(user, follow),
             ShardMessage::Replace { user, newer } => state.replace(user, newer),
             ShardMessage::Forgotten { owner, shard, shards } => state.forgotten(&owner, shard, shards),

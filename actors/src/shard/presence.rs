@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::actor::State;
 use crate::cluster::{LinkMessage, Owner};
+use crate::connection::Stirring;
 use crate::looking::LookingMessage;
 
 /// A user whose last device has gone is offline after this: who comes back at once has not been away.
@@ -32,7 +33,7 @@ pub(super) struct Presences {
     followed: HashSet<UserId>,
     left: HashMap<UserId, Left>,
     /// Who has become active or idle here since the last tick.
-    stirred: HashSet<UserId>,
+    stirred: HashMap<UserId, Vec<Stirring>>,
     /// Until then it is not known of all users who is where.
     gathering_until: Option<Instant>,
 }
@@ -83,7 +84,7 @@ impl Presences {
     }
 
     fn tick(&mut self, now: Instant) -> Due {
-        let mut due = Due { tell: self.stirred.drain().collect(), record: Vec::new() };
+        let mut due = Due { tell: self.stirred.drain().map(|(user, _)| user).collect(), record: Vec::new() };
         if self.gathering_until.take_if(|until| now >= *until).is_some() {
             due.tell.extend(&self.followed);
         }
@@ -152,11 +153,11 @@ impl State {
         self.placed.as_ref().is_none_or(|placed| placed.owner(Slot::of_user(user)).is_here())
     }
 
-    /// Somebody has begun or ceased to use a device here. Told with the next tick, for clients may say it as often as they
-    /// like.
-    pub(super) fn stirred(&mut self, user: UserId) {
+    /// Somebody has begun or ceased to use a device here. Told with the next tick, and until then heard no
+    /// more, for clients may say it as often as they like.
+    pub(super) fn stirred(&mut self, user: UserId, stirring: Stirring) {
         if self.entries.contains_key(&user) {
-            self.presences.stirred.insert(user);
+            self.presences.stirred.entry(user).or_default().push(stirring);
         }
     }
 
