@@ -124,11 +124,7 @@ impl Telling {
         self.context.meters.accepted.increment(1);
         self.context.steps.committed(&self.elided, *seq, Some(stamp), took);
         let (context, connection) = (self.context.clone(), self.reply.connection().id);
-        if let Entry::Change { .. } = self.entry {
-            // Whoever is not in the group any more has it open no longer.
-            let news = News::Recheck(Topic::Conversation(self.elided.conversation));
-            context.looking.tell(LookingMessage::Publish(news));
-        }
+        self.members_changed();
         self.elided.seq = *seq;
         let frame = encode_event(Opcode::MessageEvent, stamp, logged);
         // Of a change the log may say more than the request did, so everybody gets that.
@@ -159,9 +155,18 @@ impl Telling {
         self.context.steps.refused(id, conversation, sender, code);
     }
 
-    /// Rings at everybody who has it in the inbox if it was written. Who was in a group that was deleted is not known any
+    /// Whoever is not in the group any more, if this is a change by which some are not, has it open no longer.
+    fn members_changed(&self) {
+        if let Entry::Change { .. } = self.entry {
+            let news = News::Recheck(Topic::Conversation(self.elided.conversation));
+            self.context.looking.tell(LookingMessage::Publish(news));
+        }
+    }
+
+    /// Tells everybody who has it in the inbox if it was written, and those who look at the group. Who was in a group that was deleted is not known any
     /// more: they learn of that at their next heartbeats.
     fn ring_all(&self) {
+        self.members_changed();
         let Message { conversation, sender, .. } = self.elided;
         let Some(group) = conversation.group_id() else {
             return ring_receivers(&self.context, conversation, sender);

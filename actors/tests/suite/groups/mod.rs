@@ -68,7 +68,7 @@ impl Client {
         self.try_create(id, "crows", &users(others), settings).await.expect("the group is made").group
     }
 
-    async fn change_as(
+    pub(crate) async fn change_as(
         &mut self,
         group: GroupId,
         id: MessageId,

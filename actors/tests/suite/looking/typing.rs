@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use rookery_protocol::{ConversationId, Doing, GroupChange, ServerFrame, limits};
+use rookery_protocol::{ConversationId, Doing, ErrorCode, GroupChange, ServerFrame, limits};
 
 use rookery_store::ops::SetStanding;
 
 use super::SOON;
 use crate::client::{direct, user, who};
+use crate::faults::Fault;
 use crate::node::Node;
 
 #[tokio::test(start_paused = true)]
@@ -64,6 +65,39 @@ async fn members_of_a_group_see_it_while_they_are_members() {
     alice.typing(conversation, Doing::Typing).await;
     alice.sees_nothing_for(SOON, is_of_receipts).await;
     bob.sees_nothing_for(SOON, is_of_receipts).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_member_sees_no_more_of_it_however_the_removal_turns_out() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    for is_retried in [false, true] {
+        let group = alice.create([2]).await;
+        let conversation = ConversationId::group(group);
+        bob.watch(&[], &[conversation]).await;
+        alice.take_message().await;
+        bob.take_message().await;
+        alice.typing(conversation, Doing::Typing).await;
+        assert_eq!(bob.typed(conversation).await, (1, Doing::Typing));
+        node.faults.fail_next_commits(1, Fault::AmbiguousApplied);
+        if is_retried {
+            // So that what is told at first has no effect.
+            node.faults.fail_reads();
+        }
+        let (id, removed) = (alice.new_id(), GroupChange::Removed(vec![user(2)]));
+        let unknown = alice.change_as(group, id, removed.clone()).await;
+        assert_eq!(unknown, Err(ErrorCode::Unavailable));
+        if is_retried {
+            tokio::time::sleep(SOON).await;
+            node.faults.heal();
+            alice.change_as(group, id, removed).await.unwrap();
+        }
+        alice.take_message().await;
+        bob.take_message().await;
+        tokio::time::sleep(SOON).await;
+        alice.typing(conversation, Doing::Typing).await;
+        bob.sees_nothing_for(SOON, is_of_receipts).await;
+    }
 }
 
 fn is_of_receipts(frame: &ServerFrame) -> bool {
