@@ -78,14 +78,14 @@ impl Context {
         }
     }
 
-    /// The request, if its user may do this so many times now; else it is refused.
-    pub(crate) fn admit(&self, reply: Reply, doing: Doing, count: u32) -> Option<Reply> {
+    /// The request, if its user may do each of these so many times now; else it is refused.
+    pub(crate) fn admit(&self, reply: Reply, wanted: &[(Doing, u32)]) -> Option<Reply> {
         let identity = reply.connection().identity()?;
         if identity.is_unlimited {
             return Some(reply);
         }
         let is_new = self.buckets.is_new(identity.created_ms, self.clock.now_ms());
-        match self.buckets.take(Instant::now(), Doer { user: identity.user, is_new }, doing, count) {
+        match self.buckets.take(Instant::now(), Doer { user: identity.user, is_new }, wanted) {
             Ok(()) => Some(reply),
             Err(too_much) => {
                 reply.refuse_for_now(&too_much);

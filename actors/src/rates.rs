@@ -129,26 +129,42 @@ impl Buckets {
         u128::from(now_ms.saturating_sub(created_ms)) < self.rates.new_account.as_millis()
     }
 
-    /// Takes `count` tokens, or none. More than the bucket holds are had when it is full.
-    pub(crate) fn take(&self, now: Instant, doer: Doer, doing: Doing, count: u32) -> Result<(), TooMuch> {
-        let Some(Rate { burst, each }) = self.rate(doing).filter(|_| count > 0) else { return Ok(()) };
+    /// Takes so many tokens from each bucket, or none from any. More than one holds are had when it is full.
+    pub(crate) fn take(&self, now: Instant, doer: Doer, wanted: &[(Doing, u32)]) -> Result<(), TooMuch> {
+        let mut part = self.part(doer.user);
+        for (doing, count) in wanted {
+            self.full_after(&part, now, doer, (*doing, *count))?;
+        }
+        for (doing, count) in wanted {
+            if let Some(full_at) = self.full_after(&part, now, doer, (*doing, *count))? {
+                part.buckets.insert((doer.user, *doing), full_at);
+            }
+        }
+        part.clean(now);
+        Ok(())
+    }
+
+    /// When a bucket would be full again after so many; `None`: there is none.
+    fn full_after(
+        &self,
+        part: &Part,
+        now: Instant,
+        doer: Doer,
+        (doing, count): (Doing, u32),
+    ) -> Result<Option<Bucket>, TooMuch> {
+        let Some(Rate { burst, each }) = self.rate(doing).filter(|_| count > 0) else { return Ok(None) };
         let (burst, each) = match doer.is_new {
             true => ((burst / NEW_ACCOUNT_SHARE).max(1), each.saturating_mul(NEW_ACCOUNT_SHARE)),
             false => (burst, each),
         };
-        let whole = each.saturating_mul(burst);
-        let cost = each.saturating_mul(count.min(burst));
-        let key = (doer.user, doing);
-        let mut part = self.part(&key);
-        let full_at = part.buckets.get(&key).copied().unwrap_or(now).max(now);
-        let would_be = full_at + cost;
-        let over = would_be.saturating_duration_since(now + whole);
-        if !over.is_zero() {
-            return Err(TooMuch { of_what: doing.of_what(), retry_after: over });
+        let (whole, cost) = (each.saturating_mul(burst), each.saturating_mul(count.min(burst)));
+        let full_at = part.buckets.get(&(doer.user, doing)).copied().unwrap_or(now).max(now) + cost;
+        let retry_after = full_at.saturating_duration_since(now + whole);
+        if retry_after.is_zero() {
+            Ok(Some(full_at))
+        } else {
+            Err(TooMuch { of_what: doing.of_what(), retry_after })
         }
-        part.buckets.insert(key, would_be);
-        part.clean(now);
-        Ok(())
     }
 
     fn rate(&self, doing: Doing) -> Option<Rate> {
@@ -163,8 +179,8 @@ impl Buckets {
         }
     }
 
-    fn part(&self, key: &Key) -> MutexGuard<'_, Part> {
-        let at = self.hasher.hash_one(key.0) as usize % PARTS;
+    fn part(&self, user: UserId) -> MutexGuard<'_, Part> {
+        let at = self.hasher.hash_one(user) as usize % PARTS;
         self.parts[at].lock().expect("nothing panics while it holds this lock")
     }
 }
@@ -198,7 +214,7 @@ mod tests {
     #[test]
     fn a_full_bucket_is_had_at_once_and_then_one_after_each_time() {
         let (buckets, begun) = (buckets(3, EACH), Instant::now());
-        let take = |at: Duration| buckets.take(begun + at, doer(1), Doing::Message, 1);
+        let take = |at: Duration| buckets.take(begun + at, doer(1), &[(Doing::Message, 1)]);
         assert_eq!([take(Duration::ZERO), take(Duration::ZERO), take(Duration::ZERO)], [Ok(()); 3]);
         let refused = take(Duration::from_millis(50)).unwrap_err();
         assert_eq!(refused.retry_after, Duration::from_millis(150));
@@ -214,20 +230,29 @@ mod tests {
     fn users_and_what_they_do_have_buckets_of_their_own_and_some_things_none() {
         let (buckets, now) = (buckets(1, EACH), Instant::now());
         for number in 1..=2 {
-            assert!(buckets.take(now, doer(number), Doing::Message, 1).is_ok());
-            assert!(buckets.take(now, doer(number), Doing::Message, 1).is_err());
-            assert!(buckets.take(now, doer(number), Doing::Member, 1).is_ok());
-            assert!((0..100).all(|_| buckets.take(now, doer(number), Doing::Lookup, 1).is_ok()));
+            assert!(buckets.take(now, doer(number), &[(Doing::Message, 1)]).is_ok());
+            assert!(buckets.take(now, doer(number), &[(Doing::Message, 1)]).is_err());
+            assert!(buckets.take(now, doer(number), &[(Doing::Member, 1)]).is_ok());
+            assert!((0..100).all(|_| buckets.take(now, doer(number), &[(Doing::Lookup, 1)]).is_ok()));
         }
     }
 
     #[test]
     fn more_than_a_bucket_holds_is_had_when_it_is_full() {
         let (buckets, now) = (buckets(10, EACH), Instant::now());
-        assert!(buckets.take(now, doer(1), Doing::Member, 256).is_ok());
-        let refused = buckets.take(now, doer(1), Doing::Member, 256).unwrap_err();
+        assert!(buckets.take(now, doer(1), &[(Doing::Member, 256)]).is_ok());
+        let refused = buckets.take(now, doer(1), &[(Doing::Member, 256)]).unwrap_err();
         assert_eq!(refused.retry_after, EACH * 10);
-        assert!(buckets.take(now, doer(1), Doing::Member, 0).is_ok());
+        assert!(buckets.take(now, doer(1), &[(Doing::Member, 0)]).is_ok());
+    }
+
+    #[test]
+    fn what_is_refused_for_one_reason_costs_nothing_for_another() {
+        let (buckets, now) = (buckets(2, EACH), Instant::now());
+        assert!(buckets.take(now, doer(1), &[(Doing::Member, 2)]).is_ok());
+        let refused = buckets.take(now, doer(1), &[(Doing::Message, 2), (Doing::Member, 1)]).unwrap_err();
+        assert_eq!(refused.of_what, "members added to groups");
+        assert!(buckets.take(now, doer(1), &[(Doing::Message, 2)]).is_ok());
     }
 
     #[test]
@@ -235,8 +260,8 @@ mod tests {
         let (buckets, now) = (buckets(8, EACH), Instant::now());
         assert!(buckets.is_new(1_000, 3_600_999) && !buckets.is_new(1_000, 3_601_000));
         let new = Doer { is_new: true, ..doer(1) };
-        assert!((0..2).all(|_| buckets.take(now, new, Doing::Message, 1).is_ok()));
-        assert_eq!(buckets.take(now, new, Doing::Message, 1).unwrap_err().retry_after, EACH * 4);
+        assert!((0..2).all(|_| buckets.take(now, new, &[(Doing::Message, 1)]).is_ok()));
+        assert_eq!(buckets.take(now, new, &[(Doing::Message, 1)]).unwrap_err().retry_after, EACH * 4);
     }
 
     #[test]
@@ -245,7 +270,7 @@ mod tests {
         for number in 1..=200_000_u64 {
             // Five new users a millisecond: no more than a thousand have less than a full bucket at any time.
             let now = begun + Duration::from_micros(200 * number);
-            assert!(buckets.take(now, doer(number), Doing::Message, 1).is_ok());
+            assert!(buckets.take(now, doer(number), &[(Doing::Message, 1)]).is_ok());
         }
         let kept: usize = buckets.parts.iter().map(|part| part.lock().unwrap().buckets.len()).sum();
         assert!(kept <= 2 * PARTS * PART_MIN, "{kept}");

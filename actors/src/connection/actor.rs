@@ -95,7 +95,9 @@ impl Actor for ConnectionActor {
             }
             ConnectionMessage::Look(reading, reply) => {
                 let lookups = reading.lookups();
-                let Some(reply) = state.context.admit(reply, Doing::Lookup, lookups) else { return Ok(()) };
+                let Some(reply) = state.context.admit(reply, &[(Doing::Lookup, lookups)]) else {
+                    return Ok(());
+                };
                 if reading.is_long() {
                     state.connection.comfortable().await;
                 }

@@ -64,7 +64,7 @@ impl Setting {
     /// Submits it to the store, in the name of its user.
     pub(super) fn submit(self, context: &Arc<Context>, user: UserId, reply: Reply) {
         let doing = if matches!(self, Self::Report(_)) { Doing::Report } else { Doing::Setting };
-        let Some(reply) = context.admit(reply, doing, 1) else { return };
+        let Some(reply) = context.admit(reply, &[(doing, 1)]) else { return };
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }

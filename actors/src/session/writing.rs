@@ -84,26 +84,21 @@ impl Writing {
 
     /// The request, unless its user has done too much of this.
     fn pace(&self, context: &Context, reply: Reply) -> Option<Reply> {
-        let group_message = |reply, conversation: ConversationId| match conversation.group_id() {
-            Some(group) => context.admit(reply, Doing::GroupMessage(group), 1),
-            None => Some(reply),
-        };
         match self {
-            Self::Send(send) => {
-                let reply = group_message(reply, send.conversation)?;
-                context.admit(reply, Doing::Message, 1)
-            }
+            Self::Send(send) => match send.conversation.group_id() {
+                Some(group) => context.admit(reply, &[(Doing::Message, 1), (Doing::GroupMessage(group), 1)]),
+                None => context.admit(reply, &[(Doing::Message, 1)]),
+            },
             Self::CreateGroup(create) => {
-                let reply = context.admit(reply, Doing::Group, 1)?;
-                context.admit(reply, Doing::Member, create.members.len() as u32)
+                context.admit(reply, &[(Doing::Group, 1), (Doing::Member, create.members.len() as u32)])
             }
             Self::ChangeGroup(ChangeGroup { group, change, .. }) => {
-                let reply = group_message(reply, ConversationId::group(*group))?;
-                let reply = match change {
-                    GroupChange::Added(users) => context.admit(reply, Doing::Member, users.len() as u32)?,
-                    _ => reply,
+                let added = match change {
+                    GroupChange::Added(users) => users.len() as u32,
+                    _ => 0,
                 };
-                context.admit(reply, Doing::Message, 1)
+                let wanted = [(Doing::Message, 1), (Doing::GroupMessage(*group), 1), (Doing::Member, added)];
+                context.admit(reply, &wanted)
             }
         }
     }

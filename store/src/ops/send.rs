@@ -98,24 +98,22 @@ impl SendMessage {
         {
             return Ok(Outcome::Refused(refusal));
         }
-        if place == (*conversation, Seq::ZERO.next()) {
-            self.begin(writes, &sender.told);
-        }
         let mut told = sender.told;
         if sender.is_shadow_banned {
             writes.put(withheld_key(*conversation, place.1), vec![1]);
             told = vec![author.user];
         }
+        self.list(view, writes, &told);
         let content = Content::Message(body.clone(), *reference);
         Ok(Outcome::Accepted(append(writes, author, place, content, told)))
     }
 
-    /// Puts the conversation, if it is a direct one, into the lists of its sides.
-    fn begin(&self, writes: &mut Writes<'_>, sides: &[UserId]) {
+    /// Puts the conversation, if it is a direct one, into the lists of those who get the message, unless it is there.
+    fn list(&self, view: &View<'_>, writes: &mut Writes<'_>, told: &[UserId]) {
         if self.conversation.group_id().is_none() {
-            let chat = keys::encode(&Chat::default());
-            for side in sides {
-                writes.put(chat::key(*side, self.conversation), chat.clone());
+            let keys = told.iter().map(|side| chat::key(*side, self.conversation));
+            for key in keys.filter(|key| view.get(key).is_none()) {
+                writes.put(key, keys::encode(&Chat::default()));
             }
         }
     }
@@ -135,6 +133,8 @@ impl Op for SendMessage {
         match self.place() {
             Place::Direct { peer } => {
                 reads.key(user::key(peer));
+                reads.key(chat::key(peer, self.conversation));
+                reads.key(chat::key(self.author.user, self.conversation));
                 reads_blocks(self.author.user, peer, reads);
             }
             Place::Group { members } => reads.key(members),
@@ -151,6 +151,6 @@ impl Op for SendMessage {
         let members = if self.conversation.group_id().is_some() { 64 } else { 2 };
         let is_deletion = self.reference.is_some_and(|it| it.kind == ReferenceKind::Delete);
         let deleted = if is_deletion { 128 * limits::EDITS_MAX } else { 0 };
-        400 + self.body.len() + 80 * members + deleted
+        480 + self.body.len() + 80 * members + deleted
     }
 }

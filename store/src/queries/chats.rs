@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, Seq, UserId};
+use rookery_protocol::{ConversationId, Message, Seq, UserId};
 
-use super::{get, groups};
+use super::{get, groups, log_backwards};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key, withheld_key};
 use crate::keys::{decode, hidden};
 use crate::op::KeyRange;
+
+/// Messages at a log's end among which one is looked for that a user may see.
+const LOOKED_BACK: usize = 32;
 
 /// A conversation that a user is or was in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +42,6 @@ pub struct Standing {
     pub last: Option<Bytes>,
     /// Whether that is hidden.
     pub is_last_hidden: bool,
-    /// Whether only its sender sees that.
-    pub is_last_withheld: bool,
 }
 
 /// How a conversation is shown to a user, as far as they have ever said.
@@ -128,7 +129,6 @@ pub async fn standings(
             read: mark.read,
             last: None,
             is_last_hidden: false,
-            is_last_withheld: false,
         });
     }
     let places = listed.iter().zip(&standings).map(|(it, standing)| (it.conversation, standing.head));
@@ -136,12 +136,39 @@ pub async fn standings(
         [log_key(place, head), hidden::key(user, place, head), withheld_key(place, head)]
     });
     let found = snapshot.get_many(&keys.collect::<Vec<_>>()).await?;
-    for (standing, found) in standings.iter_mut().zip(found.chunks_exact(3)) {
+    for ((it, standing), found) in listed.iter().zip(&mut standings).zip(found.chunks_exact(3)) {
         standing.last.clone_from(&found[0]);
-        standing.is_last_hidden = standing.head < standing.first || found[1].is_some();
-        standing.is_last_withheld = found[2].is_some();
+        let mut is_hidden = found[1].is_some();
+        if found[2].is_some() {
+            let range = (it.from, standing.head);
+            (standing.head, standing.last) = last_seen_by(snapshot, user, it.conversation, range).await?;
+            let key = hidden::key(user, it.conversation, standing.head);
+            is_hidden = get(snapshot, key).await?.is_some();
+        }
+        standing.is_last_hidden = standing.head < standing.first || is_hidden;
     }
     Ok(standings)
+}
+
+/// The last of the messages `from..=to` that is not withheld from a user, and its place. Of a long row of those that are,
+/// only the end is looked at: then the place is the one before, and nothing is there.
+async fn last_seen_by(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    conversation: ConversationId,
+    (from, to): (Seq, Seq),
+) -> Result<(Seq, Option<Bytes>), StoreError> {
+    let mut head = to;
+    let logged = log_backwards(snapshot, conversation, (from, to), LOOKED_BACK).await?;
+    for logged in logged {
+        let message: Message = decode(&logged)?;
+        let key = withheld_key(conversation, message.seq);
+        if message.sender == user || get(snapshot, key).await?.is_none() {
+            return Ok((message.seq, Some(logged)));
+        }
+        head = Seq::new(message.seq.get().saturating_sub(1));
+    }
+    Ok((head, None))
 }
 
 /// Which of the messages `from..=to` are hidden from a user by name, up to `limit`.

@@ -36,7 +36,7 @@ pub(super) async fn conversations(
 }
 
 fn conversation(user: UserId, listed: &Listed, standing: Standing) -> Result<Conversation, StoreError> {
-    let Standing { first, head, read, last, is_last_hidden, is_last_withheld } = standing;
+    let Standing { first, head, read, last, is_last_hidden } = standing;
     let last = last.map(|logged| decode_value::<Message>(&logged)).transpose();
     let last = last.map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let is_own = last.as_ref().is_some_and(|message| message.sender == user);
@@ -48,6 +48,6 @@ fn conversation(user: UserId, listed: &Listed, standing: Standing) -> Result<Con
         head,
         read,
         unread: if is_own { 0 } else { head.get().saturating_sub(seen) },
-        last: last.filter(|_| !is_last_hidden && (is_own || !is_last_withheld)),
+        last: last.filter(|_| !is_last_hidden),
     })
 }

@@ -540,7 +540,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
         }
         assert!(batch.len() > 300, "{batch:?}");
         let committed = core.transact(&mut batch).await;
-        assert_eq!(batch.reads().keys().len(), 6 * batch.len() + 2, "the sender and its device once");
+        assert_eq!(batch.reads().keys().len(), 8 * batch.len() + 2, "the sender and its device once");
         batch.finish(committed);
         let bytes = cluster.transaction_bytes();
         assert!((200_000..900_000).contains(&bytes), "{bytes}");

@@ -37,7 +37,15 @@ impl ChangeGroup {
         };
         let (record, before) = (keys::decode::<Group>(&record)?, Members::decode(&members)?);
         let seq = next_seq(self.conversation(), view)?;
-        let unwilling = self.unwilling(view, &before)?;
+        let mut unwilling = self.unwilling(view, &before)?;
+        if self.author.is_shadow_banned(view)? {
+            // Others would see what it says of the group, and not be told why it does.
+            match &self.change {
+                GroupChange::Left { .. } => {}
+                GroupChange::Added(users) => unwilling = users.first().copied(),
+                _ => return Ok(Outcome::Refused(Refusal::OnlyAdmins)),
+            }
+        }
         Ok(match self.changed(view, record, (&before, unwilling), seq) {
             Ok(changed) => Outcome::Accepted(changed.write(writes, &self.author, (self.group, &before), seq)),
             Err(refusal) => Outcome::Refused(refusal),

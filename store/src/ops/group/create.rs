@@ -53,8 +53,9 @@ impl CreateGroup {
         if let Some(nobody) = self.members.iter().find(|member| view.get(&user::key(**member)).is_none()) {
             return Ok(Outcome::Refused(Refusal::NoSuchUser(*nobody)));
         }
+        let is_shadow_banned = self.author.is_shadow_banned(view)?;
         for member in self.others() {
-            if !Pair::of(view, creator, member)?.may_see(Aspect::Groups) {
+            if is_shadow_banned || !Pair::of(view, creator, member)?.may_see(Aspect::Groups) {
                 return Ok(Outcome::Refused(Refusal::NotToBeAdded(member)));
             }
         }
