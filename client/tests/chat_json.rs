@@ -143,7 +143,7 @@ async fn groups_in_json_lines_read_as_documented() {
     .await;
     connection.push(2, entry(2, GroupChange::Set(GroupSettings::default()))).await;
     chat.expect(
-        r#"{"event":"change","conversation":"g:9","seq":2,"id":"00000000000000000000000000000002","from":"bob","user":2,"device":1,"time_ms":1002,"change":"set","settings":{"only_admins_send":false,"only_admins_edit":false,"only_admins_add":true,"backlog":0}}"#,
+        r#"{"event":"change","conversation":"g:9","seq":2,"id":"00000000000000000000000000000002","from":"bob","user":2,"device":1,"time_ms":1002,"change":"set","settings":{"only_admins_send":false,"only_admins_edit":false,"only_admins_add":true,"backlog":0,"is_channel":false}}"#,
     )
     .await;
     connection.acked(2).await;
@@ -174,10 +174,21 @@ async fn groups_in_json_lines_read_as_documented() {
     let (name, about, picture) = ("crew".to_owned(), "we sail".to_owned(), String::new());
     let (settings, head) = (GroupSettings::default(), Seq::new(3));
     connection
-        .send(Group { request, group, name, about, picture, settings, created_ms: 1_001, head, members })
+        .send(Group {
+            request,
+            group,
+            name,
+            about,
+            picture,
+            settings,
+            created_ms: 1_001,
+            head,
+            members,
+            followers: 0,
+        })
         .await;
     chat.expect(
-        r#"{"event":"group","conversation":"g:9","name":"crew","about":"we sail","picture":"","settings":{"only_admins_send":false,"only_admins_edit":false,"only_admins_add":true,"backlog":0},"created_ms":1001,"head":3,"members":[{"user":1,"handle":"alice","role":"admin","since":1},{"user":2,"handle":"bob","role":"member","since":1}]}"#,
+        r#"{"event":"group","conversation":"g:9","name":"crew","about":"we sail","picture":"","settings":{"only_admins_send":false,"only_admins_edit":false,"only_admins_add":true,"backlog":0,"is_channel":false},"created_ms":1001,"head":3,"members":[{"user":1,"handle":"alice","role":"admin","since":1},{"user":2,"handle":"bob","role":"member","since":1}],"followers":0}"#,
     )
     .await;
 

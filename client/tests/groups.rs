@@ -201,6 +201,7 @@ async fn a_group_and_how_far_its_members_have_come_can_be_asked_for() {
         created_ms: 1,
         head: Seq::new(4),
         members: Vec::new(),
+        followers: 0,
     };
     connection.send(group.clone()).await;
     let ClientFrame::GetReceipts(GetReceipts { request, conversation }) = connection.frame().await else {

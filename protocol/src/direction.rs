@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::channels::*;
 use crate::chats::*;
 use crate::looking::*;
 use crate::payload::*;
@@ -90,7 +91,7 @@ direction! {
     ClientFrame {
         Hello, Heartbeat, Send, Ack, Read, History, Lookup, CreateGroup, ChangeGroup, GetGroup, ListGroups,
         GetReceipts, ListConversations, SetConversation, Hide, SetPrivacy, GetPrivacy, SetProfile, GetProfiles, SetPerson,
-        ListPeople, FindPeople, Report, Watch, Active, Typing,
+        ListPeople, FindPeople, Report, Watch, Active, Typing, Follow,
     }
 }
 
@@ -99,7 +100,7 @@ direction! {
     ServerFrame {
         Welcome, HeartbeatAck, Error, Goaway, Done, Nodes, Sent, HistoryPage, Found, GroupCreated, Group, GroupList,
         Receipts, ConversationList, Privacy, Profiles, People, FoundPeople, MessageEvent, ReceiptEvent,
-        ConversationEvent, AccountEvent, PresenceNotice, TypingNotice, ReceiptsNotice,
+        ConversationEvent, AccountEvent, PresenceNotice, TypingNotice, ReceiptsNotice, ChannelNotice,
     }
 }
 

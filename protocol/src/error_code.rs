@@ -56,8 +56,8 @@ pub enum ErrorCode {
     /// Not for this user to do: the group leaves it to its admins, the message is another's, or the other side does not
     /// want it.
     NotAllowed = 26,
-    /// There are as many as there may be: members of a group, edits of a message, people of a user, reports
-    /// that wait.
+    /// There are as many as there may be: members of a group, edits of a message, people of a user, reports that wait,
+    /// channels followed.
     Full = 27,
     /// The id belongs to something else: choose another.
     IdTaken = 28,

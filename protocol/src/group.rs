@@ -42,13 +42,22 @@ positional! {
         pub only_admins_add: bool,
         /// How many messages before its joining a new member may ask for; at most [`limits::GROUP_BACKLOG_MAX`].
         pub backlog: u32,
+        since later:
+        /// Anyone may follow it: a channel. Who follows sees all of its log, and is no member.
+        pub is_channel: bool,
     }
 }
 
 impl Default for GroupSettings {
-    /// Everybody sends and edits, admins add, and nothing from before one's joining is seen.
+    /// Everybody sends and edits, admins add, nothing from before one's joining is seen, and it is no channel.
     fn default() -> Self {
-        Self { only_admins_send: false, only_admins_edit: false, only_admins_add: true, backlog: 0 }
+        Self {
+            only_admins_send: false,
+            only_admins_edit: false,
+            only_admins_add: true,
+            backlog: 0,
+            is_channel: false,
+        }
     }
 }
 

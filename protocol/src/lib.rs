@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod channels;
 mod chats;
 mod direction;
 mod error_code;
@@ -30,6 +31,7 @@ mod people;
 mod positional;
 mod reference;
 
+pub use channels::*;
 pub use chats::*;
 pub use direction::{ClientFrame, DecodeError, ServerFrame, event_stamp};
 pub use error_code::ErrorCode;

@@ -108,6 +108,9 @@ pub const REPORT_MESSAGES_MAX: usize = 16;
 /// Bytes of a report's text: what happened, in the user's words.
 pub const REPORT_TEXT_BYTES_MAX: usize = 2048;
 
+/// Channels that one user follows: as many as anybody reads, and a node learns them all when the user connects.
+pub const FOLLOWED_MAX: usize = 256;
+
 /// Users whose presence one connection watches: what fits a screen, twice over.
 pub const WATCH_USERS_MAX: usize = 64;
 

@@ -106,13 +106,16 @@ pub enum Opcode {
     /// Client: the user is typing.
     Typing = 0x33,
 
+    /// Client: I follow this channel, or follow it no more.
+    Follow = 0x34,
+
     /// Event: a message.
     MessageEvent = 0x40,
     /// Event: a member's delivered and read watermarks moved.
     ReceiptEvent = 0x41,
     /// Event: how a conversation is listed, or what of it is shown, has changed.
     ConversationEvent = 0x42,
-    /// Event: the user's privacy, profile or people have changed.
+    /// Event: the user's privacy, profile, people or followed channels have changed.
     AccountEvent = 0x43,
 
     /// Notice: people come, go and fall idle.
@@ -121,11 +124,13 @@ pub enum Opcode {
     TypingNotice = 0x81,
     /// Notice: members' delivered and read watermarks moved.
     ReceiptsNotice = 0x82,
+    /// Notice: an entry of a followed channel.
+    ChannelNotice = 0x83,
 }
 
 impl Opcode {
     /// All of them, in ascending order.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 53] = [
         Self::Hello,
         Self::Welcome,
         Self::Heartbeat,
@@ -170,6 +175,7 @@ impl Opcode {
         Self::Watch,
         Self::Active,
         Self::Typing,
+        Self::Follow,
         Self::MessageEvent,
         Self::ReceiptEvent,
         Self::ConversationEvent,
@@ -177,6 +183,7 @@ impl Opcode {
         Self::PresenceNotice,
         Self::TypingNotice,
         Self::ReceiptsNotice,
+        Self::ChannelNotice,
     ];
 
     /// The opcode with this number, if this version knows it.

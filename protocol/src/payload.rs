@@ -7,12 +7,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::frame::{begin_frame, finish_frame};
 use crate::positional::{List, encode_value};
 use crate::{
-    AccountEvent, Active, ConversationEvent, ConversationId, ConversationList, DecodeError, DeviceId,
-    ErrorCode, FindPeople, FoundPeople, GetPrivacy, GetProfiles, GroupChange, GroupChangeError, GroupId,
-    GroupMember, GroupSettings, Handle, Hide, ListConversations, ListPeople, MessageId, Opcode, People,
-    PresenceNotice, Privacy, Profiles, ReceiptsNotice, Reference, Report, RequestId, Seq, SetConversation,
-    SetPerson, SetPrivacy, SetProfile, Stamp, Text, Typing, TypingNotice, UserId, Watch, check_name,
-    check_users, limits, positional,
+    AccountEvent, Active, ChannelNotice, ConversationEvent, ConversationId, ConversationList, DecodeError,
+    DeviceId, ErrorCode, FindPeople, Follow, FoundPeople, GetPrivacy, GetProfiles, GroupChange,
+    GroupChangeError, GroupId, GroupMember, GroupSettings, Handle, Hide, ListConversations, ListPeople,
+    MessageId, Opcode, People, PresenceNotice, Privacy, Profiles, ReceiptsNotice, Reference, Report,
+    RequestId, Seq, SetConversation, SetPerson, SetPrivacy, SetProfile, Stamp, Text, Typing, TypingNotice,
+    UserId, Watch, check_name, check_users, limits, positional,
 };
 
 /// A payload type and the opcode it travels under.
@@ -70,6 +70,7 @@ payloads!(
     Watch,
     Active,
     Typing,
+    Follow,
     MessageEvent,
     ReceiptEvent,
     ConversationEvent,
@@ -77,6 +78,7 @@ payloads!(
     PresenceNotice,
     TypingNotice,
     ReceiptsNotice,
+    ChannelNotice,
 );
 
 /// Bytes that mean nothing to the server.
@@ -451,7 +453,7 @@ positional! {
 }
 
 positional! {
-    /// What is this group, and who is in it. Only members learn that.
+    /// What is this group, and who is in it. Only members learn that; of a channel anybody learns what it is.
     pub struct GetGroup {
         /// The answer's request id.
         pub request: RequestId,
@@ -479,8 +481,11 @@ positional! {
         pub created_ms: u64,
         /// Its last entry's place.
         pub head: Seq,
-        /// By user, ascending.
+        /// By user, ascending; empty for who is not one of them.
         pub members: Vec<GroupMember> as List<GroupMember>,
+        since later:
+        /// How many follow it, if it is a channel.
+        pub followers: u64,
     }
 }
 

@@ -342,6 +342,8 @@ pub enum AccountPart {
     Profile,
     /// What somebody is to the user.
     People,
+    /// Which channels the user follows.
+    Followed,
     /// Something that a newer version knows.
     Unknown(u8),
 }
@@ -352,6 +354,7 @@ impl From<u8> for AccountPart {
             1 => Self::Privacy,
             2 => Self::Profile,
             3 => Self::People,
+            4 => Self::Followed,
             other => Self::Unknown(other),
         }
     }
@@ -363,13 +366,14 @@ impl From<AccountPart> for u8 {
             AccountPart::Privacy => 1,
             AccountPart::Profile => 2,
             AccountPart::People => 3,
+            AccountPart::Followed => 4,
             AccountPart::Unknown(number) => number,
         }
     }
 }
 
 positional! {
-    /// Event: the user's privacy, profile or people have changed. The client asks if it wants to know.
+    /// Event: the user's privacy, profile, people or followed channels have changed. The client asks if it wants to know.
     pub struct AccountEvent {
         /// Its place in the inbox.
         pub stamp: Stamp,

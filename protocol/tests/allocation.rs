@@ -82,7 +82,7 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
         Opcode::ChangeGroup => vec![number(), number(), id(), list()],
         Opcode::Group => {
             let mut fields = vec![number(), number(), text(), text(), text()];
-            fields.extend([vec![0x94, 0xc2, 0xc2, 0xc2, 0x01], number(), number(), list()]);
+            fields.extend([vec![0x95, 0xc2, 0xc2, 0xc2, 0x01, 0xc2], number(), number(), list(), number()]);
             fields
         }
         Opcode::GetReceipts | Opcode::ListConversations => vec![number(), group()],
@@ -105,9 +105,11 @@ fn fields_of(opcode: Opcode) -> Vec<Vec<u8>> {
         Opcode::Watch => vec![number(), list(), list()],
         Opcode::Active => vec![vec![0xc2]],
         Opcode::Typing => vec![group(), number()],
+        Opcode::Follow => vec![number(), number(), vec![0xc2]],
         Opcode::PresenceNotice => vec![list()],
         Opcode::TypingNotice => vec![group(), number(), number()],
         Opcode::ReceiptsNotice => vec![group(), list()],
+        Opcode::ChannelNotice => vec![list()],
         Opcode::AccountEvent => vec![stamp(), number(), list()],
         Opcode::Ack | Opcode::MessageEvent | Opcode::ReceiptEvent | Opcode::ConversationEvent => {
             vec![stamp()]

@@ -76,6 +76,7 @@ pub(crate) fn decide(phase: Phase, frame: &RawFrame) -> Action {
         (Phase::Welcome, ClientFrame::Read(read)) => Action::Read(read),
         (Phase::Welcome, ClientFrame::SetConversation(set)) => Action::Set(Setting::SetConversation(set)),
         (Phase::Welcome, ClientFrame::Hide(hide)) => Action::Set(Setting::Hide(hide)),
+        (Phase::Welcome, ClientFrame::Follow(follow)) => Action::Set(Setting::Follow(follow)),
         (Phase::Welcome, ClientFrame::History(history)) => Action::Look(Reading::History(history)),
         (Phase::Welcome, ClientFrame::Lookup(lookup)) => Action::Look(Reading::Lookup(lookup)),
         (Phase::Welcome, ClientFrame::GetGroup(get)) => Action::Look(Reading::Group(get)),

@@ -143,8 +143,14 @@ async fn members(snapshot: &dyn Snapshot, user: UserId, group: GroupId) -> Resul
 }
 
 async fn group(snapshot: &dyn Snapshot, user: UserId, get: &GetGroup) -> Result<Group, Refusal> {
-    let members = members(snapshot, user, get.group).await?;
+    let members = queries::members(snapshot, get.group).await?.ok_or_else(not_member)?;
+    let (is_member, is_channel) = (members.get(user).is_some(), members.settings.is_channel);
+    if !is_member && !is_channel {
+        return Err(not_member());
+    }
+    let shown = if is_member { members.list() } else { &[] };
     let group = queries::group(snapshot, get.group).await?.ok_or_else(not_member)?;
+    let followers = if is_channel { queries::followers_count(snapshot, get.group).await? } else { 0 };
     Ok(Group {
         request: get.request,
         group: get.group,
@@ -154,7 +160,8 @@ async fn group(snapshot: &dyn Snapshot, user: UserId, get: &GetGroup) -> Result<
         settings: members.settings.clone(),
         created_ms: group.created_ms,
         head: queries::head(snapshot, ConversationId::group(get.group)).await?,
-        members: members.list().iter().copied().map(Into::into).collect(),
+        members: shown.iter().copied().map(Into::into).collect(),
+        followers,
     })
 }
 
@@ -177,7 +184,11 @@ async fn groups(snapshot: &dyn Snapshot, user: UserId, list: &ListGroups) -> Res
 async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> Result<Receipts, Refusal> {
     let conversation = get.conversation;
     let marks = match conversation.group_id() {
-        Some(group) => marks_of(snapshot, conversation, &members(snapshot, user, group).await?).await?,
+        Some(group) => {
+            let members = members(snapshot, user, group).await?;
+            let marks = queries::marks_of(snapshot, conversation, members.users()).await?;
+            members.users().zip(marks).collect()
+        }
         None => {
             let peer = conversation.direct_peer(user).ok_or_else(not_member)?;
             let mark = queries::mark(snapshot, conversation, peer).await?;
@@ -194,22 +205,4 @@ async fn receipts(snapshot: &dyn Snapshot, user: UserId, get: &GetReceipts) -> R
         read_ms: mark.read_ms,
     });
     Ok(Receipts { request: get.request, marks: marks.collect() })
-}
-
-/// How far those have come who are members now: former members' marks are kept among theirs.
-async fn marks_of(
-    snapshot: &dyn Snapshot,
-    conversation: ConversationId,
-    members: &Members,
-) -> Result<Vec<(UserId, Mark)>, Refusal> {
-    let (mut marks, mut after) = (Vec::new(), None);
-    loop {
-        let some = queries::marks(snapshot, conversation, after, READ_AT_ONCE).await?;
-        let are_more = some.len() == READ_AT_ONCE;
-        after = some.last().map(|(user, _)| *user);
-        marks.extend(some.into_iter().filter(|(user, _)| members.get(*user).is_some()));
-        if !are_more || marks.len() == members.list().len() {
-            return Ok(marks);
-        }
-    }
 }

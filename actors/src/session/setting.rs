@@ -1,11 +1,12 @@
 //! What a device asks to have changed of its user's own, answered by DONE: how a conversation is listed, what of it is
-//! shown, what the user shows, to whom, and who is anything to the user. The user's other devices learn it from the inbox.
-//! Of a report nobody learns but the moderators.
+//! shown, what the user shows, to whom, who is anything to the user, which channels are followed. The user's other devices
+//! learn it from the inbox. Of a report nobody learns but the moderators.
 
 use std::sync::Arc;
 
 use rookery_protocol::{
-    Done, ErrorCode, Hide, Report, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile, UserId,
+    Done, ErrorCode, Follow, Hide, Report, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile,
+    UserId,
 };
 use rookery_store::keys::report;
 use rookery_store::ops::{self, Settled};
@@ -33,6 +34,8 @@ pub(crate) enum Setting {
     SetPerson(SetPerson),
     /// Something for the moderators.
     Report(Report),
+    /// Whether a channel is followed.
+    Follow(Follow),
 }
 
 impl Setting {
@@ -45,6 +48,7 @@ impl Setting {
             Self::SetProfile(set) => set.request,
             Self::SetPerson(set) => set.request,
             Self::Report(report) => report.request,
+            Self::Follow(follow) => follow.request,
         }
     }
 
@@ -96,6 +100,10 @@ impl Setting {
                     report::Report { reporter: user, user: reported, conversation, seqs, text, time_ms };
                 settling.submit(ops::MakeReport { report }, reply);
             }
+            Self::Follow(Follow { group, follow, .. }) => {
+                let time_ms = context.clock.now_ms();
+                settling.submit(ops::Follow { user, group, follow, time_ms }, reply);
+            }
         }
     }
 
@@ -113,7 +121,7 @@ impl Setting {
                 report.check().map_err(|error| (ErrorCode::BadRequest, error.to_string()))
             }
             // Whether there is somebody is the store's to say.
-            Self::SetPrivacy(_) | Self::SetPerson(_) => Ok(()),
+            Self::SetPrivacy(_) | Self::SetPerson(_) | Self::Follow(_) => Ok(()),
         }
     }
 }

@@ -11,6 +11,7 @@ mod network;
 mod node;
 
 mod admission;
+mod channels;
 mod chats;
 mod cluster;
 mod conversation;

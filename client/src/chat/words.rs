@@ -86,7 +86,7 @@ pub(super) fn of_users(users: &[UserId], name: impl Fn(UserId) -> String) -> Str
 
 /// "everybody sends, only admins edit, ...".
 pub(super) fn of_settings(settings: &GroupSettings) -> String {
-    let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog } = settings;
+    let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog, is_channel } = settings;
     let who = |only_admins, what| {
         if only_admins { format!("only admins {what}") } else { format!("everybody {what}s") }
     };
@@ -97,7 +97,8 @@ pub(super) fn of_settings(settings: &GroupSettings) -> String {
         1 => "new members see the last message".to_owned(),
         many => format!("new members see the last {many} messages"),
     };
-    format!("{send}, {edit}, {add}; {seen}")
+    let follow = if *is_channel { "; anyone may follow" } else { "" };
+    format!("{send}, {edit}, {add}; {seen}{follow}")
 }
 
 fn role(users: &[UserId], role: &str) -> String {

@@ -375,7 +375,8 @@ impl Machine {
             Ok(ServerFrame::ReceiptsNotice(ReceiptsNotice { conversation, marks })) => {
                 self.notice(conversation, Event::Receipts { conversation, marks });
             }
-            Ok(ServerFrame::HeartbeatAck(_)) => {}
+            // Only of channels, which nothing here follows.
+            Ok(ServerFrame::ChannelNotice(_) | ServerFrame::HeartbeatAck(_)) => {}
             Ok(ServerFrame::Nodes(nodes)) => self.nodes.learn(&nodes.nodes),
             Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
             Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {

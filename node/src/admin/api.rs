@@ -755,6 +755,8 @@ api! {
         pub only_admins_add: bool,
         /// How many entries from before its joining a new member may see.
         pub backlog: u32,
+        /// Anyone may follow it: a channel.
+        pub is_channel: bool,
     }
 
     /// `GET /v1/groups/{group}/where`: who of a group is connected to this node. A group itself is nowhere: what is written

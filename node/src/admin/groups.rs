@@ -1,24 +1,19 @@
 //! Groups, in the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use rookery_protocol::{ConversationId, GroupId, Role, UserId};
-use rookery_store::engine::Snapshot;
-use rookery_store::keys::conversation::Mark;
 use rookery_store::keys::user::User as Account;
 use rookery_store::ops::{Accepted, DeleteGroup, RemoveMember};
 use rookery_store::queries;
 
 use super::api::{Done, Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser, GroupWhere};
-use super::failure::{Answer, ApiError};
+use super::failure::Answer;
 use super::input::{find_group, find_user};
 use super::shared::Shared;
-
-/// Marks read at a time: a group has those of former members, too.
-const MARKS: usize = 1_024;
 
 pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<String>) -> Answer<Group> {
     let snapshot = shared.store.snapshot().await?;
@@ -44,6 +39,7 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<St
             only_admins_edit: members.settings.only_admins_edit,
             only_admins_add: members.settings.only_admins_add,
             backlog: members.settings.backlog,
+            is_channel: members.settings.is_channel,
         }),
         head: queries::head(&*snapshot, conversation).await?.get(),
         members: list.len() as u64,
@@ -88,42 +84,20 @@ pub(super) async fn members(
     let members = queries::members(&*snapshot, group).await?;
     let list = members.as_ref().map_or(&[][..], |members| members.list());
     let accounts = queries::accounts(&*snapshot, list.iter().map(|member| member.user)).await?;
-    let marks = marks(&*snapshot, conversation).await?;
-    let shown = list.iter().zip(accounts).map(|(member, account)| {
-        let mark = marks.get(&member.user).cloned().unwrap_or(Mark::NONE);
-        GroupMember {
-            user: member.user.get(),
-            handle: account.map(|account| account.handle.into()),
-            role: match member.role {
-                Role::Member => GroupRole::Member,
-                Role::Admin => GroupRole::Admin,
-            },
-            since: member.since.get(),
-            delivered: mark.delivered.get(),
-            read: mark.read.get(),
-        }
+    let marks = queries::marks_of(&*snapshot, conversation, list.iter().map(|member| member.user)).await?;
+    let shown = list.iter().zip(accounts).zip(marks).map(|((member, account), mark)| GroupMember {
+        user: member.user.get(),
+        handle: account.map(|account| account.handle.into()),
+        role: match member.role {
+            Role::Member => GroupRole::Member,
+            Role::Admin => GroupRole::Admin,
+        },
+        since: member.since.get(),
+        delivered: mark.delivered.get(),
+        read: mark.read.get(),
     });
     let head = queries::head(&*snapshot, conversation).await?.get();
     Ok(Json(GroupMembers { group: group.get(), head, members: shown.collect() }))
-}
-
-/// How far members and former members have come.
-async fn marks(
-    snapshot: &dyn Snapshot,
-    conversation: ConversationId,
-) -> Result<BTreeMap<UserId, Mark>, ApiError> {
-    let mut marks = BTreeMap::new();
-    loop {
-        let after = marks.last_key_value().map(|(user, _)| *user);
-        let some = queries::marks(snapshot, conversation, after, MARKS).await?;
-        let is_last = some.len() < MARKS;
-        marks.extend(some);
-        if is_last {
-            return Ok(marks);
-        }
-        // An embedded store answers without waiting: others are to have their turn.
-        tokio::task::yield_now().await;
-    }
 }
 
 pub(super) async fn remove_member(

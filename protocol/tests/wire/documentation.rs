@@ -280,6 +280,7 @@ fn the_table_of_limits_is_the_codes() {
         TYPING_MS,
         TYPING_EVERY_MS,
         IDLE_MS,
+        FOLLOWED_MAX,
         DEPTH_MAX,
     ];
     let documented: BTreeMap<_, _> =
@@ -336,6 +337,7 @@ fn numbers_in_the_text_are_the_limits() {
         ("## Messages about messages", format!("at most {} edits", limits::EDITS_MAX)),
         ("## Messages about messages", format!("at most {} bytes", limits::REACTION_BYTES_MAX)),
         ("### SEND", format!("a reaction at most {} bytes", limits::REACTION_BYTES_MAX)),
+        ("## Channels", format!("at most {} channels", limits::FOLLOWED_MAX)),
         ("## Conversations", format!("at most {} conversations", limits::CONVERSATIONS_MAX)),
         ("## Conversations", format!("about {} bytes", grouped(limits::HISTORY_BYTES_MAX))),
         ("## Conversations", format!("at most {} messages", limits::HIDE_MAX)),

@@ -113,7 +113,15 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
     };
     let added = encoded(&GroupChange::Added(vec![examples::dave()]));
     let settings = GroupSettings { only_admins_add: false, backlog: 100, ..GroupSettings::default() };
-    let set = [&[0x94, 10, 0x90, 0xa0][..], &appended(&encoded(&settings), &EXTRA)].concat();
+    let shorter_settings = [&[0x94][..], &encoded(&settings)[1..5]].concat();
+    let setting = |settings: &[u8]| {
+        let entry = examples::entry(9, examples::alice(), GroupChange::Deleted);
+        let mut bytes = older_message(&encoded(&Message { change: None, ..entry }), 7);
+        bytes[0] = 0x98;
+        bytes.extend_from_slice(&[0x94, 10, 0x90, 0xa0]);
+        bytes.extend_from_slice(settings);
+        bytes
+    };
     let member = |number: u64, role: u8, since: u8| {
         let mut out = vec![0x93];
         encode_value(&mut out, &number);
@@ -162,17 +170,17 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
             "settings_with_a_field_of_every_kind_appended",
             "the settings inside the change have ten fields more",
             "message_event_set",
-            &event(0x69, &{
-                let entry = examples::entry(9, examples::alice(), GroupChange::Deleted);
-                let mut bytes = older_message(&encoded(&Message { change: None, ..entry }), 7);
-                bytes[0] = 0x98;
-                bytes.extend_from_slice(&set);
-                bytes
-            }),
+            &event(0x69, &setting(&appended(&encoded(&settings), &EXTRA))),
+        ),
+        same_as(
+            "settings_of_an_older_writer",
+            "the settings end with `backlog`: the group is no channel",
+            "message_event_set",
+            &event(0x69, &setting(&shorter_settings)),
         ),
         same_as(
             "group_with_roles_of_the_future",
-            "a role that is not known is a member's; bob has role 2, dave role 100 and ten fields more",
+            "a role that is not known is a member's; bob has role 2, dave role 100 and ten fields more; nobody is said to follow it",
             "group_typical",
             &frame(0x1c, &group),
         ),

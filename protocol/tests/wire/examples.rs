@@ -3,6 +3,7 @@
 //! The usual ones tell one story, which `docs/protocol.md` follows: alice (device 1) writes to bob (device 2), and makes
 //! a group with him and carol.
 
+mod channels;
 mod chats;
 mod looking;
 mod people;
@@ -11,6 +12,7 @@ mod references;
 use bytes::Bytes;
 use rookery_protocol::*;
 
+pub(crate) use self::channels::channels;
 pub(crate) use self::chats::chats;
 pub(crate) use self::looking::looking;
 pub(crate) use self::people::people;
@@ -109,7 +111,13 @@ fn mark(user: UserId, delivered: u64, read: u64, [delivered_ms, read_ms]: [u64; 
 }
 
 fn edge_settings() -> GroupSettings {
-    GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog: u32::MAX }
+    GroupSettings {
+        only_admins_send: true,
+        only_admins_edit: true,
+        only_admins_add: true,
+        backlog: u32::MAX,
+        is_channel: true,
+    }
 }
 
 /// Sixteen users, whose numbers are written in every width.
@@ -141,7 +149,7 @@ fn edge_nodes() -> Vec<String> {
 /// All of them, by opcode.
 pub(crate) fn all() -> Vec<Example> {
     let first = [connection(), requests(), groups(), events(), group_events()];
-    let later = [references(), chats(), people(), looking()];
+    let later = [references(), chats(), people(), looking(), channels()];
     first.into_iter().chain(later).flatten().collect()
 }
 
@@ -628,6 +636,7 @@ pub(crate) fn groups() -> Vec<Example> {
                     .chain([(dave(), Role::Member, 2)])
                     .map(|(user, role, since)| GroupMember { user, role, since: Seq::new(since) })
                     .collect(),
+                followers: 0,
             },
         ),
         example(
@@ -646,6 +655,7 @@ pub(crate) fn groups() -> Vec<Example> {
                     .into_iter()
                     .map(|user| GroupMember { user, role: Role::Admin, since: Seq::new(u64::MAX) })
                     .collect(),
+                followers: u64::MAX,
             },
         ),
         example("list_groups_typical", "from the first on", ListGroups { request: request(14), after: None }),

@@ -21,7 +21,7 @@ const STAMP: usize = 2 + 12;
 const MESSAGE_ID: usize = 2 + 16;
 const CONVERSATION: usize = 2 + 17;
 const HANDLE: usize = 2 + 32;
-const SETTINGS: usize = 1 + 3 * BOOL + U32;
+const SETTINGS: usize = 1 + 4 * BOOL + U32;
 const MEMBER: usize = 1 + U64 + U8 + U64;
 const MARK: usize = 1 + 5 * U64;
 const REFERENCE: usize = 1 + U8 + U64;
@@ -122,6 +122,7 @@ proptest! {
             }
             ClientFrame::Active(_) => bound(&[BOOL]),
             ClientFrame::Typing(_) => bound(&[CONVERSATION, U8]),
+            ClientFrame::Follow(_) => bound(&[U32, U64, BOOL]),
         };
         prop_assert!(frame.encode().len() <= most);
     }
@@ -148,7 +149,7 @@ proptest! {
             ServerFrame::Group(group) => {
                 let texts = [&group.name, &group.about, &group.picture].map(|text| str_or_bin(text.len()));
                 let members = array(group.members.len(), MEMBER);
-                bound(&[U32, U64, texts.iter().sum(), SETTINGS, U64, U64, members])
+                bound(&[U32, U64, texts.iter().sum(), SETTINGS, U64, U64, members, U64])
             }
             ServerFrame::GroupList(list) => bound(&[U32, array(list.groups.len(), U64), BOOL]),
             ServerFrame::Receipts(receipts) => bound(&[U32, array(receipts.marks.len(), MARK)]),
@@ -172,6 +173,7 @@ proptest! {
             ServerFrame::ReceiptsNotice(notice) => {
                 bound(&[CONVERSATION, array(notice.marks.len(), MARK)])
             }
+            ServerFrame::ChannelNotice(notice) => bound(&[message_bound(&notice.message)]),
             ServerFrame::MessageEvent(event) => bound(&[STAMP, message_bound(&event.message)]),
             ServerFrame::ReceiptEvent(_) => bound(&[STAMP, 1 + CONVERSATION + U64 + U64 + U64]),
         };
@@ -267,7 +269,13 @@ fn an_error_text_is_cut_at_its_limit_between_characters() {
 
 fn largest_settings() -> GroupSettings {
     let backlog = limits::GROUP_BACKLOG_MAX;
-    GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog }
+    GroupSettings {
+        only_admins_send: true,
+        only_admins_edit: true,
+        only_admins_add: true,
+        backlog,
+        is_channel: true,
+    }
 }
 
 /// The users with the largest numbers.
@@ -290,6 +298,7 @@ fn the_largest_group_and_the_receipts_of_all_its_members_fit_a_frame_each() {
         members: members
             .map(|user| GroupMember { user, role: Role::Admin, since: Seq::new(u64::MAX) })
             .collect(),
+        followers: u64::MAX,
     };
     assert!(10 * encode(&group).len() <= limits::FRAME_BYTES_MAX);
     let most = Seq::new(u64::MAX);

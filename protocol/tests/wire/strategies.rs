@@ -35,9 +35,10 @@ prop_compose! {
 }
 prop_compose! {
     fn settings()(
-        (only_admins_send, only_admins_edit, only_admins_add) in any::<(bool, bool, bool)>(), backlog: u32,
+        (only_admins_send, only_admins_edit, only_admins_add, is_channel) in any::<(bool, bool, bool, bool)>(),
+        backlog: u32,
     ) -> GroupSettings {
-        GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog }
+        GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog, is_channel }
     }
 }
 prop_compose! {
@@ -136,7 +137,7 @@ prop_compose! {
 
 /// Any frame of a client.
 pub(crate) fn client_frame() -> impl Strategy<Value = ClientFrame> {
-    prop_oneof![messaging_frame(), chats_frame(), people_frame(), looking_frame()]
+    prop_oneof![messaging_frame(), chats_frame(), people_frame(), looking_frame(), channels_frame()]
 }
 
 fn messaging_frame() -> impl Strategy<Value = ClientFrame> {
@@ -233,6 +234,11 @@ fn looking_frame() -> impl Strategy<Value = ClientFrame> {
     ]
 }
 
+fn channels_frame() -> impl Strategy<Value = ClientFrame> {
+    (request(), group(), any::<bool>())
+        .prop_map(|(request, group, follow)| Follow { request, group, follow }.into())
+}
+
 /// Any frame of a server.
 pub(crate) fn server_frame() -> impl Strategy<Value = ServerFrame> {
     prop_oneof![answer_frame(), list_frame(), event_frame(), notice_frame()]
@@ -264,11 +270,26 @@ fn answer_frame() -> impl Strategy<Value = ServerFrame> {
         .into()),
         (
             (request(), group(), ".{0,60}", ".{0,300}", ".{0,100}"),
-            (settings(), any::<u64>(), seq(), vec(member(), 0..20))
+            (settings(), any::<u64>(), seq(), vec(member(), 0..20), any::<u64>())
         )
             .prop_map(
-                |((request, group, name, about, picture), (settings, created_ms, head, members))| {
-                    Group { request, group, name, about, picture, settings, created_ms, head, members }.into()
+                |(
+                    (request, group, name, about, picture),
+                    (settings, created_ms, head, members, followers),
+                )| {
+                    Group {
+                        request,
+                        group,
+                        name,
+                        about,
+                        picture,
+                        settings,
+                        created_ms,
+                        head,
+                        members,
+                        followers,
+                    }
+                    .into()
                 }
             ),
         (request(), vec(group(), 0..20), any::<bool>()).prop_map(|(request, groups, more)| GroupList {
@@ -351,6 +372,7 @@ fn notice_frame() -> impl Strategy<Value = ServerFrame> {
             doing: doing.into()
         }
         .into()),
+        message().prop_map(|message| ChannelNotice { message }.into()),
         (conversation(), vec(mark(), 0..20)).prop_map(|(conversation, marks)| ReceiptsNotice {
             conversation,
             marks

@@ -8,7 +8,7 @@ use crate::examples::{self, Example};
 use crate::msgpack;
 use crate::vector_file::{Value, bless_or_compare, entries, file_text, hex, json, shouted, unhex};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "connection.json",
     "requests.json",
     "groups.json",
@@ -17,13 +17,20 @@ const FILES: [&str; 8] = [
     "chats.json",
     "people.json",
     "looking.json",
+    "channels.json",
 ];
 
 #[test]
 fn the_committed_vectors_are_what_the_code_produces() {
     let events = [examples::events(), examples::group_events()].concat();
     let first = [examples::connection(), examples::requests(), examples::groups(), events];
-    let later = [examples::references(), examples::chats(), examples::people(), examples::looking()];
+    let later = [
+        examples::references(),
+        examples::chats(),
+        examples::people(),
+        examples::looking(),
+        examples::channels(),
+    ];
     for (name, examples) in FILES.into_iter().zip(first.into_iter().chain(later)) {
         let about = [
             "Frames as hex, and their payloads' fields in the order they travel in.",
@@ -56,7 +63,7 @@ fn sender(opcode: Opcode) -> &'static str {
         Hello | Heartbeat | Send | Ack | Read | History | Lookup | CreateGroup | ChangeGroup | GetGroup
         | ListGroups | GetReceipts | ListConversations | SetConversation | Hide | SetPrivacy | GetPrivacy
         | SetProfile | GetProfiles | SetPerson | ListPeople | FindPeople | Report | Watch | Active
-        | Typing => "client",
+        | Typing | Follow => "client",
         _ => "server",
     }
 }
@@ -162,6 +169,7 @@ fields_by_variant!(
         Watch,
         Active,
         Typing,
+        Follow,
     }
 );
 fields_by_variant!(
@@ -192,5 +200,6 @@ fields_by_variant!(
         PresenceNotice,
         TypingNotice,
         ReceiptsNotice,
+        ChannelNotice,
     }
 );

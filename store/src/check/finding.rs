@@ -406,6 +406,38 @@ pub enum Finding {
         /// The head; 0 when there is none.
         head: Seq,
     },
+    /// A user follows a channel that has never been.
+    #[error("channel {group} that user {user} follows: there is no such group")]
+    FollowingOfNothing {
+        /// Who.
+        user: UserId,
+        /// What it would be.
+        group: GroupId,
+    },
+    /// A channel does not know of somebody who follows it.
+    #[error("channel {group} that user {user} follows: the user is none of its followers")]
+    FollowingWithoutFollower {
+        /// Who.
+        user: UserId,
+        /// Which.
+        group: GroupId,
+    },
+    /// A follower of a channel does not know of it.
+    #[error("follower {user} of channel {group}: the user does not follow it")]
+    FollowerWithoutFollowing {
+        /// Who.
+        user: UserId,
+        /// Which.
+        group: GroupId,
+    },
+    /// A follower's part of the count says that there is none.
+    #[error("follower {user} of channel {group}: the user is not counted")]
+    FollowerNotCounted {
+        /// Who.
+        user: UserId,
+        /// Which.
+        group: GroupId,
+    },
     /// A user who is not there is or was in a group.
     #[error("membership of user {user} in group {group}: there is no such user")]
     MembershipOfNobody {

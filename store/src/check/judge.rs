@@ -12,6 +12,7 @@ use super::finding::Finding;
 use super::record::{Answer, MailPart, Record, points_to, refers_to, sides};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
+use crate::keys::channel::{count_key, follower_key, following_key};
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{
     Mark, SentRecord, decode_head, edit_key, head_key, log_key, mark_key, sent_key, withheld_key,
@@ -127,6 +128,15 @@ impl Page {
             Record::Edit(conversation, of, edit) => self.judge_edit(*conversation, *of, edit),
             Record::Chat(user, conversation, chat) => self.judge_chat(*user, *conversation, chat),
             Record::Hidden(user, conversation, seq) => self.judge_hidden(*user, *conversation, *seq),
+            Record::Following(user, group) => self.judge_following(*user, *group),
+            Record::Follower(group, user) => {
+                let (group, user) = (*group, *user);
+                let is_followed = self.value(&following_key(user, group)).is_some();
+                let is_counted = self.value(&count_key(group, user)).is_some();
+                let mut findings = found(!is_followed, || Finding::FollowerWithoutFollowing { user, group });
+                findings.extend(found(!is_counted, || Finding::FollowerNotCounted { user, group }));
+                findings
+            }
             Record::Message(conversation, seq, message) => self.judge_message(*conversation, *seq, message),
             Record::Mark(conversation, user, mark) => {
                 let (conversation, user, Mark { delivered, read, .. }) = (*conversation, *user, mark.clone());
@@ -194,6 +204,17 @@ impl Page {
 
     fn judge_kept(&self, user: UserId, what: &'static str) -> Vec<Finding> {
         found(self.value(&user::key(user)).is_none(), || Finding::KeptForNobody { user, what })
+    }
+
+    fn judge_following(&self, user: UserId, group: GroupId) -> Vec<Finding> {
+        let mut findings = self.judge_kept(user, "followed channel");
+        findings.extend(found(self.value(&group::key(group)).is_none(), || Finding::FollowingOfNothing {
+            user,
+            group,
+        }));
+        let is_known = self.value(&follower_key(group, user)).is_some();
+        findings.extend(found(!is_known, || Finding::FollowingWithoutFollower { user, group }));
+        findings
     }
 
     fn judge_event(&self, user: UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
@@ -301,7 +322,10 @@ impl Page {
     fn judge_chat(&self, user: UserId, conversation: ConversationId, chat: &Chat) -> Vec<Finding> {
         let mut findings = self.judge_kept(user, "chat");
         let is_in = match conversation.group_id() {
-            Some(group) => self.value(&membership_key(user, group)).is_some(),
+            Some(group) => {
+                let keys = [membership_key(user, group), following_key(user, group)];
+                keys.iter().any(|key| self.value(key).is_some())
+            }
             None => conversation.direct_peer(user).is_some(),
         };
         findings.extend(found(!is_in, || Finding::ChatOfStranger { user, conversation }));

@@ -17,6 +17,7 @@
 //! | chats, hidden messages | their users, each other, heads; either side of a direct conversation has a chat |
 //! | privacy, profiles, people | their users |
 //! | groups, their members, users' memberships, users | each other, and the heads of the groups' logs |
+//! | channels that users follow, followers of channels and their counts | each other, their users and groups |
 //! | leases, members, incarnations, mail | each other |
 //!
 //! What retention has trimmed cannot be told from what was lost at a log's beginning: an empty log is fine.
@@ -64,6 +65,8 @@ pub struct Counts {
     pub hidden: u64,
     /// People who are anything to a user.
     pub people: u64,
+    /// Channels that users follow, each as often as it is followed.
+    pub followed: u64,
     /// Conversations that have a message, or had one.
     pub conversations: u64,
     /// Messages in logs.

@@ -9,6 +9,7 @@ use rookery_protocol::{
 use super::Counts;
 use crate::error::StoreError;
 use crate::keys::ban::{Ban, BanList};
+use crate::keys::channel::Following;
 use crate::keys::chat::Chat;
 use crate::keys::conversation::{Mark, SentRecord};
 use crate::keys::device::Device;
@@ -20,8 +21,8 @@ use crate::keys::person::Person;
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
-    ban, chat, conversation, cursor, decode, device, family, group, handle, hidden, last_seen, mail, meta,
-    node, person, report, user, view,
+    ban, channel, chat, conversation, cursor, decode, device, family, group, handle, hidden, last_seen, mail,
+    meta, node, person, report, user, view,
 };
 
 /// What is under a key.
@@ -40,6 +41,8 @@ pub(super) enum Record {
     Head(ConversationId),
     /// What is noted of an edit of this message.
     Edit(ConversationId, Seq, MessageHead),
+    Following(UserId, GroupId),
+    Follower(GroupId, UserId),
     Message(ConversationId, Seq, Message),
     Mark(ConversationId, UserId, Mark),
     Answer(Answer),
@@ -136,6 +139,7 @@ impl Record {
             Self::Hidden(..) => &mut counts.hidden,
             Self::Head(_) => &mut counts.conversations,
             Self::Edit(..) => &mut counts.edits,
+            Self::Following(..) => &mut counts.followed,
             Self::Message(..) => &mut counts.messages,
             Self::Mark(..) => &mut counts.marks,
             Self::Answer(_) => &mut counts.answers,
@@ -146,7 +150,12 @@ impl Record {
             Self::Ban => &mut counts.bans,
             Self::Report => &mut counts.reports,
             Self::Unknown => &mut counts.unknown,
-            Self::Kept(..) | Self::Members(..) | Self::View(_) | Self::Mail(..) | Self::Alone => return,
+            Self::Kept(..)
+            | Self::Follower(..)
+            | Self::Members(..)
+            | Self::View(_)
+            | Self::Mail(..)
+            | Self::Alone => return,
         };
         *count += 1;
     }
@@ -229,6 +238,26 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
                 return Ok(Some(Record::Hidden(user, conversation, seq)));
             }
             None => return Ok(None),
+        },
+        family::FOLLOWING => match (parts.user(), parts.group()) {
+            (Some(user), Some(group)) => {
+                decode::<Following>(value)?;
+                Record::Following(user, group)
+            }
+            _ => return Ok(None),
+        },
+        family::FOLLOWERS => match (parts.group(), parts.array()) {
+            (Some(_), Some([shard])) if usize::from(shard) < channel::SHARDS => {
+                if channel::decode_count(value)? == 0 {
+                    return Err(StoreError::Corrupt("a count of no followers".into()));
+                }
+                Record::Alone
+            }
+            _ => return Ok(None),
+        },
+        family::FOLLOWER => match (parts.group(), parts.user()) {
+            (Some(group), Some(user)) => Record::Follower(group, user),
+            _ => return Ok(None),
         },
         family::GROUP => match parts.group() {
             Some(group) => {
@@ -399,7 +428,9 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         Record::Chat(user, conversation, _) => {
             keys.push(user::key(*user));
             keys.push(head_key(*conversation));
-            keys.extend(conversation.group_id().map(|group| group::membership_key(*user, group)));
+            keys.extend(conversation.group_id().iter().flat_map(|group| {
+                [group::membership_key(*user, *group), channel::following_key(*user, *group)]
+            }));
         }
         Record::Hidden(user, conversation, _) => {
             keys.push(chat::key(*user, *conversation));
@@ -409,6 +440,15 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
         Record::Answer(answer) => {
             keys.push(log_key(answer.conversation, answer.seq));
             keys.push(head_key(answer.conversation));
+        }
+        Record::Following(user, group) => {
+            keys.push(user::key(*user));
+            keys.push(group::key(*group));
+            keys.push(channel::follower_key(*group, *user));
+        }
+        Record::Follower(group, user) => {
+            keys.push(channel::following_key(*user, *group));
+            keys.push(channel::count_key(*group, *user));
         }
         Record::Group(group) => keys.push(head_key(ConversationId::group(*group))),
         Record::Members(group, members) => {

@@ -128,11 +128,6 @@ pub fn mark_key(conversation: ConversationId, user: UserId) -> Vec<u8> {
     part(conversation, b'm', &[&user.get().to_be_bytes()])
 }
 
-/// The prefix of all members' marks.
-pub fn marks_prefix(conversation: ConversationId) -> Vec<u8> {
-    part(conversation, b'm', &[])
-}
-
 /// Where the answer to a message id is.
 pub fn sent_key(conversation: ConversationId, user: UserId, device: DeviceId, id: MessageId) -> Vec<u8> {
     part(conversation, b's', &[&user.get().to_be_bytes(), &device.get().to_be_bytes(), id.as_bytes()])

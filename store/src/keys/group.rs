@@ -176,8 +176,9 @@ impl Members {
     /// The value.
     pub fn encode(&self) -> Bytes {
         let mut value = Vec::with_capacity(HEADER_BYTES + ENTRY_BYTES * self.list.len());
-        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog } = self.settings;
-        let flags = [only_admins_send, only_admins_edit, only_admins_add];
+        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog, is_channel } =
+            self.settings;
+        let flags = [only_admins_send, only_admins_edit, only_admins_add, is_channel];
         value.put_u8(flags.iter().enumerate().map(|(bit, is_set)| u8::from(*is_set) << bit).sum());
         value.put_u32(backlog);
         for member in &self.list {
@@ -197,7 +198,7 @@ impl Members {
         let corrupt = || StoreError::Corrupt(format!("a group's members, {} bytes", value.len()));
         let (header, entries) = value.split_first_chunk::<HEADER_BYTES>().ok_or_else(corrupt)?;
         let [flags, backlog @ ..] = *header;
-        if !entries.len().is_multiple_of(ENTRY_BYTES) || flags > 7 {
+        if !entries.len().is_multiple_of(ENTRY_BYTES) || flags > 15 {
             return Err(corrupt());
         }
         let settings = GroupSettings {
@@ -205,6 +206,7 @@ impl Members {
             only_admins_edit: flags & 2 != 0,
             only_admins_add: flags & 4 != 0,
             backlog: u32::from_be_bytes(backlog),
+            is_channel: flags & 8 != 0,
         };
         let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).map_err(|_| corrupt());
         let member = |entry: &[u8]| {
@@ -247,11 +249,14 @@ mod tests {
     }
 
     fn settings() -> impl Strategy<Value = GroupSettings> {
-        any::<(bool, bool, bool, u32)>().prop_map(|(send, edit, add, backlog)| GroupSettings {
-            only_admins_send: send,
-            only_admins_edit: edit,
-            only_admins_add: add,
-            backlog,
+        any::<(bool, bool, bool, u32, bool)>().prop_map(|(send, edit, add, backlog, is_channel)| {
+            GroupSettings {
+                only_admins_send: send,
+                only_admins_edit: edit,
+                only_admins_add: add,
+                backlog,
+                is_channel,
+            }
         })
     }
 
@@ -277,13 +282,14 @@ mod tests {
             only_admins_edit: false,
             only_admins_add: true,
             backlog: 0x0203,
+            is_channel: true,
         };
         let mut members = Members::new(settings);
         members.add(Member { user: user(9), role: Role::Admin, since: Seq::new(2), from: Seq::new(1) });
         members.add(Member { user: user(5), role: Role::Member, since: Seq::new(4), from: Seq::new(3) });
         let five = [0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3];
         let nine = [0, 0, 0, 0, 0, 0, 0, 9, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1];
-        assert_eq!(members.encode(), [[0b101, 0, 0, 2, 3].as_slice(), &five, &nine].concat());
+        assert_eq!(members.encode(), [[0b1101, 0, 0, 2, 3].as_slice(), &five, &nine].concat());
 
         let membership = Membership { from: Seq::new(7), until: None };
         assert_eq!(super::super::encode(&membership)[..], [0x92, 7, 0xc0]);
@@ -306,7 +312,7 @@ mod tests {
             Members::decode(&value)
         };
         assert_eq!(spoilt(0, 0b100).expect("nothing has changed"), members);
-        spoilt(0, 0b1000).expect_err("there is no such flag");
+        spoilt(0, 0b10000).expect_err("there is no such flag");
         spoilt(5 + 8, 2).expect_err("there is no such role");
         spoilt(5 + 7, 0).expect_err("nobody has this number");
         spoilt(5 + 7, 2).expect_err("one is there twice");

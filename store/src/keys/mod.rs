@@ -18,6 +18,9 @@
 //! | `0x19` | [`last_seen`] | user | milliseconds since 1970, 8 bytes |
 //! | `0x1a` | [`chat`] | user, conversation | [`chat::Chat`] |
 //! | `0x1b` | [`hidden`] | user, conversation, seq | one byte |
+//! | `0x1c` | following, in [`channel`] | user, group | [`channel::Following`] |
+//! | `0x1d` | followers, in [`channel`] | group, shard | their number, 8 bytes |
+//! | `0x1e` | follower, in [`channel`] | group, user | one byte |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
 //! | `0x30` | [`group`] | group | [`group::Group`] |
 //! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
@@ -30,6 +33,7 @@
 //! | `0x44` | incarnation, in [`node`] | name | the last incarnation, 8 bytes |
 
 pub mod ban;
+pub mod channel;
 pub mod chat;
 pub mod conversation;
 pub mod cursor;
@@ -70,6 +74,9 @@ pub(crate) mod family {
     pub(crate) const LAST_SEEN: u8 = 0x19;
     pub(crate) const CHAT: u8 = 0x1a;
     pub(crate) const HIDDEN: u8 = 0x1b;
+    pub(crate) const FOLLOWING: u8 = 0x1c;
+    pub(crate) const FOLLOWERS: u8 = 0x1d;
+    pub(crate) const FOLLOWER: u8 = 0x1e;
     pub(crate) const CONVERSATION: u8 = 0x20;
     pub(crate) const GROUP: u8 = 0x30;
     pub(crate) const MEMBERS: u8 = 0x31;

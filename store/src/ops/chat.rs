@@ -8,6 +8,7 @@ use rookery_protocol::{ConversationId, ConversationSettings, Seq, Shown, UserId}
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
+use crate::keys::channel::following_key;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{decode_head, head_key};
 use crate::keys::group::{Membership, membership_key};
@@ -55,6 +56,7 @@ fn reads((user, conversation): (UserId, ConversationId), reads: &mut Reads) {
     reads.key(chat::key(user, conversation));
     if let Some(group) = conversation.group_id() {
         reads.key(membership_key(user, group));
+        reads.key(following_key(user, group));
     }
 }
 
@@ -71,9 +73,12 @@ fn place(
     if let Some(group) = conversation.group_id() {
         let membership = view.get(&membership_key(user, group));
         let membership = membership.map(|value| keys::decode::<Membership>(&value)).transpose()?;
-        let Some(membership) = membership else { return Ok(Err(Refusal::NotMember)) };
-        first = membership.from;
-        last = membership.until.map_or(head, |until| until.min(head));
+        // Who follows a channel sees all of it.
+        if view.get(&following_key(user, group)).is_none() {
+            let Some(membership) = membership else { return Ok(Err(Refusal::NotMember)) };
+            first = membership.from;
+            last = membership.until.map_or(head, |until| until.min(head));
+        }
     }
     if head == Seq::ZERO {
         return Ok(Err(Refusal::NoSuchConversation));

@@ -99,6 +99,15 @@ pub enum Refusal {
     /// It has been there for longer.
     #[error("the message is too old for that")]
     TooLate,
+    /// There is no such group, or none any more.
+    #[error("there is no such channel")]
+    NoSuchChannel,
+    /// Nobody follows it.
+    #[error("this group is no channel")]
+    NotAChannel,
+    /// There is no room for more channels.
+    #[error("a user follows at most {} channels", rookery_protocol::limits::FOLLOWED_MAX)]
+    TooManyFollowed,
     /// There is no room for more edits.
     #[error("a message is edited at most {} times", rookery_protocol::limits::EDITS_MAX)]
     TooManyEdits,

@@ -8,6 +8,7 @@ mod ban;
 mod chat;
 mod cluster;
 mod entry;
+mod follow;
 mod group;
 mod people;
 mod read;
@@ -28,6 +29,7 @@ pub use cluster::{
     RenewOutcome, SetDraining, SetWeight, TakeMail,
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
+pub use follow::Follow;
 pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
 pub use people::{SetPerson, SetPrivacy, SetProfile};
 pub use read::{MarkRead, MarkedRead};

@@ -7,6 +7,7 @@ use super::receipt::{Audience, raise_mark};
 use crate::audience::Pair;
 use crate::error::StoreError;
 use crate::keys;
+use crate::keys::channel::following_key;
 use crate::keys::conversation::{Mark, decode_head, head_key, mark_key};
 use crate::keys::group::{Membership, membership_key};
 use crate::op::{Op, Reads, View, Writes};
@@ -34,7 +35,7 @@ pub enum MarkedRead {
         /// The user's mark, if it has moved.
         moved: Option<Mark>,
     },
-    /// The user is not in the group, or there is none.
+    /// The user is not in the group and does not follow it, or there is none.
     NotMember,
     /// Something in the store cannot be read.
     Corrupt(StoreError),
@@ -49,7 +50,8 @@ impl MarkRead {
         if let Some(group) = self.conversation.group_id() {
             let membership = view.get(&membership_key(self.user, group));
             let membership = membership.map(|value| keys::decode::<Membership>(&value)).transpose()?;
-            if !membership.is_some_and(|membership| membership.is_current()) {
+            let follows = view.get(&following_key(self.user, group)).is_some();
+            if !follows && !membership.is_some_and(|membership| membership.is_current()) {
                 return Ok(MarkedRead::NotMember);
             }
         } else if let Some(peer) = self.peer() {
@@ -77,6 +79,7 @@ impl Op for MarkRead {
         reads.key(mark_key(self.conversation, self.user));
         if let Some(group) = self.conversation.group_id() {
             reads.key(membership_key(self.user, group));
+            reads.key(following_key(self.user, group));
         }
         if let Some(peer) = self.peer() {
             Pair::reads(self.user, peer, reads);

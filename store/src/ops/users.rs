@@ -3,6 +3,7 @@
 use rookery_protocol::{DeviceId, Handle, UserId};
 
 use crate::error::StoreError;
+use crate::keys::channel::following_prefix;
 use crate::keys::device::{self, DEVICES_MAX, Device};
 use crate::keys::group::memberships_prefix;
 use crate::keys::user::{Standing, Suspension, User};
@@ -68,8 +69,9 @@ impl Op for AddUser {
 /// sides keep their conversations, and what the user is to them.
 ///
 /// Groups must have been left before, each by a [`Withdraw`](super::Withdraw): nobody is a member for ever who is no
-/// more. [`remove_user`](crate::remove_user) does both. Interrupted in between, the account is there and usable, and out
-/// of some of its groups; done again, it goes on from there.
+/// more. And no channel may be followed any more: there is a [`Follow`](super::Follow) for each.
+/// [`remove_user`](crate::remove_user) does it all. Interrupted in between, the account is there and usable, and out of
+/// some of its groups; done again, it goes on from there.
 #[derive(Debug, Clone)]
 pub struct RemoveUser {
     /// Which.
@@ -83,17 +85,21 @@ pub enum Removed {
     Done,
     /// There is no such account.
     NoSuchUser,
-    /// The user is or was in groups, and has not been withdrawn from them. Nothing was removed.
+    /// The user is or was in groups, and has not been withdrawn from them, or follows channels. Nothing was removed.
     InGroups,
 }
 
-/// More than the operations of any batch, each of which deletes one membership of a user: if some are left after those,
+/// More than the operations of any batch, each of which deletes one membership of a user, or one channel followed: if some are left after those,
 /// some are seen.
 const MEMBERSHIPS_SEEN: usize = 2_048;
 
 impl RemoveUser {
     fn memberships(&self) -> KeyRange {
         KeyRange::prefix(&memberships_prefix(self.user), MEMBERSHIPS_SEEN)
+    }
+
+    fn followed(&self) -> KeyRange {
+        KeyRange::prefix(&following_prefix(self.user), MEMBERSHIPS_SEEN)
     }
 }
 
@@ -103,11 +109,12 @@ impl Op for RemoveUser {
     fn reads(&self, reads: &mut Reads) {
         reads.key(user::key(self.user));
         reads.range(self.memberships());
+        reads.range(self.followed());
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
         let Some(account) = view.get(&user::key(self.user)) else { return Ok(Removed::NoSuchUser) };
-        if !view.range(&self.memberships()).is_empty() {
+        if !view.range(&self.memberships()).is_empty() || !view.range(&self.followed()).is_empty() {
             return Ok(Removed::InGroups);
         }
         let account: User = keys::decode(&account)?;

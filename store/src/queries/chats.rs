@@ -1,22 +1,24 @@
 //! What is read of a user's conversations: which they are, how each stands, what of it is hidden.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use rookery_protocol::{ConversationId, Message, Seq, UserId};
+use rookery_protocol::{ConversationId, GroupId, Message, Seq, UserId};
 
+use super::channels::followed_channels;
 use super::{get, groups, log_backwards};
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{Mark, decode_head, head_key, log_key, mark_key, withheld_key};
+use crate::keys::group::Membership;
 use crate::keys::{decode, hidden};
 use crate::op::KeyRange;
 
 /// Messages at a log's end among which one is looked for that a user may see.
 const LOOKED_BACK: usize = 32;
 
-/// A conversation that a user is or was in.
+/// A conversation that a user is or was in, or a channel that the user follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Which.
@@ -27,6 +29,8 @@ pub struct Listed {
     pub from: Seq,
     /// The last; `None`: whatever comes.
     pub until: Option<Seq>,
+    /// All up to here is taken for read, whatever has been.
+    pub behind: Seq,
 }
 
 /// How a conversation stands with a user.
@@ -57,8 +61,8 @@ pub async fn chat(
     Ok(chat.map(|value| decode(&value)).transpose()?.unwrap_or_default())
 }
 
-/// Conversations that a user is or was in, after `after` in the order of their ids' bytes, up to `limit`: the direct ones,
-/// then groups.
+/// Conversations that a user is or was in, and channels that the user follows, after `after` in the order of their ids'
+/// bytes, up to `limit`: the direct ones, then groups and channels.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -73,19 +77,51 @@ pub async fn conversations(
     if after_group.is_none() {
         listed = direct(snapshot, user, after, limit).await?;
     }
-    let groups = groups(snapshot, user, after_group, limit - listed.len()).await?;
-    let conversations = groups.iter().map(|(group, _)| ConversationId::group(*group));
+    let groups = places(snapshot, user, after_group, limit - listed.len()).await?;
+    let conversations = groups.keys().map(|group| ConversationId::group(*group));
     let keys: Vec<Vec<u8>> = conversations.map(|conversation| chat::key(user, conversation)).collect();
     let chats = snapshot.get_many(&keys).await?;
-    for ((group, membership), chat) in groups.into_iter().zip(chats) {
-        listed.push(Listed {
-            conversation: ConversationId::group(group),
-            chat: chat.map(|value| decode(&value)).transpose()?.unwrap_or_default(),
-            from: membership.from,
-            until: membership.until,
-        });
+    for ((group, Place { from, until, behind }), chat) in groups.into_iter().zip(chats) {
+        let conversation = ConversationId::group(group);
+        let chat = chat.map(|value| decode(&value)).transpose()?.unwrap_or_default();
+        listed.push(Listed { conversation, chat, from, until, behind });
     }
     Ok(listed)
+}
+
+/// A user's place in a group.
+struct Place {
+    from: Seq,
+    until: Option<Seq>,
+    behind: Seq,
+}
+
+/// The groups that a user is or was in, and the channels that the user follows.
+async fn places(
+    snapshot: &dyn Snapshot,
+    user: UserId,
+    after: Option<GroupId>,
+    limit: usize,
+) -> Result<BTreeMap<GroupId, Place>, StoreError> {
+    let groups = groups(snapshot, user, after, limit).await?.into_iter();
+    let place = |it: Membership| Place { from: it.from, until: it.until, behind: Seq::ZERO };
+    let mut places: BTreeMap<GroupId, Place> = groups.map(|(group, it)| (group, place(it))).collect();
+    for (group, following) in followed_channels(snapshot, user, after, limit).await? {
+        let place = places.entry(group).or_insert(Place {
+            from: Seq::ZERO.next(),
+            until: None,
+            behind: following.from,
+        });
+        // Who follows a channel sees all of it, members and former members too.
+        if place.until.take().is_some() {
+            place.behind = following.from;
+        }
+        place.from = Seq::ZERO.next();
+    }
+    if let Some(beyond) = places.keys().nth(limit).copied() {
+        places.split_off(&beyond);
+    }
+    Ok(places)
 }
 
 async fn direct(
@@ -102,7 +138,8 @@ async fn direct(
     let entry = |(key, value): (Bytes, Bytes)| {
         let (_, conversation) =
             chat::chat_of(&key).ok_or_else(|| StoreError::Corrupt(format!("a chat's key: {key:02x?}")))?;
-        Ok(Listed { conversation, chat: decode(&value)?, from: Seq::ZERO.next(), until: None })
+        let (from, until, behind) = (Seq::ZERO.next(), None, Seq::ZERO);
+        Ok(Listed { conversation, chat: decode(&value)?, from, until, behind })
     };
     snapshot.range(&range).await?.into_iter().map(entry).collect()
 }
@@ -126,7 +163,7 @@ pub async fn standings(
         standings.push(Standing {
             first: it.from.max(it.chat.hidden_up_to.next()),
             head: it.until.map_or(head, |until| until.min(head)),
-            read: mark.read,
+            read: mark.read.max(it.behind),
             last: None,
             is_last_hidden: false,
         });

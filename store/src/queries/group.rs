@@ -6,7 +6,7 @@ use rookery_protocol::{ConversationId, GroupId, UserId};
 use super::get;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::keys::conversation::{Mark, mark_key, marks_prefix};
+use crate::keys::conversation::{Mark, mark_key};
 use crate::keys::decode;
 use crate::keys::group::{
     self, Group, Members, Membership, members_key, membership_key, membership_of, memberships_prefix,
@@ -64,27 +64,18 @@ pub async fn groups(
     snapshot.range(&range).await?.into_iter().map(entry).collect()
 }
 
-/// How far the members of a conversation have come, by user, up to `limit`. Former members may be among them.
+/// How far each of several users has come in a conversation, in their order; [`Mark::NONE`] where that is not
+/// known. Those of its members are asked for by name: beside them lie the marks of former ones, and of all who follow a
+/// channel.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn marks(
+pub async fn marks_of(
     snapshot: &dyn Snapshot,
     conversation: ConversationId,
-    after: Option<UserId>,
-    limit: usize,
-) -> Result<Vec<(UserId, Mark)>, StoreError> {
-    let prefix = marks_prefix(conversation);
-    let mut range = KeyRange::prefix(&prefix, limit);
-    if let Some(after) = after {
-        range.begin = mark_key(conversation, after);
-        range.begin.push(0);
-    }
-    let entry = |(key, value): (Bytes, Bytes)| {
-        let user = key.get(prefix.len()..).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
-        let user = user.and_then(|number| UserId::new(number).ok());
-        let user = user.ok_or_else(|| StoreError::Corrupt(format!("a mark's key: {key:02x?}")))?;
-        Ok((user, decode(&value)?))
-    };
-    snapshot.range(&range).await?.into_iter().map(entry).collect()
+    users: impl IntoIterator<Item = UserId>,
+) -> Result<Vec<Mark>, StoreError> {
+    let keys: Vec<Vec<u8>> = users.into_iter().map(|user| mark_key(conversation, user)).collect();
+    let found = snapshot.get_many(&keys).await?;
+    found.into_iter().map(|value| value.map_or(Ok(Mark::NONE), |value| decode(&value))).collect()
 }

@@ -1,5 +1,6 @@
 //! What Rookery reads outside of transactions, as functions over a snapshot.
 
+mod channels;
 mod chats;
 mod cluster;
 mod group;
@@ -22,9 +23,10 @@ use crate::keys::user::User;
 use crate::keys::{cursor, decode, device, handle, inbox, last_seen, user};
 use crate::op::KeyRange;
 
+pub use channels::{followed, followers, followers_count, following, follows};
 pub use chats::{Listed, Standing, chat, conversations, hidden, standings};
 pub use cluster::{leases, mail, view};
-pub use group::{group, groups, marks, members, membership};
+pub use group::{group, groups, marks_of, members, membership};
 pub use log::{first_seq, first_since, head, log, log_backwards, messages, withheld};
 pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};
 pub use report::{report, reports, reports_waiting};

@@ -67,7 +67,7 @@ pub(crate) async fn the_first_message_lists_a_conversation_to_both_and_none_afte
     assert_eq!(settled(&store, hide(bert.user, conversation, 1, &[])).await, Err(Refusal::NoSuchConversation));
     send(&store, anna, bert.user, 1).await;
     for who in [anna, bert] {
-        let whole = Listed { conversation, chat: Chat::default(), from: Seq::new(1), until: None };
+        let whole = Listed { conversation, chat: Chat::default(), from: Seq::new(1), until: None, behind: Seq::ZERO };
         assert_eq!(listed(&store, who.user).await, [whole]);
     }
     assert_eq!(listed(&store, cora.user).await, []);

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountPart, ConversationId, DeviceId, Epoch, GroupChange, GroupSettings, Message, PrivacySettings, Profile, Receipt, Role, Seq, Stamp, UserId, encode_value,
+    AccountPart, ConversationId, DeviceId, Epoch, GroupChange, GroupId, GroupSettings, Message, PrivacySettings, Profile, Receipt, Role, Seq, Stamp, UserId, encode_value,
 };
 use rookery_store::check::{Check, Counts, Finding};
 use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
+use rookery_store::keys::channel::{Following, follower_key, following_key};
 use rookery_store::keys::conversation::{Mark, SentRecord, encode_head, head_key, log_key, mark_key, sent_key};
 use rookery_store::keys::inbox::{AccountChange, InboxEntry, MessagePointer};
 use rookery_store::keys::node::{self, Incarnation, NodeId};
@@ -232,6 +233,8 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         let snapshot = store.snapshot().await.expect("the store can be read");
         queries::groups(&*snapshot, user, None, 10).await.expect("the store can be read")
     };
+    let nowhere = GroupId::new(1).expect("a small number is an id");
+    let following = Following { since_ms: 1, from: Seq::new(1) };
     let which = |is_current| {
         groups.iter().find(|(_, membership)| membership.is_current() == is_current).expect("there is one").0
     };
@@ -351,6 +354,18 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         ("a count of nobody's people", person::count_key(nobody), Some(person::encode_count(1).into()), vec![
             Finding::KeptForNobody { user: nobody, what: "count of people" },
         ]),
+        ("a channel that nobody follows", following_key(nobody, ours), Some(bytes(&following)), vec![
+            Finding::KeptForNobody { user: nobody, what: "followed channel" },
+            Finding::FollowingWithoutFollower { user: nobody, group: ours },
+        ]),
+        ("a follower of what is no group", following_key(user, nowhere), Some(bytes(&following)), vec![
+            Finding::FollowingOfNothing { user, group: nowhere },
+            Finding::FollowingWithoutFollower { user, group: nowhere },
+        ]),
+        ("a follower who does not follow", follower_key(ours, user), Some(Bytes::from_static(&[1])), vec![
+            Finding::FollowerWithoutFollowing { user, group: ours },
+            Finding::FollowerNotCounted { user, group: ours },
+        ]),
         ("an event of a newer kind", event_key.clone(), Some(InboxEntry::Unknown(200).encode()), vec![]),
         ("a receipt of less", event_key.clone(), Some(receipt(4, 4).encode()), vec![]),
         ("a receipt of more", event_key.clone(), Some(receipt(6, 4).encode()), vec![receipt_ahead(6, 4)]),
@@ -438,7 +453,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
     ] {
         cases.push(("unreadable", key, Some(Bytes::new()), vec![]));
     }
-    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x1a, 0x1b, 0x20, 0x30, 0x31, 0x32, 0x40, 0x42, 0x43, 0x44] {
+    for family in [0x10, 0x11, 0x13, 0x14, 0x15, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x20, 0x30, 0x31, 0x32, 0x40, 0x42, 0x43, 0x44] {
         cases.push(("unreadable", vec![family, 0xfe], Some(Bytes::new()), vec![]));
     }
     for (key, what) in [(event_key.clone(), "event"), (cursor::key(user, anna.device), "cursor")] {

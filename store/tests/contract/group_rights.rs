@@ -8,11 +8,21 @@ use crate::engines::UnderTest;
 use crate::groups::{accepted, change, log, made, members, people, refused, say, sound, users};
 use crate::people::At;
 
-const NOBODY_BUT_ADMINS: GroupSettings =
-    GroupSettings { only_admins_send: true, only_admins_edit: true, only_admins_add: true, backlog: 0 };
+const NOBODY_BUT_ADMINS: GroupSettings = GroupSettings {
+    only_admins_send: true,
+    only_admins_edit: true,
+    only_admins_add: true,
+    backlog: 0,
+    is_channel: false,
+};
 
-const EVERYBODY: GroupSettings =
-    GroupSettings { only_admins_send: false, only_admins_edit: false, only_admins_add: false, backlog: 0 };
+const EVERYBODY: GroupSettings = GroupSettings {
+    only_admins_send: false,
+    only_admins_edit: false,
+    only_admins_add: false,
+    backlog: 0,
+    is_channel: false,
+};
 
 /// Everything that may be asked for, with what a member is told who may not. Each would change something.
 fn changes(other: At, new: At) -> Vec<GroupChange> {
@@ -54,6 +64,7 @@ pub(crate) async fn members_do_what_the_settings_leave_to_them_and_no_more(mut t
         only_admins_edit: edit,
         only_admins_add: add,
         backlog: 1,
+        is_channel: false,
     };
     let all = [only(true, false, false), only(false, true, false), only(false, false, true)];
     for (at, settings) in [NOBODY_BUT_ADMINS, EVERYBODY].into_iter().chain(all).enumerate() {

@@ -91,6 +91,15 @@ contract! {
         who_may_be_added_to_groups_says_who_is_added
         nobody_adds_whom_they_have_blocked_and_members_stay
     }
+    channels {
+        following_is_told_to_the_follower_alone_and_again_changes_nothing
+        what_is_no_channel_is_not_followed
+        a_user_follows_at_most_so_many_channels
+        many_who_follow_at_once_are_all_counted
+        a_removed_account_follows_nothing
+        an_account_is_not_removed_while_one_channel_is_left_in_its_batch
+        a_follower_reads_and_lists_like_a_member
+    }
     chats {
         the_first_message_lists_a_conversation_to_both_and_none_after_it_does
         what_is_set_twice_is_told_once

@@ -18,6 +18,7 @@ async fn visible(
 ) -> Result<(Seq, Seq), Refusal> {
     let head = queries::head(snapshot, conversation).await?;
     match conversation.group_id() {
+        Some(group) if queries::follows(snapshot, user, group).await? => Ok((Seq::ZERO.next(), head)),
         Some(group) => {
             let membership = queries::membership(snapshot, user, group).await?.ok_or_else(not_member)?;
             Ok((membership.from, membership.until.map_or(head, |until| until.min(head))))

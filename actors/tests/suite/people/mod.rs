@@ -134,7 +134,7 @@ impl Client {
         }
     }
 
-    async fn ask<P: Payload>(&mut self, request: &P) -> ServerFrame {
+    pub(crate) async fn ask<P: Payload>(&mut self, request: &P) -> ServerFrame {
         self.tell(request).await;
         self.answer().await
     }

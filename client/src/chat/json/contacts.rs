@@ -146,6 +146,7 @@ pub(super) fn part_word(part: AccountPart) -> &'static str {
         AccountPart::Privacy => "privacy",
         AccountPart::Profile => "profile",
         AccountPart::People => "people",
+        AccountPart::Followed => "followed",
         AccountPart::Unknown(_) => "unknown",
     }
 }

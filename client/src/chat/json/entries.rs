@@ -75,6 +75,7 @@ pub(super) struct SettingsLine {
     pub(super) only_admins_edit: bool,
     pub(super) only_admins_add: bool,
     pub(super) backlog: u32,
+    pub(super) is_channel: bool,
 }
 
 impl PersonLine {
@@ -85,8 +86,9 @@ impl PersonLine {
 
 impl From<GroupSettings> for SettingsLine {
     fn from(settings: GroupSettings) -> Self {
-        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog } = settings;
-        Self { only_admins_send, only_admins_edit, only_admins_add, backlog }
+        let GroupSettings { only_admins_send, only_admins_edit, only_admins_add, backlog, is_channel } =
+            settings;
+        Self { only_admins_send, only_admins_edit, only_admins_add, backlog, is_channel }
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) struct SettingsGiven {
     only_admins_edit: Option<bool>,
     only_admins_add: Option<bool>,
     backlog: Option<u32>,
+    is_channel: Option<bool>,
 }
 
 impl SettingsGiven {
@@ -45,6 +46,7 @@ impl SettingsGiven {
             only_admins_edit: self.only_admins_edit.unwrap_or(settings.only_admins_edit),
             only_admins_add: self.only_admins_add.unwrap_or(settings.only_admins_add),
             backlog: self.backlog.unwrap_or(settings.backlog),
+            is_channel: self.is_channel.unwrap_or(settings.is_channel),
         }
     }
 }
@@ -59,6 +61,7 @@ pub(super) struct GroupLine {
     created_ms: u64,
     head: u64,
     members: Vec<MemberLine>,
+    followers: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<Value>,
 }
@@ -221,7 +224,7 @@ pub(super) async fn describe(
     conversation: String,
     tag: Option<Value>,
 ) -> Result<Output, Complaint> {
-    let Group { name, about, picture, settings, created_ms, head, members: all, .. } =
+    let Group { name, about, picture, settings, created_ms, head, members: all, followers, .. } =
         client.group(group(&conversation)?).await?;
     let mut members = Vec::with_capacity(all.len());
     for member in all {
@@ -242,6 +245,7 @@ pub(super) async fn describe(
         created_ms,
         head,
         members,
+        followers,
         tag,
     }))
 }
