@@ -113,7 +113,7 @@ impl Actor for LookingActor {
                 reply.answer(&Done { request });
             }
             LookingMessage::Seen { connection, sights } => {
-                state.host.seen(now, connection, sights, &mut as_host);
+                state.host.seen(connection, sights);
             }
             LookingMessage::Gone(connection) => state.host.gone(connection, &mut as_host),
             LookingMessage::Present(presence) => state.owner.present(presence, &mut as_owner),
@@ -138,7 +138,7 @@ impl Actor for LookingActor {
                 state.owner.unwatching(&Place::Elsewhere(host), &topics, &mut as_owner);
             }
             LookingMessage::Published(news) => state.owner.published(news, &mut as_owner),
-            LookingMessage::News(news) => state.host.news(now, news, &mut as_host),
+            LookingMessage::News(news) => state.host.news(news, &mut as_host),
             LookingMessage::Understood(peer) => {
                 let placed = state.placed.clone();
                 let is_theirs = |topic: Topic| is_owned_by(placed.as_deref(), topic, &peer);
@@ -336,7 +336,7 @@ impl State {
                         Place::Elsewhere(host) => host.send(LinkMessage::News(news.clone())),
                         Place::Here => {
                             let mut effects = Vec::new();
-                            self.host.news(now, news.clone(), &mut effects);
+                            self.host.news(news.clone(), &mut effects);
                             self.perform(now, effects, Vec::new());
                         }
                     }

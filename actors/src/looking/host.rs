@@ -36,8 +36,8 @@ const MINUTE_MS: u64 = 60_000;
 pub(crate) struct Host<C> {
     watchers: HashMap<ConnectionId, Watcher<C>>,
     topics: HashMap<Topic, Followed>,
-    /// Watchers who may have to be told of presence.
-    untold: BTreeSet<ConnectionId>,
+    /// Watchers who may have to be told of presence, and whose.
+    untold: BTreeMap<ConnectionId, BTreeSet<UserId>>,
     /// Of members here, not told yet.
     marks: BTreeMap<ConversationId, BTreeMap<UserId, MemberMark>>,
     marks_count: usize,
@@ -122,7 +122,7 @@ impl<C: Clone> Host<C> {
         Self {
             watchers: HashMap::new(),
             topics: HashMap::new(),
-            untold: BTreeSet::new(),
+            untold: BTreeMap::new(),
             marks: BTreeMap::new(),
             marks_count: 0,
             marks_at: now,
@@ -194,10 +194,8 @@ impl<C: Clone> Host<C> {
     /// This may be seen of these users on a connection.
     pub(crate) fn seen(
         &mut self,
-        now: Instant,
         connection: ConnectionId,
         sights: impl IntoIterator<Item = (UserId, Sight)>,
-        effects: &mut Vec<Effect<C>>,
     ) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
         for (user, sight) in sights {
@@ -205,10 +203,9 @@ impl<C: Clone> Host<C> {
             let known = &mut watcher.users[at].sight;
             if known.is_none_or(|known| known.version <= sight.version) {
                 *known = Some(sight);
+                self.untold.entry(connection).or_default().insert(user);
             }
         }
-        self.untold.insert(connection);
-        self.tell_presence(now, effects);
     }
 
     /// A connection has gone.
@@ -228,21 +225,22 @@ impl<C: Clone> Host<C> {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
         watcher.users.iter_mut().for_each(|seen| seen.told = None);
         watcher.not_before = now + PRESENCE_EVERY;
-        self.untold.insert(connection);
+        self.untold.insert(connection, watcher.users.iter().map(|seen| seen.user).collect());
     }
 
     /// An owner tells something.
-    pub(crate) fn news(&mut self, now: Instant, news: News, effects: &mut Vec<Effect<C>>) {
+    pub(crate) fn news(&mut self, news: News, effects: &mut Vec<Effect<C>>) {
         match news {
             News::Presence(people) => {
                 for presence in people {
                     let Some(followed) = self.topics.get_mut(&Topic::User(presence.user)) else { continue };
                     if followed.presence.as_ref() != Some(&presence) {
-                        self.untold.extend(&followed.watchers);
+                        for watcher in &followed.watchers {
+                            self.untold.entry(*watcher).or_default().insert(presence.user);
+                        }
                         followed.presence = Some(presence);
                     }
                 }
-                self.tell_presence(now, effects);
             }
             News::Typing(typing) => {
                 let open = self.watchers_of(Topic::Conversation(typing.conversation));
@@ -415,16 +413,19 @@ impl<C: Clone> Host<C> {
         }
     }
 
-    /// Tells watchers what has changed, those whose turn it is.
+    /// Tells watchers what has changed, those whose turn it is. Only with the tick, and only of those who may have changed:
+    /// many may come and go at once whom many watch.
     fn tell_presence(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
         let topics = &self.topics;
-        self.untold.retain(|connection| {
+        self.untold.retain(|connection, changed| {
             let Some(watcher) = self.watchers.get_mut(connection) else { return false };
             if now < watcher.not_before {
                 return true;
             }
             let mut people = Vec::new();
-            for seen in &mut watcher.users {
+            for user in &*changed {
+                let Ok(at) = watcher.users.binary_search_by_key(user, |seen| seen.user) else { continue };
+                let seen = &mut watcher.users[at];
                 let known = topics.get(&Topic::User(seen.user)).and_then(|it| it.presence.as_ref());
                 let Some(shown) = seen.shown(known).filter(|shown| seen.told != Some(*shown)) else {
                     continue;

@@ -66,19 +66,19 @@ impl Scene {
     }
 
     fn seen(&mut self, connection: u64, whom: u64, sight: Sight) -> Vec<Effect<u64>> {
-        let mut effects = Vec::new();
-        self.host.seen(self.now, ConnectionId(connection), [(user(whom), sight)], &mut effects);
-        effects
+        self.host.seen(ConnectionId(connection), [(user(whom), sight)]);
+        self.after(Duration::ZERO)
     }
 
     fn news(&mut self, news: News) -> Vec<Effect<u64>> {
         let mut effects = Vec::new();
-        self.host.news(self.now, news, &mut effects);
+        self.host.news(news, &mut effects);
         effects
     }
 
     fn present(&mut self, people: &[Presence]) -> Vec<Effect<u64>> {
-        self.news(News::Presence(people.to_vec()))
+        assert_eq!(self.news(News::Presence(people.to_vec())), []);
+        self.after(Duration::ZERO)
     }
 
     fn after(&mut self, time: Duration) -> Vec<Effect<u64>> {
@@ -121,6 +121,25 @@ fn presence_is_told_once_it_is_known_and_may_be_seen_and_at_most_twice_a_second(
     assert_eq!(scene.after(PRESENCE_EVERY), []);
     let back = [presence(2, Availability::Online, 0)];
     assert_eq!(scene.present(&back), [told(1, &back)], "at once after a while");
+}
+
+#[test]
+fn many_who_come_and_go_at_once_are_told_of_together_and_only_they() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1, 2, 3], &[]);
+    let online = [1, 2, 3].map(|number| presence(number, Availability::Online, 0));
+    scene.present(&online);
+    [1, 2, 3].into_iter().for_each(|number| drop(scene.seen(1, number, SEEN)));
+    scene.after(PRESENCE_EVERY);
+    for availability in [Availability::Idle, Availability::Offline, Availability::Idle] {
+        for number in [3, 1] {
+            assert_eq!(scene.news(News::Presence(vec![presence(number, availability, 0)])), []);
+        }
+    }
+    assert_eq!(scene.host.untold[&ConnectionId(1)], [1, 3].map(user).into());
+    let idle = [1, 3].map(|number| presence(number, Availability::Idle, 0));
+    assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &idle)]);
+    assert!(scene.host.untold.is_empty());
 }
 
 #[test]

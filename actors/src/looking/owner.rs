@@ -8,7 +8,7 @@ use std::time::Duration;
 use rookery_protocol::{Availability, ConversationId, MemberMark, Presence, ReceiptsNotice, UserId, limits};
 use tokio::time::Instant;
 
-use super::news::{News, Topic};
+use super::news::{News, Topic, WATCHED_AT_ONCE_MAX};
 use crate::cluster::{Owner as Place, Peer};
 
 /// After which a host that has not renewed watches no more.
@@ -17,6 +17,8 @@ const HOST_LASTS: Duration = Duration::from_millis(2 * limits::WATCH_MS as u64);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Between two notices of receipts in one conversation.
 const RECEIPTS_EVERY: Duration = Duration::from_secs(2);
+/// Users of whom a host is told in one message, at most.
+const PRESENT_AT_ONCE_MAX: usize = WATCHED_AT_ONCE_MAX;
 /// Topics of one node that are watched, at most: about 250 MB.
 const TOPICS_MAX: usize = 1 << 20;
 
@@ -26,6 +28,8 @@ pub(crate) struct Owner {
     topics: HashMap<Topic, Watched>,
     /// Conversations with marks to be told.
     moved: BTreeSet<ConversationId>,
+    /// Users of whom hosts are to be told.
+    changed: BTreeSet<UserId>,
     look_at: Instant,
 }
 
@@ -77,7 +81,7 @@ impl Eq for PlaceId {}
 
 impl Owner {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { topics: HashMap::new(), moved: BTreeSet::new(), look_at: now }
+        Self { topics: HashMap::new(), moved: BTreeSet::new(), changed: BTreeSet::new(), look_at: now }
     }
 
     /// A host watches these topics, or still does. It has said so in the view of this epoch. How many were too many.
@@ -122,7 +126,7 @@ impl Owner {
         }
     }
 
-    /// A user's shard tells how the user is.
+    /// A user's shard tells how the user is. Hosts hear of it with the tick: many may come and go at once.
     pub(crate) fn present(&mut self, mut presence: Presence, effects: &mut Vec<Effect>) {
         let Some(watched) = self.topics.get_mut(&Topic::User(presence.user)) else {
             return effects.push(Effect::Unfollow(presence.user));
@@ -136,8 +140,8 @@ impl Owner {
             presence.last_seen_ms = presence.last_seen_ms.max(known.last_seen_ms);
         }
         if known.as_ref() != Some(&presence) {
-            *known = Some(presence.clone());
-            effects.push(Effect::Tell(watched.places(), News::Presence(vec![presence])));
+            self.changed.insert(presence.user);
+            *known = Some(presence);
         }
     }
 
@@ -160,6 +164,7 @@ impl Owner {
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.tell_presence(effects);
         self.moved.retain(|conversation| {
             let Some(watched) = self.topics.get_mut(&Topic::Conversation(*conversation)) else {
                 return false;
@@ -178,6 +183,30 @@ impl Owner {
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;
             self.keep(effects, |_, host| host.until > now);
+        }
+    }
+
+    /// Tells each host of all those that it watches and that have changed, in as few messages as may be.
+    fn tell_presence(&mut self, effects: &mut Vec<Effect>) {
+        let mut told: Vec<(Place, Vec<Presence>)> = Vec::new();
+        for user in std::mem::take(&mut self.changed) {
+            let Some(Watched { hosts, is: How::User(Some(presence)) }) = self.topics.get(&Topic::User(user))
+            else {
+                continue;
+            };
+            for host in hosts {
+                match told.iter_mut().find(|(place, _)| place.is_same(&host.place)) {
+                    Some((_, people)) => people.push(presence.clone()),
+                    None => told.push((host.place.clone(), vec![presence.clone()])),
+                }
+            }
+        }
+        for (place, people) in told {
+            effects.extend(
+                people
+                    .chunks(PRESENT_AT_ONCE_MAX)
+                    .map(|some| Effect::Tell(vec![PlaceId(place.clone())], News::Presence(some.to_vec()))),
+            );
         }
     }
 
@@ -302,6 +331,7 @@ mod tests {
         fn present(&mut self, presence: Presence) -> Vec<Effect> {
             let mut effects = Vec::new();
             self.owner.present(presence, &mut effects);
+            self.owner.tick(self.now, &mut effects);
             effects
         }
 
@@ -320,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_hear_how_a_user_is_at_once_and_at_each_change() {
+    fn hosts_hear_how_a_user_is_when_they_come_and_at_each_change() {
         let (mut scene, a, b) = (Scene::new(), host("a"), host("b"));
         let topic = Topic::User(user(1));
         assert_eq!(scene.watching(&a, topic), [Effect::Follow(user(1))]);
@@ -329,7 +359,8 @@ mod tests {
         assert_eq!(scene.watching(&b, topic), [Effect::Follow(user(1)), told(&[&b], online)]);
         assert_eq!(scene.present(presence(Availability::Online, 0)), []);
         let gone = presence(Availability::Offline, 7);
-        assert_eq!(scene.present(gone.clone()), [told(&[&a, &b], News::Presence(vec![gone]))]);
+        let news = News::Presence(vec![gone.clone()]);
+        assert_eq!(scene.present(gone), [told(&[&a], news.clone()), told(&[&b], news)]);
         assert_eq!(scene.present(presence(Availability::Offline, 0)), [], "when is in the store now");
         let mut effects = Vec::new();
         scene.owner.unwatching(&a, &[topic], &mut effects);
@@ -337,6 +368,30 @@ mod tests {
         scene.owner.unwatching(&b, &[topic], &mut effects);
         assert_eq!(effects, [Effect::Unfollow(user(1))]);
         assert_eq!(scene.present(presence(Availability::Online, 0)), [Effect::Unfollow(user(1))]);
+    }
+
+    #[test]
+    fn each_host_hears_of_all_who_come_and_go_at_once_in_one_message() {
+        let (mut scene, a, b) = (Scene::new(), host("a"), host("b"));
+        let people = PRESENT_AT_ONCE_MAX as u64 + 1;
+        for number in 1..=people {
+            scene.watching(&a, Topic::User(user(number)));
+        }
+        scene.watching(&b, Topic::User(user(3)));
+        let mut effects = Vec::new();
+        let online = |number| Presence { user: user(number), ..presence(Availability::Online, 0) };
+        for number in 1..=people {
+            scene
+                .owner
+                .present(Presence { user: user(number), ..presence(Availability::Idle, 0) }, &mut effects);
+            scene.owner.present(online(number), &mut effects);
+        }
+        assert_eq!(effects, []);
+        let news = |numbers: std::ops::RangeInclusive<u64>| News::Presence(numbers.map(online).collect());
+        let most = people - 1;
+        let all = [told(&[&a], news(1..=most)), told(&[&a], news(people..=people)), told(&[&b], news(3..=3))];
+        assert_eq!(scene.after(Duration::ZERO), all);
+        assert_eq!(scene.after(Duration::ZERO), []);
     }
 
     #[test]
