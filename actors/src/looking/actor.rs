@@ -36,8 +36,8 @@ pub(crate) enum LookingMessage {
     Watch { watch: Watch, reply: Reply },
     /// Which of the conversations a connection watches its user is in.
     Opened { watch: u64, conversations: Vec<ConversationId>, reply: Reply },
-    /// What may be seen on a connection.
-    Seen { connection: ConnectionId, sights: Vec<(UserId, Sight)> },
+    /// What may be seen on a connection, as a look has found; none if it has failed.
+    Seen { connection: ConnectionId, look: u64, sights: Option<Vec<(UserId, Sight)>> },
     /// A connection that has watched has gone.
     Gone(ConnectionId),
     /// How a user is whose owner this node is.
@@ -112,9 +112,10 @@ impl Actor for LookingActor {
                 let request = reply.request();
                 reply.answer(&Done { request });
             }
-            LookingMessage::Seen { connection, sights } => {
-                state.host.seen(connection, sights);
-            }
+            LookingMessage::Seen { connection, look, sights } => match sights {
+                Some(sights) => state.host.seen((connection, look), sights),
+                None => state.host.unseen((connection, look)),
+            },
             LookingMessage::Gone(connection) => state.host.gone(connection, &mut as_host),
             LookingMessage::Present(presence) => state.owner.present(presence, &mut as_owner),
             LookingMessage::Publish(news) => state.publish(now, news),
@@ -273,15 +274,15 @@ impl State {
                     }
                 }
             }
-            host::Effect::Look { connection, viewer, users } => {
+            host::Effect::Look { connection, look, viewer, users } => {
                 let (context, myself) = (self.context.clone(), self.myself.clone());
                 tokio::spawn(async move {
-                    match look::sights(&context.store, viewer, &users).await {
-                        // One that has failed has forgotten the watch.
-                        Ok(sights) => drop(myself.cast(LookingMessage::Seen { connection, sights })),
-                        // Nothing is told of them until the client watches anew.
-                        Err(error) => tracing::debug!(%viewer, %error, "what may be seen could not be read"),
-                    }
+                    let sights = look::sights(&context.store, viewer, &users).await;
+                    let sights = sights.inspect_err(|error| {
+                        tracing::debug!(%viewer, %error, "what may be seen could not be read");
+                    });
+                    // One that has failed has forgotten the watch.
+                    let _ = myself.cast(LookingMessage::Seen { connection, look, sights: sights.ok() });
                 });
             }
             host::Effect::Check { conversation, watchers } => {
@@ -360,6 +361,7 @@ async fn watched(
     watch: Watch,
     reply: Reply,
 ) -> Result<(), StoreError> {
+    let (connection, look) = (reply.connection().id, number);
     let own = look::own(&context.store, user, watch.conversations).await;
     let sights = look::sights(&context.store, user, &watch.users).await;
     let (own, sights) = match (own, sights) {
@@ -367,12 +369,12 @@ async fn watched(
         (Err(error), _) | (_, Err(error)) => {
             let (code, text) = of_store(&error);
             reply.refuse(code, text);
+            let _ = looking.cast(LookingMessage::Seen { connection, look, sights: None });
             return Err(error);
         }
     };
-    let connection = reply.connection().id;
     // One that has failed has forgotten the watch.
     let _ = looking.cast(LookingMessage::Opened { watch: number, conversations: own, reply });
-    let _ = looking.cast(LookingMessage::Seen { connection, sights });
+    let _ = looking.cast(LookingMessage::Seen { connection, look, sights: Some(sights) });
     Ok(())
 }

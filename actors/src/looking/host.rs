@@ -43,7 +43,8 @@ pub(crate) struct Host<C> {
     marks_count: usize,
     marks_at: Instant,
     look_at: Instant,
-    watches: u64,
+    /// Of watches and of looks for what may be seen.
+    numbers: u64,
 }
 
 /// A connection that watches.
@@ -51,7 +52,7 @@ pub(crate) struct Host<C> {
 struct Watcher<C> {
     to: C,
     user: UserId,
-    /// Which WATCH of this node it was.
+    /// The number of its WATCH.
     watch: u64,
     until: Instant,
     /// The next notice of presence comes no sooner.
@@ -69,18 +70,23 @@ struct Seen {
     user: UserId,
     /// None: not known yet.
     sight: Option<Sight>,
+    /// The number of the last look for it that has begun. What an earlier one finds is out of date.
+    look: u64,
     told: Option<(Availability, u64)>,
 }
 
 /// What may be seen of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sight {
-    /// The version of the store that says so.
-    pub(crate) version: u64,
     pub(crate) online: bool,
     pub(crate) last_seen: bool,
     /// When the user was last seen, as the store knows.
     pub(crate) last_seen_ms: u64,
+}
+
+impl Sight {
+    /// Nothing may be seen.
+    const NONE: Self = Self { online: false, last_seen: false, last_seen_ms: 0 };
 }
 
 /// A topic that is watched here.
@@ -99,8 +105,8 @@ pub(crate) enum Effect<C> {
     Watching(Vec<Topic>),
     /// Tell the topics' owners.
     Unwatching(Vec<Topic>),
-    /// Read what may be seen of these users, then call [`Host::seen`].
-    Look { connection: ConnectionId, viewer: UserId, users: Vec<UserId> },
+    /// Read what may be seen of these users, then call [`Host::seen`], or [`Host::unseen`] if it cannot be read.
+    Look { connection: ConnectionId, look: u64, viewer: UserId, users: Vec<UserId> },
     /// Read which of these users are not in the conversation, then call [`Host::closed`].
     Check { conversation: ConversationId, watchers: Vec<(ConnectionId, UserId)> },
     /// Tell these connections.
@@ -127,12 +133,12 @@ impl<C: Clone> Host<C> {
             marks_count: 0,
             marks_at: now,
             look_at: now,
-            watches: 0,
+            numbers: 0,
         }
     }
 
     /// A user watches this on a connection, in place of what was before. What may be seen is to be read, then
-    /// [`opened`](Self::opened) and [`seen`](Self::seen) called. Returns the watch's number.
+    /// [`opened`](Self::opened) and [`seen`](Self::seen) called, or [`unseen`](Self::unseen). Returns the watch's number.
     pub(crate) fn watch(
         &mut self,
         now: Instant,
@@ -141,8 +147,8 @@ impl<C: Clone> Host<C> {
         watch: &Watch,
         effects: &mut Vec<Effect<C>>,
     ) -> u64 {
-        self.watches += 1;
-        let number = self.watches;
+        self.numbers += 1;
+        let number = self.numbers;
         let watcher = self.watchers.entry(connection).or_insert_with(|| Watcher {
             to,
             user,
@@ -160,8 +166,8 @@ impl<C: Clone> Host<C> {
         users.dedup();
         let known = std::mem::take(&mut watcher.users);
         let seen = |user| match known.binary_search_by_key(&user, |seen| seen.user) {
-            Ok(at) => known[at].clone(),
-            Err(_) => Seen { user, sight: None, told: None },
+            Ok(at) => Seen { look: number, ..known[at].clone() },
+            Err(_) => Seen { user, sight: None, look: number, told: None },
         };
         watcher.users = users.into_iter().map(seen).collect();
         watcher.conversations.retain(|open| watch.conversations.contains(open));
@@ -191,20 +197,29 @@ impl<C: Clone> Host<C> {
         self.change(now, connection, &before, &after, effects);
     }
 
-    /// This may be seen of these users on a connection.
+    /// This may be seen of these users on a connection, as the look of this number has found.
     pub(crate) fn seen(
         &mut self,
-        connection: ConnectionId,
+        (connection, look): (ConnectionId, u64),
         sights: impl IntoIterator<Item = (UserId, Sight)>,
     ) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
         for (user, sight) in sights {
             let Ok(at) = watcher.users.binary_search_by_key(&user, |seen| seen.user) else { continue };
-            let known = &mut watcher.users[at].sight;
-            if known.is_none_or(|known| known.version <= sight.version) {
-                *known = Some(sight);
+            let seen = &mut watcher.users[at];
+            if seen.look == look {
+                seen.sight = Some(sight);
                 self.untold.entry(connection).or_default().insert(user);
             }
+        }
+    }
+
+    /// The look of this number has failed. Of whom nothing else is known, nothing is shown until the client watches anew.
+    pub(crate) fn unseen(&mut self, (connection, look): (ConnectionId, u64)) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        for seen in watcher.users.iter_mut().filter(|seen| seen.look == look && seen.sight.is_none()) {
+            seen.sight = Some(Sight::NONE);
+            self.untold.entry(connection).or_default().insert(seen.user);
         }
     }
 
@@ -403,13 +418,14 @@ impl<C: Clone> Host<C> {
         effects: &mut Vec<Effect<C>>,
     ) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
-        let mut users = Vec::new();
+        self.numbers += 1;
+        let (look, mut users) = (self.numbers, Vec::new());
         for seen in watcher.users.iter_mut().filter(|seen| whom(seen)) {
-            seen.sight = None;
+            (seen.sight, seen.look) = (None, look);
             users.push(seen.user);
         }
         if !users.is_empty() {
-            effects.push(Effect::Look { connection, viewer: watcher.user, users });
+            effects.push(Effect::Look { connection, look, viewer: watcher.user, users });
         }
     }
 

@@ -2,8 +2,8 @@ use rookery_protocol::{Doing, GroupId, RequestId, Seq};
 
 use super::*;
 
-const SEEN: Sight = Sight { version: 1, online: true, last_seen: true, last_seen_ms: 60_000 };
-const HIDDEN: Sight = Sight { version: 2, online: false, last_seen: false, last_seen_ms: 0 };
+const SEEN: Sight = Sight { online: true, last_seen: true, last_seen_ms: 60_000 };
+const HIDDEN: Sight = Sight::NONE;
 
 fn user(number: u64) -> UserId {
     UserId::new(number).unwrap()
@@ -28,6 +28,11 @@ fn presence(number: u64, availability: Availability, last_seen_ms: u64) -> Prese
 
 fn told(connection: u64, people: &[Presence]) -> Effect<u64> {
     Effect::Push(vec![connection], Notice::Presence(PresenceNotice { people: people.to_vec() }))
+}
+
+fn looks(connection: u64, look: u64, users: &[u64]) -> Effect<u64> {
+    let users = users.iter().copied().map(user).collect();
+    Effect::Look { connection: ConnectionId(connection), look, viewer: user(9), users }
 }
 
 struct Scene {
@@ -65,8 +70,13 @@ impl Scene {
         effects
     }
 
+    /// The last look has found this.
     fn seen(&mut self, connection: u64, whom: u64, sight: Sight) -> Vec<Effect<u64>> {
-        self.host.seen(ConnectionId(connection), [(user(whom), sight)]);
+        self.seen_by(self.host.numbers, connection, whom, sight)
+    }
+
+    fn seen_by(&mut self, look: u64, connection: u64, whom: u64, sight: Sight) -> Vec<Effect<u64>> {
+        self.host.seen((ConnectionId(connection), look), [(user(whom), sight)]);
         self.after(Duration::ZERO)
     }
 
@@ -179,21 +189,50 @@ fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
     let online = [presence(1, Availability::Online, 0)];
     scene.present(&online);
     scene.seen(1, 1, SEEN);
-    let look = Effect::Look { connection: ConnectionId(1), viewer: user(9), users: vec![user(1)] };
-    assert_eq!(scene.news(News::Recheck(person(1))), [look]);
+    let (watch, look) = (1, 2);
+    assert_eq!(scene.news(News::Recheck(person(1))), [looks(1, look, &[1])]);
     scene.after(PRESENCE_EVERY);
     let idle = [presence(1, Availability::Idle, 0)];
     assert_eq!(scene.present(&idle), [], "it is being looked at");
+    assert_eq!(scene.seen_by(watch, 1, 1, SEEN), [], "what was read before the user hid");
     assert_eq!(scene.seen(1, 1, HIDDEN), [told(1, &[presence(1, Availability::Offline, 0)])]);
     scene.after(PRESENCE_EVERY);
-    assert_eq!(scene.seen(1, 1, SEEN), [], "an earlier version of the store");
+    assert_eq!(scene.seen_by(watch, 1, 1, SEEN), []);
     assert_eq!(scene.present(&online), []);
-    assert_eq!(scene.seen(1, 1, Sight { version: 3, ..SEEN }), [told(1, &online)]);
+    scene.news(News::Recheck(person(1)));
+    assert_eq!(scene.seen_by(look, 1, 1, HIDDEN), [], "it is being looked at anew");
+    assert_eq!(scene.seen(1, 1, SEEN), [told(1, &online)]);
     let mut effects = Vec::new();
     scene.host.recheck_for(&[ConnectionId(2)], &mut effects);
     assert_eq!(effects, []);
     scene.host.recheck_for(&[ConnectionId(1)], &mut effects);
     assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn nothing_is_shown_of_those_of_whom_it_cannot_be_read_what_may_be_seen() {
+    let mut scene = Scene::new();
+    let connection = ConnectionId(1);
+    scene.watch(1, &[1, 2], &[]);
+    let online = [1, 2].map(|number| presence(number, Availability::Online, 0));
+    scene.present(&online);
+    scene.seen(1, 1, SEEN);
+    scene.host.unseen((connection, 1));
+    assert_eq!(
+        scene.after(PRESENCE_EVERY),
+        [],
+        "of the first it has been read, of the second nothing was told"
+    );
+    scene.news(News::Recheck(person(1)));
+    scene.host.unseen((connection, 1));
+    assert_eq!(scene.after(PRESENCE_EVERY), [], "an earlier one has failed");
+    scene.host.unseen((connection, 2));
+    assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &[presence(1, Availability::Offline, 0)])]);
+    scene.watch(1, &[1, 2], &[]);
+    scene.after(PRESENCE_EVERY);
+    let all = [(user(1), SEEN), (user(2), SEEN)];
+    scene.host.seen((connection, 3), all);
+    assert_eq!(scene.after(Duration::ZERO), [told(1, &online)]);
 }
 
 #[test]

@@ -15,12 +15,11 @@ pub(super) async fn sights(
     users: &[UserId],
 ) -> Result<Vec<(UserId, Sight)>, StoreError> {
     let snapshot = store.snapshot().await?;
-    let version = snapshot.version().await?;
     let may = queries::may_see_each(&*snapshot, viewer, users, [Aspect::Online, Aspect::LastSeen]).await?;
     let last_seen = queries::last_seen(&*snapshot, users).await?;
     let sights = users.iter().zip(may).zip(last_seen);
     let sight = |((user, [online, last_seen]), last_seen_ms): ((&UserId, [bool; 2]), u64)| {
-        (*user, Sight { version, online, last_seen, last_seen_ms })
+        (*user, Sight { online, last_seen, last_seen_ms })
     };
     Ok(sights.map(sight).collect())
 }
