@@ -315,8 +315,8 @@ impl State {
         for connection in connections {
             if connection.push_if_comfortable(frame.clone()) {
                 pushed += 1;
-            } else if matches!(notice, Notice::Presence(_)) {
-                self.host.not_taken(now, connection.id);
+            } else if let Notice::Presence(notice) = notice {
+                self.host.not_taken(now, connection.id, notice);
             }
         }
         counter!(NOTICES, "kind" => kind).increment(pushed);

@@ -73,6 +73,8 @@ struct Seen {
     /// The number of the last look for it that has begun. What an earlier one finds is out of date.
     look: u64,
     told: Option<(Availability, u64)>,
+    /// What was told last did not get through.
+    is_lost: bool,
 }
 
 /// What may be seen of a user.
@@ -167,7 +169,7 @@ impl<C: Clone> Host<C> {
         let known = std::mem::take(&mut watcher.users);
         let seen = |user| match known.binary_search_by_key(&user, |seen| seen.user) {
             Ok(at) => Seen { look: number, ..known[at].clone() },
-            Err(_) => Seen { user, sight: None, look: number, told: None },
+            Err(_) => Seen { user, sight: None, look: number, told: None, is_lost: false },
         };
         watcher.users = users.into_iter().map(seen).collect();
         watcher.conversations.retain(|open| watch.conversations.contains(open));
@@ -235,12 +237,16 @@ impl<C: Clone> Host<C> {
         }
     }
 
-    /// A connection has not taken a notice of presence: it is told again what it should know.
-    pub(crate) fn not_taken(&mut self, now: Instant, connection: ConnectionId) {
+    /// A connection has not taken this notice of presence: it is told again of these users.
+    pub(crate) fn not_taken(&mut self, now: Instant, connection: ConnectionId, notice: &PresenceNotice) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
-        watcher.users.iter_mut().for_each(|seen| seen.told = None);
         watcher.not_before = now + PRESENCE_EVERY;
-        self.untold.insert(connection, watcher.users.iter().map(|seen| seen.user).collect());
+        let untold = self.untold.entry(connection).or_default();
+        for Presence { user, .. } in &notice.people {
+            let Ok(at) = watcher.users.binary_search_by_key(user, |seen| seen.user) else { continue };
+            watcher.users[at].is_lost = true;
+            untold.insert(*user);
+        }
     }
 
     /// An owner tells something.
@@ -443,10 +449,9 @@ impl<C: Clone> Host<C> {
                 let Ok(at) = watcher.users.binary_search_by_key(user, |seen| seen.user) else { continue };
                 let seen = &mut watcher.users[at];
                 let known = topics.get(&Topic::User(seen.user)).and_then(|it| it.presence.as_ref());
-                let Some(shown) = seen.shown(known).filter(|shown| seen.told != Some(*shown)) else {
-                    continue;
-                };
-                seen.told = Some(shown);
+                let is_news = |shown: &_| seen.is_lost || seen.told != Some(*shown);
+                let Some(shown) = seen.shown(known).filter(is_news) else { continue };
+                (seen.told, seen.is_lost) = (Some(shown), false);
                 let (availability, last_seen_ms) = shown;
                 people.push(Presence { user: seen.user, availability, last_seen_ms });
             }

@@ -91,6 +91,11 @@ impl Scene {
         self.after(Duration::ZERO)
     }
 
+    fn not_taken(&mut self, connection: u64, people: &[Presence]) {
+        let notice = PresenceNotice { people: people.to_vec() };
+        self.host.not_taken(self.now, ConnectionId(connection), &notice);
+    }
+
     fn after(&mut self, time: Duration) -> Vec<Effect<u64>> {
         let mut effects = Vec::new();
         self.now += time;
@@ -319,9 +324,32 @@ fn what_a_connection_had_no_room_for_is_told_again() {
     scene.seen(1, 1, SEEN);
     let online = [presence(1, Availability::Online, 0)];
     assert_eq!(scene.present(&online), [told(1, &online)]);
-    scene.host.not_taken(scene.now, ConnectionId(1));
+    scene.not_taken(1, &online);
     assert_eq!(scene.after(PRESENCE_EVERY / 2), []);
     assert_eq!(scene.after(PRESENCE_EVERY / 2), [told(1, &online)]);
+    assert_eq!(scene.after(PRESENCE_EVERY), []);
+}
+
+#[test]
+fn who_hides_while_a_connection_has_no_room_looks_gone_once_it_has() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1, 2], &[]);
+    let both = [1, 2].map(|number| presence(number, Availability::Online, 0));
+    scene.host.seen((ConnectionId(1), 1), [(user(1), SEEN), (user(2), SEEN)]);
+    assert_eq!(scene.present(&both), [told(1, &both)]);
+    let idle = [presence(1, Availability::Idle, 0)];
+    scene.after(PRESENCE_EVERY);
+    assert_eq!(scene.present(&idle), [told(1, &idle)]);
+    scene.not_taken(1, &idle);
+    scene.news(News::Recheck(person(1)));
+    scene.seen(1, 1, HIDDEN);
+    let gone = [presence(1, Availability::Offline, 0)];
+    assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &gone)]);
+    scene.not_taken(1, &gone);
+    scene.watch(1, &[1, 2], &[]);
+    scene.seen(1, 1, HIDDEN);
+    assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &gone)]);
+    assert_eq!(scene.after(PRESENCE_EVERY), []);
 }
 
 #[test]
