@@ -50,6 +50,8 @@ pub(crate) enum LookingMessage {
     RecheckFor(Vec<ConnectionId>),
     /// These connections' users are not in a conversation any more.
     Closed { conversation: ConversationId, connections: Vec<ConnectionId> },
+    /// What was to be read has been, or has failed.
+    Looked,
     /// A host watches these, in the view of this epoch.
     Watching { host: Arc<Peer>, epoch: u64, topics: Vec<Topic> },
     /// A host does not watch these any more.
@@ -127,11 +129,12 @@ impl Actor for LookingActor {
                 }
             }
             LookingMessage::RecheckFor(connections) => {
-                state.host.recheck_for(&connections, &mut as_host);
+                state.host.recheck_for(&connections);
             }
             LookingMessage::Closed { conversation, connections } => {
                 state.host.closed(now, conversation, &connections, &mut as_host);
             }
+            LookingMessage::Looked => state.host.looked(&mut as_host),
             LookingMessage::Watching { host, epoch, topics } => {
                 state.watching(now, &Place::Elsewhere(host), epoch, topics);
             }
@@ -276,7 +279,9 @@ impl State {
             }
             host::Effect::Look { connection, look, viewer, users } => {
                 let (context, myself) = (self.context.clone(), self.myself.clone());
+                let turn = TurnTaken(myself.clone());
                 tokio::spawn(async move {
+                    let _turn = turn;
                     let sights = look::sights(&context.store, viewer, &users).await;
                     let sights = sights.inspect_err(|error| {
                         tracing::debug!(%viewer, %error, "what may be seen could not be read");
@@ -287,7 +292,9 @@ impl State {
             }
             host::Effect::Check { conversation, watchers } => {
                 let (context, myself) = (self.context.clone(), self.myself.clone());
+                let turn = TurnTaken(myself.clone());
                 tokio::spawn(async move {
+                    let _turn = turn;
                     match look::outsiders(&context.store, conversation, watchers).await {
                         // As above.
                         Ok(connections) => {
@@ -344,6 +351,16 @@ impl State {
                 }
             }
         }
+    }
+}
+
+/// Says that a turn is over when it is, however it ends.
+struct TurnTaken(ActorRef<LookingMessage>);
+
+impl Drop for TurnTaken {
+    fn drop(&mut self) {
+        // One that has failed has forgotten whose turn it was.
+        let _ = self.0.cast(LookingMessage::Looked);
     }
 }
 

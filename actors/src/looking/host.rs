@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::news::{News, Topic};
 use super::owner::merge;
+use super::turns::Turns;
 use crate::connection::ConnectionId;
 use crate::metrics::{Counted, WATCHES};
 
@@ -43,8 +44,18 @@ pub(crate) struct Host<C> {
     marks_count: usize,
     marks_at: Instant,
     look_at: Instant,
+    turns: Turns<Turn>,
     /// Of watches and of looks for what may be seen.
     numbers: u64,
+}
+
+/// What is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Turn {
+    /// What may be seen on a connection, of those whose sight waits.
+    Sights(ConnectionId),
+    /// Who of those who have it open is in a conversation.
+    Members(ConversationId),
 }
 
 /// A connection that watches.
@@ -70,8 +81,9 @@ struct Seen {
     user: UserId,
     /// None: not known yet.
     sight: Option<Sight>,
-    /// The number of the last look for it that has begun. What an earlier one finds is out of date.
-    look: u64,
+    /// The number of the last look for it that has begun; none while it waits for one. What an earlier one finds is out of
+    /// date.
+    look: Option<u64>,
     told: Option<(Availability, u64)>,
     /// What was told last did not get through.
     is_lost: bool,
@@ -107,9 +119,10 @@ pub(crate) enum Effect<C> {
     Watching(Vec<Topic>),
     /// Tell the topics' owners.
     Unwatching(Vec<Topic>),
-    /// Read what may be seen of these users, then call [`Host::seen`], or [`Host::unseen`] if it cannot be read.
+    /// Read what may be seen of these users, then call [`Host::seen`], or [`Host::unseen`] if it cannot be read, and
+    /// [`Host::looked`].
     Look { connection: ConnectionId, look: u64, viewer: UserId, users: Vec<UserId> },
-    /// Read which of these users are not in the conversation, then call [`Host::closed`].
+    /// Read which of these users are not in the conversation, then call [`Host::closed`], and [`Host::looked`].
     Check { conversation: ConversationId, watchers: Vec<(ConnectionId, UserId)> },
     /// Tell these connections.
     Push(Vec<C>, Notice),
@@ -135,6 +148,7 @@ impl<C: Clone> Host<C> {
             marks_count: 0,
             marks_at: now,
             look_at: now,
+            turns: Turns::new(),
             numbers: 0,
         }
     }
@@ -168,8 +182,8 @@ impl<C: Clone> Host<C> {
         users.dedup();
         let known = std::mem::take(&mut watcher.users);
         let seen = |user| match known.binary_search_by_key(&user, |seen| seen.user) {
-            Ok(at) => Seen { look: number, ..known[at].clone() },
-            Err(_) => Seen { user, sight: None, look: number, told: None, is_lost: false },
+            Ok(at) => Seen { look: Some(number), ..known[at].clone() },
+            Err(_) => Seen { user, sight: None, look: Some(number), told: None, is_lost: false },
         };
         watcher.users = users.into_iter().map(seen).collect();
         watcher.conversations.retain(|open| watch.conversations.contains(open));
@@ -209,7 +223,7 @@ impl<C: Clone> Host<C> {
         for (user, sight) in sights {
             let Ok(at) = watcher.users.binary_search_by_key(&user, |seen| seen.user) else { continue };
             let seen = &mut watcher.users[at];
-            if seen.look == look {
+            if seen.look == Some(look) {
                 seen.sight = Some(sight);
                 self.untold.entry(connection).or_default().insert(user);
             }
@@ -219,7 +233,7 @@ impl<C: Clone> Host<C> {
     /// The look of this number has failed. Of whom nothing else is known, nothing is shown until the client watches anew.
     pub(crate) fn unseen(&mut self, (connection, look): (ConnectionId, u64)) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
-        for seen in watcher.users.iter_mut().filter(|seen| seen.look == look && seen.sight.is_none()) {
+        for seen in watcher.users.iter_mut().filter(|seen| seen.look == Some(look) && seen.sight.is_none()) {
             seen.sight = Some(Sight::NONE);
             self.untold.entry(connection).or_default().insert(seen.user);
         }
@@ -275,25 +289,26 @@ impl<C: Clone> Host<C> {
                 self.tell_receipts(conversation, &marks, effects);
             }
             News::Recheck(Topic::Conversation(conversation)) => {
-                let open = self.topics.get(&Topic::Conversation(conversation));
-                let watchers = open.into_iter().flat_map(|followed| &followed.watchers);
-                let users = watchers.filter_map(|it| Some((*it, self.watchers.get(it)?.user)));
-                effects.push(Effect::Check { conversation, watchers: users.collect() });
-            }
-            News::Recheck(Topic::User(user)) => {
-                let watchers = self.topics.get(&Topic::User(user)).map(|it| it.watchers.clone());
-                for connection in watchers.into_iter().flatten() {
-                    self.look_again(connection, |seen| seen.user == user, effects);
+                if self.topics.contains_key(&Topic::Conversation(conversation)) {
+                    self.turns.wait(Turn::Members(conversation));
                 }
             }
+            News::Recheck(Topic::User(user)) => self.look_again_at(user, |_| true),
+            News::RecheckViewer { user, viewer } => self.look_again_at(user, |it| it == viewer),
         }
     }
 
     /// What the user of these connections may see of others may have changed.
-    pub(crate) fn recheck_for(&mut self, connections: &[ConnectionId], effects: &mut Vec<Effect<C>>) {
+    pub(crate) fn recheck_for(&mut self, connections: &[ConnectionId]) {
         for connection in connections {
-            self.look_again(*connection, |_| true, effects);
+            self.look_again(*connection, |_| true);
         }
+    }
+
+    /// What was to be read has been, or has failed: the next have their turn.
+    pub(crate) fn looked(&mut self, effects: &mut Vec<Effect<C>>) {
+        self.turns.over();
+        self.take_turns(effects);
     }
 
     /// The users of these connections are not in a conversation any more.
@@ -328,6 +343,7 @@ impl<C: Clone> Host<C> {
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
         self.tell_presence(now, effects);
+        self.take_turns(effects);
         if now >= self.marks_at && !self.marks.is_empty() {
             self.marks_at = now + MARKS_EVERY;
             self.marks_count = 0;
@@ -416,22 +432,54 @@ impl<C: Clone> Host<C> {
         watchers.iter().filter_map(|connection| self.watchers.get(connection))
     }
 
-    /// Until it is known what may be seen of some users, nothing more is told of them.
-    fn look_again(
-        &mut self,
-        connection: ConnectionId,
-        whom: impl Fn(&Seen) -> bool,
-        effects: &mut Vec<Effect<C>>,
-    ) {
-        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
-        self.numbers += 1;
-        let (look, mut users) = (self.numbers, Vec::new());
-        for seen in watcher.users.iter_mut().filter(|seen| whom(seen)) {
-            (seen.sight, seen.look) = (None, look);
-            users.push(seen.user);
+    /// What some viewers may see of a user may have changed.
+    fn look_again_at(&mut self, user: UserId, is_viewer: impl Fn(UserId) -> bool) {
+        let Some(followed) = self.topics.get(&Topic::User(user)) else { return };
+        for connection in followed.watchers.clone() {
+            if self.watchers.get(&connection).is_some_and(|watcher| is_viewer(watcher.user)) {
+                self.look_again(connection, |seen| seen.user == user);
+            }
         }
-        if !users.is_empty() {
-            effects.push(Effect::Look { connection, look, viewer: watcher.user, users });
+    }
+
+    /// Until it is known what may be seen of some users, nothing more is told of them. It is read when it is the
+    /// connection's turn, of all for whom it waits by then.
+    fn look_again(&mut self, connection: ConnectionId, whom: impl Fn(&Seen) -> bool) {
+        let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        for seen in watcher.users.iter_mut().filter(|seen| whom(seen)) {
+            (seen.sight, seen.look) = (None, None);
+            self.turns.wait(Turn::Sights(connection));
+        }
+    }
+
+    /// Has read what it is the turn of.
+    fn take_turns(&mut self, effects: &mut Vec<Effect<C>>) {
+        while let Some(turn) = self.turns.next() {
+            match self.turn(turn) {
+                Some(effect) => effects.push(effect),
+                None => self.turns.over(),
+            }
+        }
+    }
+
+    fn turn(&mut self, turn: Turn) -> Option<Effect<C>> {
+        match turn {
+            Turn::Sights(connection) => {
+                let watcher = self.watchers.get_mut(&connection)?;
+                self.numbers += 1;
+                let (look, mut users) = (self.numbers, Vec::new());
+                for seen in watcher.users.iter_mut().filter(|seen| seen.look.is_none()) {
+                    seen.look = Some(look);
+                    users.push(seen.user);
+                }
+                // None if the client has watched anew.
+                (!users.is_empty()).then_some(Effect::Look { connection, look, viewer: watcher.user, users })
+            }
+            Turn::Members(conversation) => {
+                let watchers = &self.topics.get(&Topic::Conversation(conversation))?.watchers;
+                let users = watchers.iter().filter_map(|it| Some((*it, self.watchers.get(it)?.user)));
+                Some(Effect::Check { conversation, watchers: users.collect() })
+            }
         }
     }
 

@@ -195,8 +195,8 @@ fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
     scene.present(&online);
     scene.seen(1, 1, SEEN);
     let (watch, look) = (1, 2);
-    assert_eq!(scene.news(News::Recheck(person(1))), [looks(1, look, &[1])]);
-    scene.after(PRESENCE_EVERY);
+    assert_eq!(scene.news(News::Recheck(person(1))), []);
+    assert_eq!(scene.after(PRESENCE_EVERY), [looks(1, look, &[1])]);
     let idle = [presence(1, Availability::Idle, 0)];
     assert_eq!(scene.present(&idle), [], "it is being looked at");
     assert_eq!(scene.seen_by(watch, 1, 1, SEEN), [], "what was read before the user hid");
@@ -205,13 +205,50 @@ fn who_hides_looks_gone_and_nothing_more_is_told_until_they_show_themselves() {
     assert_eq!(scene.seen_by(watch, 1, 1, SEEN), []);
     assert_eq!(scene.present(&online), []);
     scene.news(News::Recheck(person(1)));
+    assert_eq!(scene.after(Duration::ZERO), [looks(1, look + 1, &[1])]);
     assert_eq!(scene.seen_by(look, 1, 1, HIDDEN), [], "it is being looked at anew");
     assert_eq!(scene.seen(1, 1, SEEN), [told(1, &online)]);
-    let mut effects = Vec::new();
-    scene.host.recheck_for(&[ConnectionId(2)], &mut effects);
-    assert_eq!(effects, []);
-    scene.host.recheck_for(&[ConnectionId(1)], &mut effects);
-    assert_eq!(effects.len(), 1);
+}
+
+#[test]
+fn what_is_to_be_looked_at_anew_is_so_once_in_a_while_and_only_by_those_concerned() {
+    let mut scene = Scene::new();
+    scene.watch(1, &[1, 2, 3], &[]);
+    scene.watch_as(8, 2, &[1], &[]);
+    scene.watch(3, &[2], &[]);
+    for _ in 0..3 {
+        assert_eq!(scene.news(News::RecheckViewer { user: user(1), viewer: user(9) }), []);
+        assert_eq!(scene.news(News::Recheck(person(2))), []);
+    }
+    assert_eq!(scene.after(Duration::ZERO), [looks(1, 4, &[1, 2]), looks(3, 5, &[2])]);
+    assert_eq!(scene.after(Duration::ZERO), []);
+    scene.host.recheck_for(&[ConnectionId(4)]);
+    assert_eq!(scene.after(Duration::ZERO), []);
+    scene.host.recheck_for(&[ConnectionId(1)]);
+    assert_eq!(scene.after(Duration::ZERO), [looks(1, 6, &[1, 2, 3])]);
+    scene.host.recheck_for(&[ConnectionId(3)]);
+    scene.watch(3, &[2], &[]);
+    assert_eq!(scene.after(Duration::ZERO), [], "who watches anew looks anyway");
+}
+
+#[test]
+fn no_more_look_at_once_than_may_and_the_others_when_those_have() {
+    let mut scene = Scene::new();
+    for connection in 1..=100 {
+        scene.watch(connection, &[1], &[7]);
+    }
+    scene.news(News::Recheck(person(1)));
+    scene.news(News::Recheck(Topic::Conversation(group(7))));
+    let first = scene.after(Duration::ZERO);
+    assert_eq!(first.len(), 64);
+    assert_eq!(scene.after(Duration::ZERO), []);
+    let mut rest = Vec::new();
+    for _ in first {
+        scene.host.looked(&mut rest);
+    }
+    assert_eq!(rest.len(), 37);
+    assert_eq!(rest[0], looks(65, 165, &[1]));
+    assert!(matches!(&rest[36], Effect::Check { watchers, .. } if watchers.len() == 100));
 }
 
 #[test]
@@ -230,7 +267,7 @@ fn nothing_is_shown_of_those_of_whom_it_cannot_be_read_what_may_be_seen() {
     );
     scene.news(News::Recheck(person(1)));
     scene.host.unseen((connection, 1));
-    assert_eq!(scene.after(PRESENCE_EVERY), [], "an earlier one has failed");
+    assert_eq!(scene.after(PRESENCE_EVERY), [looks(1, 2, &[1])], "an earlier one has failed");
     scene.host.unseen((connection, 2));
     assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &[presence(1, Availability::Offline, 0)])]);
     scene.watch(1, &[1, 2], &[]);
@@ -276,7 +313,8 @@ fn a_conversation_is_closed_for_those_who_are_not_in_it_any_more() {
     scene.watch_as(2, 2, &[], &[7, 8]);
     let watchers = vec![(ConnectionId(1), user(1)), (ConnectionId(2), user(2))];
     let check = Effect::Check { conversation: group(7), watchers };
-    assert_eq!(scene.news(News::Recheck(Topic::Conversation(group(7)))), [check]);
+    scene.news(News::Recheck(Topic::Conversation(group(7))));
+    assert_eq!(scene.after(Duration::ZERO), [check]);
     let mut effects = Vec::new();
     scene.host.closed(scene.now, group(7), &[ConnectionId(2), ConnectionId(9)], &mut effects);
     assert_eq!(effects, []);
@@ -342,6 +380,7 @@ fn who_hides_while_a_connection_has_no_room_looks_gone_once_it_has() {
     assert_eq!(scene.present(&idle), [told(1, &idle)]);
     scene.not_taken(1, &idle);
     scene.news(News::Recheck(person(1)));
+    assert_eq!(scene.after(Duration::ZERO), [looks(1, 2, &[1])]);
     scene.seen(1, 1, HIDDEN);
     let gone = [presence(1, Availability::Offline, 0)];
     assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &gone)]);

@@ -6,7 +6,8 @@
 //!
 //! - [`host`] knows what each connection of this node watches, and what it has been told; no IO;
 //! - [`owner`] knows which hosts watch a topic of this node, and passes news on to them; no IO;
-//! - [`actor`] carries out what both decide; [`look`] reads what may be seen, and [`news`] is what is said between nodes;
+//! - [`actor`] carries out what both decide; [`look`] reads what may be seen when it is a
+//!   connection's [turn](turns), and [`news`] is what is said between nodes;
 //! - [`typing`] bounds what one connection says.
 //!
 //! Whether a user is there is known to the user's shard on its owner (`shard/presence.rs`), which tells of users that
@@ -22,6 +23,7 @@ mod host;
 mod look;
 mod news;
 mod owner;
+mod turns;
 mod typing;
 
 use std::sync::{PoisonError, RwLock};

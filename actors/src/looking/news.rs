@@ -90,6 +90,8 @@ pub(crate) enum News {
     Receipts(ReceiptsNotice),
     /// Who may look at this may have changed: who sees what of a user, who is in a group.
     Recheck(Topic),
+    /// What one viewer may see of a user may have changed.
+    RecheckViewer { user: UserId, viewer: UserId },
 }
 
 impl News {
@@ -112,6 +114,10 @@ impl News {
                 out.put_u8(4);
                 topic.put(out);
             }
+            Self::RecheckViewer { user, viewer } => {
+                out.put_u8(5);
+                put_topics(&[Topic::User(*user), Topic::User(*viewer)], out);
+            }
         }
     }
 
@@ -126,6 +132,10 @@ impl News {
                 [topic] => Some(Self::Recheck(topic)),
                 _ => None,
             },
+            5 => match read_topics(rest)?[..] {
+                [Topic::User(user), Topic::User(viewer)] => Some(Self::RecheckViewer { user, viewer }),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -137,6 +147,7 @@ impl News {
             Self::Typing(typing) => Some(Topic::Conversation(typing.conversation)),
             Self::Receipts(receipts) => Some(Topic::Conversation(receipts.conversation)),
             Self::Recheck(topic) => Some(*topic),
+            Self::RecheckViewer { user, .. } => Some(Topic::User(*user)),
         }
     }
 
@@ -146,7 +157,7 @@ impl News {
             Self::Presence(people) => 8 + 20 * people.len(),
             Self::Typing(_) => 40,
             Self::Receipts(receipts) => 40 + 46 * receipts.marks.len(),
-            Self::Recheck(_) => 1 + TOPIC_BYTES_MAX,
+            Self::Recheck(_) | Self::RecheckViewer { .. } => 1 + 2 * TOPIC_BYTES_MAX,
         }
     }
 }

@@ -52,9 +52,13 @@ impl Setting {
         }
     }
 
-    /// Whether it changes who may see what of the user.
-    fn is_about_seeing(&self) -> bool {
-        matches!(self, Self::SetPrivacy(_) | Self::SetPerson(_))
+    /// What those who are looking are told, if it changes what may be seen of the user: all of them, or the one it is about.
+    fn news(&self, user: UserId) -> Option<News> {
+        match self {
+            Self::SetPrivacy(_) => Some(News::Recheck(Topic::User(user))),
+            Self::SetPerson(set) => Some(News::RecheckViewer { user, viewer: set.person.user }),
+            _ => None,
+        }
     }
 
     /// Whom it reports.
@@ -72,12 +76,8 @@ impl Setting {
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }
-        let settling = Settling {
-            context: context.clone(),
-            user,
-            is_about_seeing: self.is_about_seeing(),
-            reported: self.reported(),
-        };
+        let settling =
+            Settling { context: context.clone(), user, news: self.news(user), reported: self.reported() };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
                 settling.submit(ops::SetConversation { user, conversation, settings }, reply);
@@ -130,7 +130,7 @@ impl Setting {
 struct Settling {
     context: Arc<Context>,
     user: UserId,
-    is_about_seeing: bool,
+    news: Option<News>,
     reported: Option<UserId>,
 }
 
@@ -172,9 +172,26 @@ impl Settling {
     /// or too little.
     fn tell(&self) {
         self.context.router.ring(self.user, None, None);
-        if self.is_about_seeing {
-            let news = News::Recheck(Topic::User(self.user));
+        if let Some(news) = self.news.clone() {
             self.context.looking.tell(LookingMessage::Publish(news));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rookery_protocol::{Person, PrivacySettings};
+
+    use super::*;
+
+    #[test]
+    fn what_a_user_makes_of_somebody_concerns_only_that_one() {
+        let (request, user, other) = (RequestId::new(1), UserId::new(1).unwrap(), UserId::new(2).unwrap());
+        let person = Person { user: other, is_contact: true, is_excepted: false, is_blocked: false };
+        let news = Setting::SetPerson(SetPerson { request, person }).news(user);
+        assert_eq!(news, Some(News::RecheckViewer { user, viewer: other }));
+        let privacy = PrivacySettings::default();
+        let news = Setting::SetPrivacy(SetPrivacy { request, privacy }).news(user);
+        assert_eq!(news, Some(News::Recheck(Topic::User(user))));
     }
 }

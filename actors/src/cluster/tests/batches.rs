@@ -98,10 +98,11 @@ fn arbitrary_news() -> impl Strategy<Value = News> {
         Presence { user, availability: availability.into(), last_seen_ms }
     });
     let typing = (arbitrary_conversation(), user.clone(), 0..3_u8);
-    let mark = (user, any::<[u64; 4]>()).prop_map(|(user, [delivered, read, delivered_ms, read_ms])| {
-        let (delivered, read) = (Seq::new(delivered), Seq::new(read));
-        MemberMark { user, delivered, read, delivered_ms, read_ms }
-    });
+    let mark =
+        (user.clone(), any::<[u64; 4]>()).prop_map(|(user, [delivered, read, delivered_ms, read_ms])| {
+            let (delivered, read) = (Seq::new(delivered), Seq::new(read));
+            MemberMark { user, delivered, read, delivered_ms, read_ms }
+        });
     let marks = (arbitrary_conversation(), proptest::collection::vec(mark, 0..9));
     prop_oneof![
         proptest::collection::vec(presence, 0..9).prop_map(News::Presence),
@@ -110,6 +111,7 @@ fn arbitrary_news() -> impl Strategy<Value = News> {
         }),
         marks.prop_map(|(conversation, marks)| News::Receipts(ReceiptsNotice { conversation, marks })),
         arbitrary_topic().prop_map(News::Recheck),
+        (user.clone(), user).prop_map(|(user, viewer)| News::RecheckViewer { user, viewer }),
     ]
 }
 
