@@ -37,6 +37,8 @@ pub struct Rates {
     pub reports: Option<Rate>,
     /// Changes of the user's own settings, people, and what is shown.
     pub settings: Option<Rate>,
+    /// Changes of what a connection looks at, and renewals of that.
+    pub watches: Option<Rate>,
     /// Accounts younger than this have a quarter of each.
     pub new_account: Duration,
 }
@@ -54,6 +56,7 @@ pub(crate) enum Doing {
     Lookup,
     Report,
     Setting,
+    Watch,
 }
 
 impl Doing {
@@ -67,6 +70,7 @@ impl Doing {
             Self::Lookup => "lookups of handles",
             Self::Report => "reports",
             Self::Setting => "changes of settings",
+            Self::Watch => "watches",
         }
     }
 }
@@ -176,6 +180,7 @@ impl Buckets {
             Doing::Lookup => self.rates.lookups,
             Doing::Report => self.rates.reports,
             Doing::Setting => self.rates.settings,
+            Doing::Watch => self.rates.watches,
         }
     }
 

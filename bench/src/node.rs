@@ -170,7 +170,8 @@ fn config(data: &Path, name: &str, tcp: &str, http: &str) -> anyhow::Result<Path
     let text = format!(
         "[node]\nid = \"{name}\"\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n\
          [cluster]\nlink = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-         [limits.rates]\nmessages = \"off\"\ngroup_messages = \"off\"\ngroups = \"off\"\nmembers = \"off\"\n[log]\nlevel = \"warn\"\n"
+         [limits.rates]\nmessages = \"off\"\ngroup_messages = \"off\"\ngroups = \"off\"\nmembers = \"off\"\n\
+         watches = \"off\"\n[log]\nlevel = \"warn\"\n"
     );
     std::fs::write(&path, text)?;
     Ok(path)

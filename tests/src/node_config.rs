@@ -71,7 +71,7 @@ impl Default for NodeConfig {
 
 /// As often as one likes: load is no person.
 const NO_RATES: &str = "messages = \"off\"\ngroup_messages = \"off\"\ngroups = \"off\"\nmembers = \"off\"\n\
-                        lookups = \"off\"\nreports = \"off\"\nsettings = \"off\"\n";
+                        lookups = \"off\"\nreports = \"off\"\nsettings = \"off\"\nwatches = \"off\"\n";
 
 /// The most a test's store may hold.
 const MAP_GIB: usize = 4;

@@ -105,6 +105,7 @@ impl Actor for ConnectionActor {
             }
             ConnectionMessage::Watch(watch, reply) => match watch.check() {
                 Ok(()) => {
+                    let Some(reply) = state.context.admit(reply, &[(Doing::Watch, 1)]) else { return Ok(()) };
                     state.connection.set_watching();
                     state.context.looking.tell(LookingMessage::Watch { watch, reply });
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rookery_actors::{ActorsConfig, Rate, Rates};
 use rookery_protocol::{
     Body, ChangeGroup, ConversationId, CreateGroup, Error, ErrorCode, GroupChange, GroupId, GroupSettings,
-    Handle, Lookup, Payload, RequestId, Send, ServerFrame,
+    Handle, Lookup, Payload, RequestId, Send, ServerFrame, Watch, limits,
 };
 use rookery_store::ops::{AddDevice, AddUser, SetStanding};
 
@@ -136,6 +136,22 @@ async fn handles_are_not_tried_one_by_one() {
     // Whose number one has, one has met.
     let found = ask(&mut alice, |request| Lookup { request, handle: None, user: Some(user(2)) }).await;
     assert_eq!(found, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_here_and_there_all_the_time() {
+    let node = node(|rates, rate| rates.watches = rate).await;
+    let mut alice = node.join(who(1, 1)).await;
+    let mut tablet = node.join(who(1, 2)).await;
+    let watch = |request| Watch { request, users: vec![], conversations: vec![direct(1, 2)] };
+    assert_eq!([ask(&mut alice, watch).await, ask(&mut tablet, watch).await], [None, None]);
+    assert_too_much(ask(&mut alice, watch).await, "watches", EACH);
+    tokio::time::sleep(EACH).await;
+    assert_eq!(ask(&mut alice, watch).await, None);
+    // Of what is refused for what it says, nothing is read.
+    let users = vec![user(2); limits::WATCH_USERS_MAX + 1];
+    let refused = ask(&mut alice, |request| Watch { request, users, conversations: vec![] }).await;
+    assert_eq!(refused.unwrap().known_code(), Some(ErrorCode::BadRequest));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,8 @@ pub struct RatesConfig {
     pub reports: Often,
     /// Changes of settings, people, and what is shown.
     pub settings: Often,
+    /// Changes of what a connection looks at, and renewals of that.
+    pub watches: Often,
     /// Accounts younger than this have a quarter of each.
     pub new_account: Span,
 }
@@ -40,6 +42,7 @@ impl Default for RatesConfig {
             lookups: Often::new(600, hour, 600),
             reports: Often::new(20, hour, 20),
             settings: Often::new(300, minute, 200),
+            watches: Often::new(120, minute, 60),
             new_account: Span::from_secs(24 * 3600),
         }
     }
@@ -55,6 +58,7 @@ impl From<&RatesConfig> for Rates {
             lookups: config.lookups.0,
             reports: config.reports.0,
             settings: config.settings.0,
+            watches: config.watches.0,
             new_account: config.new_account.get(),
         }
     }
