@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Between two that are passed on, of one conversation.
 const PACE: Duration = Duration::from_millis(limits::TYPING_EVERY_MS as u64);
 
-/// Conversations remembered: who types in more of them at once waits for none.
+/// Conversations remembered: who types in more of them at once is not heard in the rest.
 const REMEMBERED_MAX: usize = limits::WATCH_CONVERSATIONS_MAX;
 
 /// See the module.
@@ -34,7 +34,13 @@ impl TypingPace {
                 return false;
             }
             if self.passed.len() == REMEMBERED_MAX {
-                self.passed.remove(0);
+                let by_time = self.passed.iter().enumerate().min_by_key(|(_, passed)| passed.at);
+                // To forget one sooner would let it pass again too soon.
+                let Some((oldest, _)) = by_time.filter(|(_, passed)| now.duration_since(passed.at) >= PACE)
+                else {
+                    return false;
+                };
+                self.passed.swap_remove(oldest);
             }
             self.passed.push(Passed { conversation, at: now, is_doing: true });
             return true;
@@ -81,12 +87,17 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_remembered_than_may_be_open() {
+    fn who_types_in_many_conversations_is_heard_in_as_many_as_may_be_open() {
         let (now, mut pace) = (Instant::now(), TypingPace::default());
-        for number in 1..=100 {
-            assert!(pace.passes(now, group(number), Doing::Typing));
-        }
-        assert_eq!(pace.passed.len(), REMEMBERED_MAX);
-        assert!(!pace.passes(now, group(100), Doing::Typing));
+        let passed = |pace: &mut TypingPace, now| {
+            (0..100).filter(|number| pace.passes(now, group(number % 9 + 1), Doing::Typing)).count()
+        };
+        assert_eq!(passed(&mut pace, now), REMEMBERED_MAX);
+        assert_eq!(passed(&mut pace, now + PACE / 2), 0);
+        // One of them goes on; of the others, any may be forgotten for the ninth.
+        assert!(pace.passes(now + PACE, group(1), Doing::Typing));
+        assert!(pace.passes(now + PACE, group(9), Doing::Typing));
+        assert_eq!(passed(&mut pace, now + PACE), REMEMBERED_MAX - 2);
+        assert!(!pace.passes(now + PACE, group(1), Doing::Typing));
     }
 }
