@@ -188,11 +188,7 @@ impl Actor for Shard {
             ShardMessage::Host { host, user, number, epoch, devices } => {
                 state.host(&host, user, number, epoch, devices);
             }
-            ShardMessage::Hosted { user, number } => {
-                if state.hosting.answered(user, number) {
-                    state.sweep([user]);
-                }
-            }
+            ShardMessage::Hosted { user, number } => state.hosted(user, number),
             ShardMessage::Stirred { user, stirring } => state.stirred(user, stirring),
             ShardMessage::Follow { user, follow } => state.follow(user, follow),
             ShardMessage::Replace { user, newer } => state.replace(user, newer),

@@ -9,7 +9,8 @@ use rookery_store::placement::Slot;
 use tokio::time::Instant;
 
 use super::actor::{PassOn, State};
-use super::entry::Attachment;
+use super::entry::{Attachment, Entry};
+use super::hosting::Answered;
 use super::look::look_for_waiting;
 use super::registry::Replaced;
 use crate::cluster::{Bell, Bells, HostedDevice, LinkMessage, Owner, Peer, Placed};
@@ -39,7 +40,7 @@ impl State {
         let number = cluster.next_number();
         if devices.is_empty() {
             // If this gets lost, the next bell from there is answered with it again.
-            self.hosting.forget(user);
+            self.hosting.left(user, number, Instant::now());
         } else {
             self.hosting.sent(user, number, Instant::now());
         }
@@ -86,6 +87,21 @@ impl State {
             tell_replaced(user, replaced);
             host.send(LinkMessage::Hosted { user, number });
             self.presence_changed(user);
+        }
+    }
+
+    /// A user's owner knows what this node has said.
+    pub(super) fn hosted(&mut self, user: UserId, number: u64) {
+        match self.hosting.answered(user, number) {
+            Answered::Latest => self.sweep([user]),
+            Answered::Earlier => {}
+            Answered::Late => {
+                let is_here = |entry: &Entry| !entry.attached.is_empty();
+                if !self.entries.get(&user).is_some_and(is_here) {
+                    // That nobody is came first, and was forgotten: to the owner, the user is here now.
+                    self.register(user);
+                }
+            }
         }
     }
 
