@@ -141,7 +141,7 @@ mod tests {
     use rookery_protocol::{Body, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
     use rookery_store::StoreConfig;
     use rookery_store::engines::MemoryEngine;
-    use rookery_store::ops::{AddDevice, AddUser, Author, Hide, SendMessage};
+    use rookery_store::ops::{AddDevice, AddUser, Asker, Author, Hide, SendMessage};
 
     use super::*;
 
@@ -183,7 +183,8 @@ mod tests {
             store.submit(&0, send).await.unwrap();
         }
         let seqs = vec![Seq::new(500), Seq::new(501)];
-        let hide = Hide { user: user(2), conversation, up_to: Seq::ZERO, seqs };
+        let asker = Asker { user: user(2), device: DeviceId::new(1), generation: 1, time_ms: 600 };
+        let hide = Hide { asker, conversation, up_to: Seq::ZERO, seqs };
         store.submit(&0, hide).await.unwrap();
         let retention =
             Retention { store: store.clone(), clock: Arc::new(At(1_500)), age_max: Duration::from_secs(1) };

@@ -150,7 +150,7 @@ impl Actor for Session {
                 return Ok(());
             }
             SessionMessage::Set { setting, reply } => {
-                setting.submit(&state.context, state.user, reply);
+                setting.submit(&state.context, reply);
                 return Ok(());
             }
             SessionMessage::IdleCheck => {

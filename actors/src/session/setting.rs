@@ -8,14 +8,13 @@ use rookery_protocol::{
     Done, ErrorCode, Follow, Hide, Report, RequestId, SetConversation, SetPerson, SetPrivacy, SetProfile,
     UserId,
 };
-use rookery_store::keys::report;
-use rookery_store::ops::{self, Settled};
+use rookery_store::ops::{self, Asker, Settled};
 use rookery_store::{Committed, Op, StoreError};
 
 use super::writing::check_conversation;
-use crate::connection::Reply;
+use crate::connection::{Identity, Reply};
 use crate::context::Context;
-use crate::failure::{of_refusal, of_store};
+use crate::failure::{of_refusal, of_store, suspended};
 use crate::looking::{LookingMessage, News, Topic};
 use crate::rates::Doing;
 
@@ -70,7 +69,8 @@ impl Setting {
     }
 
     /// Submits it to the store, in the name of its user.
-    pub(super) fn submit(self, context: &Arc<Context>, user: UserId, reply: Reply) {
+    pub(super) fn submit(self, context: &Arc<Context>, reply: Reply) {
+        let Some(Identity { user, device, generation, .. }) = reply.connection().identity() else { return };
         let doing = if matches!(self, Self::Report(_)) { Doing::Report } else { Doing::Setting };
         let Some(reply) = context.admit(reply, &[(doing, 1)]) else { return };
         if let Err((code, text)) = self.check(user) {
@@ -78,27 +78,26 @@ impl Setting {
         }
         let settling =
             Settling { context: context.clone(), user, news: self.news(user), reported: self.reported() };
+        let asker = Asker { user, device, generation, time_ms: context.clock.now_ms() };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
-                settling.submit(ops::SetConversation { user, conversation, settings }, reply);
+                settling.submit(ops::SetConversation { asker, conversation, settings }, reply);
             }
             Self::Hide(Hide { conversation, up_to, seqs, .. }) => {
-                settling.submit(ops::Hide { user, conversation, up_to, seqs }, reply);
+                settling.submit(ops::Hide { asker, conversation, up_to, seqs }, reply);
             }
             Self::SetPrivacy(SetPrivacy { privacy, .. }) => {
-                settling.submit(ops::SetPrivacy { user, privacy }, reply);
+                settling.submit(ops::SetPrivacy { asker, privacy }, reply);
             }
             Self::SetProfile(SetProfile { profile, .. }) => {
-                settling.submit(ops::SetProfile { user, profile }, reply);
+                settling.submit(ops::SetProfile { asker, profile }, reply);
             }
             Self::SetPerson(SetPerson { person, .. }) => {
-                settling.submit(ops::SetPerson { user, person }, reply);
+                settling.submit(ops::SetPerson { asker, person }, reply);
             }
             Self::Report(Report { user: reported, conversation, seqs, text, .. }) => {
-                let time_ms = context.clock.now_ms();
-                let report =
-                    report::Report { reporter: user, user: reported, conversation, seqs, text, time_ms };
-                settling.submit(ops::MakeReport { report }, reply);
+                let op = ops::MakeReport { asker, user: reported, conversation, seqs, text };
+                settling.submit(op, reply);
             }
             Self::Follow(Follow { group, follow, .. }) => {
                 let time_ms = context.clock.now_ms();
@@ -150,6 +149,14 @@ impl Settling {
                 }
                 Ok(Settled::Refused(refusal)) => {
                     return reply.refuse(of_refusal(refusal), refusal.to_string());
+                }
+                // Neither is refused itself: it may be asked again with a new token, or when the suspension has ended.
+                Ok(Settled::Revoked) => {
+                    let text = "the device's tokens have been revoked";
+                    return reply.connection().close_with(ErrorCode::TokenRevoked, text);
+                }
+                Ok(Settled::Suspended(reason)) => {
+                    return reply.connection().close_with(ErrorCode::Suspended, suspended(&reason));
                 }
                 Ok(Settled::Corrupt(error)) => {
                     tracing::error!(%user, %error, "what is a user's own cannot be read");

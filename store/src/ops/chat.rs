@@ -5,6 +5,7 @@
 
 use rookery_protocol::{ConversationId, ConversationSettings, Seq, Shown, UserId};
 
+use super::asker::Asker;
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
@@ -13,14 +14,14 @@ use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{decode_head, head_key};
 use crate::keys::group::{Membership, membership_key};
 use crate::keys::inbox::{self, InboxEntry};
-use crate::keys::{self, hidden, user};
+use crate::keys::{self, hidden};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
 /// A user wants a conversation listed so.
 #[derive(Debug, Clone)]
 pub struct SetConversation {
     /// Who.
-    pub user: UserId,
+    pub asker: Asker,
     /// Which; a direct one is the user's.
     pub conversation: ConversationId,
     /// How.
@@ -31,7 +32,7 @@ pub struct SetConversation {
 #[derive(Debug, Clone)]
 pub struct Hide {
     /// Who.
-    pub user: UserId,
+    pub asker: Asker,
     /// Where; a direct conversation is the user's.
     pub conversation: ConversationId,
     /// All up to here; beyond the last that the user may see means that one.
@@ -49,9 +50,10 @@ struct Place {
     last: Seq,
 }
 
-/// Declares what [`place`] looks at.
-fn reads((user, conversation): (UserId, ConversationId), reads: &mut Reads) {
-    reads.key(user::key(user));
+/// Declares what [`place`] looks at, and whether the asker may do anything.
+fn reads(asker: &Asker, conversation: ConversationId, reads: &mut Reads) {
+    let user = asker.user;
+    asker.reads(reads);
     reads.key(head_key(conversation));
     reads.key(chat::key(user, conversation));
     if let Some(group) = conversation.group_id() {
@@ -64,9 +66,6 @@ fn place(
     view: &View<'_>,
     (user, conversation): (UserId, ConversationId),
 ) -> Result<Result<Place, Refusal>, StoreError> {
-    if view.get(&user::key(user)).is_none() {
-        return Ok(Err(Refusal::NoSuchUser(user)));
-    }
     let head = view.get(&head_key(conversation)).map(|value| decode_head(&value)).transpose()?;
     let head = head.unwrap_or(Seq::ZERO);
     let (mut first, mut last) = (Seq::ZERO.next(), head);
@@ -103,7 +102,7 @@ fn show(writes: &mut Writes<'_>, user: UserId, chat: &Chat, shown: Shown) {
 
 impl SetConversation {
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        let Self { user, conversation, ref settings } = *self;
+        let Self { asker: Asker { user, .. }, conversation, ref settings } = *self;
         let mut chat = match place(view, (user, conversation))? {
             Ok(place) => place.chat,
             Err(refusal) => return Ok(Settled::Refused(refusal)),
@@ -122,17 +121,17 @@ impl Op for SetConversation {
     type Answer = Settled;
 
     fn reads(&self, declared: &mut Reads) {
-        reads((self.user, self.conversation), declared);
+        reads(&self.asker, self.conversation, declared);
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 }
 
 impl Hide {
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        let Self { user, conversation, ref seqs, .. } = *self;
+        let Self { asker: Asker { user, .. }, conversation, ref seqs, .. } = *self;
         let Place { mut chat, first, last } = match place(view, (user, conversation))? {
             Ok(place) => place,
             Err(refusal) => return Ok(Settled::Refused(refusal)),
@@ -169,14 +168,14 @@ impl Op for Hide {
     type Answer = Settled;
 
     fn reads(&self, declared: &mut Reads) {
-        reads((self.user, self.conversation), declared);
+        reads(&self.asker, self.conversation, declared);
         for seq in &self.seqs {
-            declared.key(hidden::key(self.user, self.conversation, *seq));
+            declared.key(hidden::key(self.asker.user, self.conversation, *seq));
         }
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {

@@ -6,10 +6,11 @@ use rookery_protocol::{
     Body, ConversationId, DeviceId, GroupChange, Message, MessageId, Reference, Seq, UserId,
 };
 
+use super::asker::{Asker, Objection};
 use crate::error::StoreError;
 use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
 use crate::keys::inbox::{self, InboxEntry, MessagePointer};
-use crate::keys::{self, device, user};
+use crate::keys::{self, user};
 use crate::op::{Reads, View, Writes};
 use crate::stamp::StampSlot;
 
@@ -132,14 +133,18 @@ pub enum Refusal {
 }
 
 impl Author {
+    fn asker(&self) -> Asker {
+        let Self { user, device, generation, time_ms, .. } = *self;
+        Asker { user, device, generation, time_ms }
+    }
+
     pub(super) fn sent_key(&self, conversation: ConversationId, id: MessageId) -> Vec<u8> {
         sent_key(conversation, self.user, self.device, id)
     }
 
     /// Declares what [`objection`](Self::objection) and [`append`] look at.
     pub(super) fn reads(&self, conversation: ConversationId, reads: &mut Reads) {
-        reads.key(device::key(self.user, self.device));
-        reads.key(user::key(self.user));
+        self.asker().reads(reads);
         reads.key(self.sent_key(conversation, self.id));
         reads.key(head_key(conversation));
     }
@@ -150,15 +155,10 @@ impl Author {
         conversation: ConversationId,
         view: &View<'_>,
     ) -> Result<Option<Outcome>, StoreError> {
-        let sender = view.get(&device::key(self.user, self.device));
-        let sender = sender.map(|value| keys::decode::<device::Device>(&value)).transpose()?;
-        if sender.is_none_or(|device| device.generation != self.generation) {
-            return Ok(Some(Outcome::Revoked));
-        }
-        let account = view.get(&user::key(self.user));
-        let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
-        if let Some(suspension) = account.and_then(|account| account.suspension) {
-            return Ok(Some(Outcome::Suspended(suspension.reason)));
+        match self.asker().objection(view)? {
+            Some(Objection::Revoked) => return Ok(Some(Outcome::Revoked)),
+            Some(Objection::Suspended(reason)) => return Ok(Some(Outcome::Suspended(reason))),
+            None => {}
         }
         let record = view.get(&self.sent_key(conversation, self.id));
         record.map(|record| keys::decode(&record).map(Outcome::Duplicate)).transpose()

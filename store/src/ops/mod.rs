@@ -4,6 +4,7 @@
 //! writes nothing then, and the other operations of its batch go on.
 
 mod ack;
+mod asker;
 mod ban;
 mod chat;
 mod cluster;
@@ -22,6 +23,7 @@ mod trim;
 mod users;
 
 pub use ack::{AckEvents, Acked};
+pub use asker::Asker;
 pub use ban::{AddBan, BanAdded, RemoveBan};
 pub use chat::{Hide, SetConversation};
 pub use cluster::{

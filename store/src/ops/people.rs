@@ -3,6 +3,7 @@
 
 use rookery_protocol::{AccountPart, Person as Told, PrivacySettings, Profile, UserId, limits};
 
+use super::asker::Asker;
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
@@ -15,7 +16,7 @@ use crate::op::{Op, Reads, View, Writes};
 #[derive(Debug, Clone)]
 pub struct SetPrivacy {
     /// Of whom.
-    pub user: UserId,
+    pub asker: Asker,
     /// What, by whom.
     pub privacy: PrivacySettings,
 }
@@ -24,7 +25,7 @@ pub struct SetPrivacy {
 #[derive(Debug, Clone)]
 pub struct SetProfile {
     /// Of whom.
-    pub user: UserId,
+    pub asker: Asker,
     /// What; [`Profile::check`] has found nothing wrong with it. With nothing in it, nothing is shown.
     pub profile: Profile,
 }
@@ -33,7 +34,7 @@ pub struct SetProfile {
 #[derive(Debug, Clone)]
 pub struct SetPerson {
     /// To whom.
-    pub user: UserId,
+    pub asker: Asker,
     /// Who, and what.
     pub person: Told,
 }
@@ -60,16 +61,13 @@ fn put_or_delete<T: serde::Serialize>(writes: &mut Writes<'_>, key: Vec<u8>, val
 
 impl SetPrivacy {
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        if let Err(refusal) = account(view, self.user) {
-            return Ok(Settled::Refused(refusal));
-        }
-        let key = privacy::key(self.user);
+        let key = privacy::key(self.asker.user);
         let before: PrivacySettings =
             view.get(&key).map(|value| keys::decode(&value)).transpose()?.unwrap_or_default();
         if before != self.privacy {
             let is_default = self.privacy == PrivacySettings::default();
             put_or_delete(writes, key, &self.privacy, is_default);
-            tell(writes, self.user, AccountPart::Privacy, None);
+            tell(writes, self.asker.user, AccountPart::Privacy, None);
         }
         Ok(Settled::Done)
     }
@@ -79,23 +77,20 @@ impl Op for SetPrivacy {
     type Answer = Settled;
 
     fn reads(&self, reads: &mut Reads) {
-        reads.key(user::key(self.user));
-        reads.key(privacy::key(self.user));
+        self.asker.reads(reads);
+        reads.key(privacy::key(self.asker.user));
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 }
 
 impl SetProfile {
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        if let Err(refusal) = account(view, self.user) {
-            return Ok(Settled::Refused(refusal));
-        }
         let Profile { name, about, picture } = &self.profile;
         let is_empty = name.is_empty() && about.is_empty() && picture.is_empty();
-        let key = profile::key(self.user);
+        let key = profile::key(self.asker.user);
         let before = view.get(&key).map(|value| keys::decode::<Profile>(&value)).transpose()?;
         let is_new = match &before {
             Some(before) => *before != self.profile,
@@ -103,7 +98,7 @@ impl SetProfile {
         };
         if is_new {
             put_or_delete(writes, key, &self.profile, is_empty);
-            tell(writes, self.user, AccountPart::Profile, None);
+            tell(writes, self.asker.user, AccountPart::Profile, None);
         }
         Ok(Settled::Done)
     }
@@ -113,12 +108,12 @@ impl Op for SetProfile {
     type Answer = Settled;
 
     fn reads(&self, reads: &mut Reads) {
-        reads.key(user::key(self.user));
-        reads.key(profile::key(self.user));
+        self.asker.reads(reads);
+        reads.key(profile::key(self.asker.user));
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {
@@ -129,10 +124,7 @@ impl Op for SetProfile {
 
 impl SetPerson {
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        let (user, other) = (self.user, self.person.user);
-        if let Err(refusal) = account(view, user) {
-            return Ok(Settled::Refused(refusal));
-        }
+        let (user, other) = (self.asker.user, self.person.user);
         if user == other {
             return Ok(Settled::Refused(Refusal::Yourself));
         }
@@ -174,13 +166,13 @@ impl Op for SetPerson {
     type Answer = Settled;
 
     fn reads(&self, reads: &mut Reads) {
-        reads.key(user::key(self.user));
+        self.asker.reads(reads);
         reads.key(user::key(self.person.user));
-        reads.key(person::key(self.user, self.person.user));
-        reads.key(person::count_key(self.user));
+        reads.key(person::key(self.asker.user, self.person.user));
+        reads.key(person::count_key(self.asker.user));
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 }

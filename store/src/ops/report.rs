@@ -1,7 +1,8 @@
 //! Reports: made by users, kept until a moderator has dealt with them.
 
-use rookery_protocol::{GroupId, Stamp, UserId};
+use rookery_protocol::{ConversationId, GroupId, Seq, Stamp, UserId};
 
+use super::asker::Asker;
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
@@ -15,29 +16,36 @@ use crate::op::{Op, Reads, View, Writes};
 /// Keeps a report for the moderators. Nobody is told. Applied again it makes another that says the same, which does no harm.
 #[derive(Debug, Clone)]
 pub struct MakeReport {
-    /// What it says.
-    pub report: Report,
+    /// Who makes it.
+    pub asker: Asker,
+    /// Who is reported.
+    pub user: UserId,
+    /// Where it happened, if in a conversation of the asker's.
+    pub conversation: Option<ConversationId>,
+    /// The messages in question.
+    pub seqs: Vec<Seq>,
+    /// What happened, in the asker's words.
+    pub text: String,
 }
 
 impl MakeReport {
     fn group(&self) -> Option<GroupId> {
-        self.report.conversation.and_then(|conversation| conversation.group_id())
+        self.conversation.and_then(|conversation| conversation.group_id())
     }
 
     /// Whether it happened where the reporter is, or was.
     fn is_in_conversation(&self, view: &View<'_>) -> bool {
-        match (self.report.conversation, self.group()) {
+        match (self.conversation, self.group()) {
             (None, _) => true,
-            (Some(_), Some(group)) => view.get(&membership_key(self.report.reporter, group)).is_some(),
-            (Some(direct), None) => direct.direct_peer(self.report.reporter).is_some(),
+            (Some(_), Some(group)) => view.get(&membership_key(self.asker.user, group)).is_some(),
+            (Some(direct), None) => direct.direct_peer(self.asker.user).is_some(),
         }
     }
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        let Report { reporter, user, .. } = self.report;
-        let has_account = |of: &UserId| view.get(&user::key(*of)).is_some();
-        if let Some(nobody) = [reporter, user].into_iter().find(|user| !has_account(user)) {
-            return Ok(Settled::Refused(Refusal::NoSuchUser(nobody)));
+        let (reporter, user) = (self.asker.user, self.user);
+        if view.get(&user::key(user)).is_none() {
+            return Ok(Settled::Refused(Refusal::NoSuchUser(user)));
         }
         if !self.is_in_conversation(view) {
             return Ok(Settled::Refused(Refusal::NotMember));
@@ -49,7 +57,15 @@ impl MakeReport {
         writes.put(report::count_key(), encode_count(all + 1));
         writes.put(reporter_key(reporter), encode_count(own + 1));
         let slot = writes.new_stamp();
-        writes.put_stamped(report::prefix(), slot, encode(&self.report));
+        let report = Report {
+            reporter,
+            user,
+            conversation: self.conversation,
+            seqs: self.seqs.clone(),
+            text: self.text.clone(),
+            time_ms: self.asker.time_ms,
+        };
+        writes.put_stamped(report::prefix(), slot, encode(&report));
         Ok(Settled::Done)
     }
 }
@@ -58,9 +74,9 @@ impl Op for MakeReport {
     type Answer = Settled;
 
     fn reads(&self, reads: &mut Reads) {
-        let Report { reporter, user, .. } = self.report;
-        reads.key(user::key(reporter));
-        reads.key(user::key(user));
+        let reporter = self.asker.user;
+        self.asker.reads(reads);
+        reads.key(user::key(self.user));
         reads.key(report::count_key());
         reads.key(reporter_key(reporter));
         if let Some(group) = self.group() {
@@ -69,11 +85,11 @@ impl Op for MakeReport {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        Settled::of(&self.asker, view, || self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {
-        256 + self.report.text.len() + 9 * self.report.seqs.len()
+        256 + self.text.len() + 9 * self.seqs.len()
     }
 }
 

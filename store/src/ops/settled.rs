@@ -1,7 +1,9 @@
 //! The answer of operations that change what is a user's own: how a conversation is listed, what of it is shown.
 
+use super::asker::{Asker, Objection};
 use super::entry::Refusal;
 use crate::error::StoreError;
+use crate::op::View;
 
 /// What became of a change of something of a user's own.
 #[derive(Debug, Clone)]
@@ -10,6 +12,26 @@ pub enum Settled {
     Done,
     /// It may not be.
     Refused(Refusal),
+    /// The device's token has been revoked, or the device removed.
+    Revoked,
+    /// The user's account has been suspended, for this reason.
+    Suspended(String),
     /// Something in the store cannot be read.
     Corrupt(StoreError),
+}
+
+impl Settled {
+    /// What becomes of it: what `decide` says, unless the device may do nothing for its user any more.
+    pub(super) fn of(
+        asker: &Asker,
+        view: &View<'_>,
+        decide: impl FnOnce() -> Result<Self, StoreError>,
+    ) -> Self {
+        let decided = asker.objection(view).and_then(|objection| match objection {
+            Some(Objection::Revoked) => Ok(Self::Revoked),
+            Some(Objection::Suspended(reason)) => Ok(Self::Suspended(reason)),
+            None => decide(),
+        });
+        decided.unwrap_or_else(Self::Corrupt)
+    }
 }

@@ -9,7 +9,7 @@ use rookery_store::{Store, queries};
 
 use crate::engines::UnderTest;
 use crate::groups::{accepted, change, create, made, members, outcome, refused, say};
-use crate::people::{At, ack, acked, add, inbox, message, send, submit, user};
+use crate::people::{At, ack, acked, add, first, inbox, message, send, submit, user};
 use crate::settings::{BLOCKED, CONTACT, NOTHING, block, person, set};
 
 async fn read(store: &Store, by: At, conversation: ConversationId, seq: u64) -> Vec<UserId> {
@@ -40,7 +40,7 @@ async fn mark(store: &Store, of: At, conversation: ConversationId) -> (u64, u64,
 
 async fn read_receipts(store: &Store, user: UserId, read_receipts: bool) {
     let privacy = PrivacySettings { read_receipts, ..PrivacySettings::default() };
-    set(store, SetPrivacy { user, privacy }).await.expect("the user is there");
+    set(store, SetPrivacy { asker: first(user).asker(1), privacy }).await.expect("the user is there");
 }
 
 pub(crate) async fn who_is_blocked_or_has_blocked_sends_nothing_until_that_ends(mut test: UnderTest) {
@@ -223,7 +223,7 @@ pub(crate) async fn who_may_be_added_to_groups_says_who_is_added(mut test: Under
             groups,
             read_receipts: false,
         };
-        set(&store, SetPrivacy { user: bert.user, privacy }).await.expect("bert is there");
+        set(&store, SetPrivacy { asker: bert.asker(1), privacy }).await.expect("bert is there");
         for (relation, is_admitted) in relations.into_iter().zip(admitted) {
             set(&store, person(bert.user, anna.user, relation)).await.expect("both are there");
             number += 10;

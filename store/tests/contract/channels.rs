@@ -202,20 +202,20 @@ pub(crate) async fn a_follower_reads_and_lists_like_a_member(mut test: UnderTest
     let conversation = ConversationId::group(news);
     let last = accepted(&store, say(anna, news, 2)).await.seq;
     let read = |user| MarkRead { conversation, user, seq: Seq::new(9), time_ms: 9 };
-    let set = |user| SetConversation {
-        user,
+    let set = |at: At| SetConversation {
+        asker: at.asker(1),
         conversation,
         settings: ConversationSettings { pinned: true, ..ConversationSettings::default() },
     };
     let answer = store.submit(&0, read(bert.user)).await.expect("it commits").answer;
     assert!(matches!(answer, MarkedRead::NotMember), "{answer:?}");
-    let answer = store.submit(&0, set(bert.user)).await.expect("it commits").answer;
+    let answer = store.submit(&0, set(bert)).await.expect("it commits").answer;
     assert_eq!(refused(&answer), Refusal::NotMember);
 
     done(&follow(&store, bert.user, news).await);
     let answer = store.submit(&0, read(bert.user)).await.expect("it commits").answer;
     assert!(matches!(&answer, MarkedRead::Done { told, .. } if *told == [bert.user]), "{answer:?}");
-    done(&store.submit(&0, set(bert.user)).await.expect("it commits").answer);
+    done(&store.submit(&0, set(bert)).await.expect("it commits").answer);
     let snapshot = store.snapshot().await.expect("the store can be read");
     let users = [anna.user, bert.user, carl.user];
     let marks = queries::marks_of(&*snapshot, conversation, users).await.expect("read");

@@ -53,7 +53,7 @@ pub(crate) async fn what_is_wrong_with_chats_and_hidden_messages_is_found(mut te
     }
     let group = made(&store, anna, 9, &[bert]).await;
     let (up_to, seqs) = (Seq::new(1), vec![Seq::new(3)]);
-    let hide = Hide { user: bert.user, conversation, up_to, seqs };
+    let hide = Hide { asker: bert.asker(1), conversation, up_to, seqs };
     assert!(matches!(store.submit(&0, hide).await.expect("it commits").answer, Settled::Done));
     let (_, counts) = check(&store, 3).await;
     assert_eq!((counts.chats, counts.hidden), (2, 1));

@@ -3,7 +3,7 @@
 use rookery_protocol::{Body, ConversationId, DeviceId, Handle, MessageId, Seq, Stamp, UserId};
 use rookery_store::keys::inbox::InboxEntry;
 use rookery_store::ops::{
-    Accepted, AckEvents, Acked, AddDevice, AddUser, Author, DeviceAdded, Outcome, SendMessage,
+    Accepted, AckEvents, Acked, AddDevice, AddUser, Asker, Author, DeviceAdded, Outcome, SendMessage,
 };
 use rookery_store::{Store, queries};
 
@@ -16,6 +16,12 @@ pub(crate) struct At {
 }
 
 impl At {
+    /// Who asks for a change, at this time.
+    pub(crate) fn asker(self, time_ms: u64) -> Asker {
+        let Self { user, device, generation } = self;
+        Asker { user, device, generation, time_ms }
+    }
+
     /// Who writes what has this id, at the time of its number in milliseconds.
     pub(crate) fn author(self, number: u128) -> Author {
         let Self { user, device, generation } = self;
@@ -25,6 +31,11 @@ impl At {
 
 pub(crate) fn user(number: u64) -> UserId {
     UserId::new(number).expect("tests use small numbers")
+}
+
+/// A user's first device.
+pub(crate) fn first(user: UserId) -> At {
+    At { user, device: DeviceId::new(1), generation: 1 }
 }
 
 pub(crate) fn handle(text: &str) -> Handle {

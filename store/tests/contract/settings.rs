@@ -8,15 +8,20 @@ use rookery_store::{Op, Store, StoreConfig, StoreError, queries};
 
 use crate::engines::UnderTest;
 use crate::faulty::{Fault, FaultyEngine};
-use crate::people::{add, add_user, inbox, user};
+use crate::people::{add, add_user, first, inbox, user};
 
 /// Does it, and answers whether it may be.
 pub(crate) async fn set(store: &Store, op: impl Op<Answer = Settled>) -> Result<(), Refusal> {
     match store.submit(&0, op).await.expect("it commits").answer {
         Settled::Done => Ok(()),
         Settled::Refused(refusal) => Err(refusal),
-        Settled::Corrupt(error) => panic!("{error}"),
+        other => panic!("{other:?}"),
     }
+}
+
+/// Whether the asker's device may not do it, as it may do nothing.
+pub(crate) async fn is_revoked(store: &Store, op: impl Op<Answer = Settled>) -> bool {
+    matches!(store.submit(&0, op).await.expect("it commits").answer, Settled::Revoked)
 }
 
 /// Nothing to anybody.
@@ -28,7 +33,7 @@ pub(crate) const BLOCKED: Person = Person { is_blocked: true, ..NOTHING };
 
 /// Makes `other` be something to `user`.
 pub(crate) fn person(user: UserId, other: UserId, person: Person) -> SetPerson {
-    SetPerson { user, person: person.of(other) }
+    SetPerson { asker: first(user).asker(1), person: person.of(other) }
 }
 
 /// Blocks, or unblocks.
@@ -70,7 +75,7 @@ fn profile(name: &str) -> Profile {
 pub(crate) async fn what_is_set_is_read_and_the_users_devices_learn_it_once(mut test: UnderTest) {
     let store = test.store().await;
     let (anna, bert) = (add(&store, 1).await.user, add(&store, 2).await.user);
-    let privacy = |privacy: PrivacySettings| SetPrivacy { user: anna, privacy };
+    let privacy = |privacy: PrivacySettings| SetPrivacy { asker: first(anna).asker(1), privacy };
     let nothing = || Profile { name: String::new(), about: String::new(), picture: String::new() };
     let read = async || {
         let snapshot = store.snapshot().await.expect("the store can be read");
@@ -79,16 +84,16 @@ pub(crate) async fn what_is_set_is_read_and_the_users_devices_learn_it_once(mut 
     };
     assert_eq!(read().await, (PrivacySettings::default(), vec![None, None]));
     set(&store, privacy(PrivacySettings::default())).await.expect("anna is there");
-    set(&store, SetProfile { user: anna, profile: nothing() }).await.expect("anna is there");
+    set(&store, SetProfile { asker: first(anna).asker(1), profile: nothing() }).await.expect("anna is there");
     assert_eq!(changes(&store, anna).await, [], "it was so before");
 
     for _ in 0..2 {
         set(&store, privacy(hidden())).await.expect("anna is there");
-        set(&store, SetProfile { user: anna, profile: profile("Anna") }).await.expect("anna is there");
+        set(&store, SetProfile { asker: first(anna).asker(1), profile: profile("Anna") }).await.expect("anna is there");
     }
     assert_eq!(read().await, (hidden(), vec![None, Some(profile("Anna"))]));
     set(&store, privacy(PrivacySettings::default())).await.expect("anna is there");
-    set(&store, SetProfile { user: anna, profile: nothing() }).await.expect("anna is there");
+    set(&store, SetProfile { asker: first(anna).asker(1), profile: nothing() }).await.expect("anna is there");
     assert_eq!(read().await, (PrivacySettings::default(), vec![None, None]));
     let (privacy, profile) = ((AccountPart::Privacy, None), (AccountPart::Profile, None));
     assert_eq!(changes(&store, anna).await, [privacy.clone(), profile.clone(), privacy, profile]);
@@ -117,9 +122,10 @@ pub(crate) async fn nothing_is_kept_for_nobody_or_of_nobody(mut test: UnderTest)
     let store = test.store().await;
     let (anna, bert, nobody) = (add(&store, 1).await.user, add(&store, 2).await.user, user(9));
     let missing = Err(Refusal::NoSuchUser(nobody));
-    assert_eq!(set(&store, SetPrivacy { user: nobody, privacy: hidden() }).await, missing);
-    assert_eq!(set(&store, SetProfile { user: nobody, profile: profile("n") }).await, missing);
-    assert_eq!(set(&store, person(nobody, anna, CONTACT)).await, missing);
+    let asker = first(nobody).asker(1);
+    assert!(is_revoked(&store, SetPrivacy { asker, privacy: hidden() }).await);
+    assert!(is_revoked(&store, SetProfile { asker, profile: profile("n") }).await);
+    assert!(is_revoked(&store, person(nobody, anna, CONTACT)).await);
     assert_eq!(set(&store, person(anna, nobody, CONTACT)).await, missing);
     assert_eq!(set(&store, person(anna, nobody, NOTHING)).await, Ok(()), "that they are not");
     assert_eq!(set(&store, person(anna, anna, BLOCKED)).await, Err(Refusal::Yourself));
@@ -137,8 +143,8 @@ pub(crate) async fn a_removed_user_leaves_no_settings_profile_or_people(mut test
     let store = test.store().await;
     let (anna, bert) = (add(&store, 1).await.user, add(&store, 2).await.user);
     for user in [anna, bert] {
-        set(&store, SetPrivacy { user, privacy: hidden() }).await.expect("they are there");
-        set(&store, SetProfile { user, profile: profile("n") }).await.expect("they are there");
+        set(&store, SetPrivacy { asker: first(user).asker(1), privacy: hidden() }).await.expect("they are there");
+        set(&store, SetProfile { asker: first(user).asker(1), profile: profile("n") }).await.expect("they are there");
     }
     set(&store, person(anna, bert, CONTACT)).await.expect("both are there");
     set(&store, person(bert, anna, CONTACT)).await.expect("both are there");
@@ -156,7 +162,7 @@ pub(crate) async fn a_removed_user_leaves_no_settings_profile_or_people(mut test
 
 pub(crate) async fn so_many_people_are_anything_to_a_user(mut test: UnderTest) {
     let store = test.store().await;
-    let (anna, last, late) = (add_user(&store, 1).await, user(2), user(3));
+    let (anna, last, late) = (add(&store, 1).await.user, user(2), user(3));
     let most = limits::PEOPLE_PER_USER_MAX as u64;
     // Written directly: ten thousand accounts would take long, and are not looked at.
     let count = crate::probe::probe(&[], move |_, writes| {

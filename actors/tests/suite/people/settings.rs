@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use rookery_protocol::{AccountPart, Audience, ErrorCode, PrivacySettings, Profile, limits};
+use rookery_protocol::{
+    AccountPart, Audience, ConversationSettings, ErrorCode, Hide, PrivacySettings, Profile, Report,
+    RequestId, Seq, SetConversation, SetPerson, SetPrivacy, SetProfile, encode, limits,
+};
+use rookery_store::keys::chat::Chat;
+use rookery_store::queries;
 
-use super::{BLOCKED, CONTACT, EXCEPTED, NOTHING, person, profile, why};
-use crate::client::{user, who};
+use super::{BLOCKED, CONTACT, EXCEPTED, NOTHING, all, person, profile, why};
+use crate::client::{Who, direct, user, who};
 use crate::node::{Node, add_user};
 
 #[tokio::test(start_paused = true)]
@@ -96,4 +101,41 @@ async fn people_are_listed_in_pages() {
     let second = alice.people(first.people.last().map(|person| person.user)).await;
     assert_eq!((second.people, second.more), (vec![person(last, EXCEPTED)], false));
     assert_eq!(alice.people(Some(user(last))).await.people, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_is_revoked_or_suspended_while_connected_changes_and_reports_nothing() {
+    let node = Node::start().await;
+    node.join(who(2, 1)).await.say(direct(1, 2), "x").await;
+    let (request, conversation) = (RequestId::new(1), direct(1, 2));
+    let settings = ConversationSettings { pinned: true, ..ConversationSettings::default() };
+    let report = Report { request, user: user(2), conversation: None, seqs: vec![], text: "spam".into() };
+    let frames = [
+        encode(&SetConversation { request, conversation, settings }),
+        encode(&Hide { request, conversation, up_to: Seq::new(1), seqs: vec![] }),
+        encode(&SetPrivacy { request, privacy: all(Audience::Nobody) }),
+        encode(&SetProfile { request, profile: profile("Alice") }),
+        encode(&SetPerson { request, person: person(2, BLOCKED) }),
+        encode(&report),
+    ];
+    for frame in &frames {
+        let mut alice = node.join(who(1, 1)).await;
+        node.suspend(1, Some("spam")).await;
+        alice.tell_bytes(frame).await;
+        alice.closed_for(ErrorCode::Suspended).await;
+        node.suspend(1, None).await;
+    }
+    for (frame, generation) in frames.iter().zip(1..) {
+        let alices = Who { generation, ..who(1, 1) };
+        let mut alice = node.join(alices).await;
+        node.revoke(alices).await;
+        alice.tell_bytes(frame).await;
+        alice.closed_for(ErrorCode::TokenRevoked).await;
+    }
+    let snapshot = node.store.snapshot().await.unwrap();
+    assert_eq!(queries::chat(&*snapshot, user(1), conversation).await.unwrap(), Chat::default());
+    assert_eq!(queries::privacy(&*snapshot, user(1)).await.unwrap(), PrivacySettings::default());
+    assert_eq!(queries::profiles(&*snapshot, &[user(1)]).await.unwrap(), [None]);
+    assert_eq!(queries::people(&*snapshot, user(1), None, 9).await.unwrap(), []);
+    assert_eq!(queries::reports_waiting(&*snapshot).await.unwrap(), 0);
 }
