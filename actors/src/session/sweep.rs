@@ -70,8 +70,8 @@ pub(super) async fn sweep(
             Event { stamp, bytes: frame.as_ref().map_or(0, Bytes::len), frame, for_sender, receipt }
         }
         InboxEntry::Receipt(receipt) => told(stamp, encode(&ReceiptEvent { stamp, receipt })),
-        InboxEntry::Shown(shown) => told(stamp, encode(&ConversationEvent { stamp, shown })),
-        InboxEntry::Account(AccountChange { part, person }) => {
+        InboxEntry::Shown(change) => told(stamp, encode(&ConversationEvent { stamp, shown: change.shown() })),
+        InboxEntry::Account(AccountChange { part, person, .. }) => {
             told(stamp, encode(&AccountEvent { stamp, part, person }))
         }
         InboxEntry::Unknown(kind) => {

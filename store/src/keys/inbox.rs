@@ -1,11 +1,12 @@
 //! `inbox/<user>/<stamp>`: events for a user that not all of the user's devices have acknowledged.
 //!
 //! Appending is a blind write: the stamp comes from the commit. The value is a kind byte and the kind's content:
-//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire, `3`: a [`Shown`] as on the wire, `4`: an [`AccountChange`].
+//! `1`: [`MessagePointer`], `2`: a [`Receipt`] as on the wire, `3`: a [`ShownChange`], `4`: an [`AccountChange`].
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountPart, ConversationId, Person, Receipt, Seq, Shown, Stamp, UserId, encode_value, positional,
+    AccountPart, ConversationId, ConversationSettings, Person, Receipt, Seq, Shown, Stamp, UserId,
+    encode_value, positional,
 };
 
 use super::{family, user_key};
@@ -24,12 +25,46 @@ positional! {
 }
 
 positional! {
+    /// What has changed in how a conversation is shown to the user: a [`Shown`], and when that was.
+    pub struct ShownChange {
+        /// Which.
+        pub conversation: ConversationId,
+        /// How it is listed, if that has changed.
+        pub settings: Option<ConversationSettings>,
+        /// All up to here are hidden, if more than 0.
+        pub up_to: Seq,
+        /// These are hidden.
+        pub seqs: Vec<Seq>,
+        since later:
+        /// When, milliseconds since 1970; 0: not known.
+        pub time_ms: u64,
+    }
+}
+
+positional! {
     /// What has changed of the user's own account.
     pub struct AccountChange {
         /// Which part.
         pub part: AccountPart,
         /// What somebody is to the user now, if it is that.
         pub person: Option<Person>,
+        since later:
+        /// When, milliseconds since 1970; 0: not known.
+        pub time_ms: u64,
+    }
+}
+
+impl ShownChange {
+    /// What has changed at that time.
+    pub fn new(shown: Shown, time_ms: u64) -> Self {
+        let Shown { conversation, settings, up_to, seqs } = shown;
+        Self { conversation, settings, up_to, seqs, time_ms }
+    }
+
+    /// The change as clients are told of it.
+    pub fn shown(self) -> Shown {
+        let Self { conversation, settings, up_to, seqs, .. } = self;
+        Shown { conversation, settings, up_to, seqs }
     }
 }
 
@@ -41,7 +76,7 @@ pub enum InboxEntry {
     /// A member's watermarks moved.
     Receipt(Receipt),
     /// How a conversation is shown to the user has changed.
-    Shown(Shown),
+    Shown(ShownChange),
     /// The user's account has changed.
     Account(AccountChange),
     /// A kind that a newer version wrote: skipped, and acknowledged by itself.
@@ -162,11 +197,12 @@ mod tests {
             receipt.prop_map(|(conversation, user, delivered, read)| {
                 InboxEntry::Receipt(Receipt { conversation, user, delivered, read })
             }),
-            shown.prop_map(|(conversation, settings, up_to, seqs)| {
-                InboxEntry::Shown(Shown { conversation, settings, up_to, seqs })
+            (shown, any::<u64>()).prop_map(|((conversation, settings, up_to, seqs), time_ms)| {
+                InboxEntry::Shown(ShownChange { conversation, settings, up_to, seqs, time_ms })
             }),
-            (any::<u8>().prop_map(AccountPart::from), prop::option::of(person))
-                .prop_map(|(part, person)| { InboxEntry::Account(AccountChange { part, person }) }),
+            (any::<u8>().prop_map(AccountPart::from), prop::option::of(person), any::<u64>()).prop_map(
+                |(part, person, time_ms)| InboxEntry::Account(AccountChange { part, person, time_ms })
+            ),
             (5_u8..).prop_map(InboxEntry::Unknown),
         ]
     }
@@ -184,14 +220,22 @@ mod tests {
         expected.extend_from_slice(&[2, 1]);
         assert_eq!(value, expected);
         let shown = Shown { conversation, settings: None, up_to: Seq::new(2), seqs: vec![Seq::new(4)] };
-        let mut expected = vec![3, 0x94, 0xc4, 17];
+        let shown = ShownChange::new(shown, 5);
+        let mut expected = vec![3, 0x95, 0xc4, 17];
         expected.extend_from_slice(&conversation.to_bytes());
-        expected.extend_from_slice(&[0xc0, 2, 0x91, 4]);
-        assert_eq!(InboxEntry::Shown(shown).encode(), expected);
+        expected.extend_from_slice(&[0xc0, 2, 0x91, 4, 5]);
+        assert_eq!(InboxEntry::Shown(shown.clone()).encode(), expected);
+        expected[1] = 0x94;
+        expected.pop();
+        let older = InboxEntry::decode(&expected).expect("as it was before there was a time");
+        assert_eq!(older, InboxEntry::Shown(ShownChange { time_ms: 0, ..shown }));
         let person = Person { user, is_contact: true, is_excepted: false, is_blocked: true };
-        let change = AccountChange { part: AccountPart::People, person: Some(person) };
-        let value = InboxEntry::Account(change).encode();
-        assert_eq!(value[..], [4, 0x92, 3, 0x94, 1, 0xc3, 0xc2, 0xc3]);
+        let change = AccountChange { part: AccountPart::People, person: Some(person), time_ms: 5 };
+        let value = InboxEntry::Account(change.clone()).encode();
+        assert_eq!(value[..], [4, 0x93, 3, 0x94, 1, 0xc3, 0xc2, 0xc3, 5]);
+        let older = InboxEntry::decode(&[4, 0x92, 3, 0x94, 1, 0xc3, 0xc2, 0xc3]);
+        let older = older.expect("as it was before there was a time");
+        assert_eq!(older, InboxEntry::Account(AccountChange { time_ms: 0, ..change }));
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use crate::keys::channel::following_key;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{decode_head, head_key};
 use crate::keys::group::{Membership, membership_key};
-use crate::keys::inbox::{self, InboxEntry};
+use crate::keys::inbox::{self, InboxEntry, ShownChange};
 use crate::keys::{self, hidden};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
 
@@ -94,10 +94,12 @@ pub(super) fn forget(writes: &mut Writes<'_>, user: UserId, conversation: Conver
 }
 
 /// Writes a chat that has changed, and puts that into the inbox of its user.
-fn show(writes: &mut Writes<'_>, user: UserId, chat: &Chat, shown: Shown) {
+fn show(writes: &mut Writes<'_>, asker: &Asker, chat: &Chat, shown: Shown) {
+    let user = asker.user;
     writes.put(chat::key(user, shown.conversation), keys::encode(chat));
     let slot = writes.new_stamp();
-    writes.put_stamped(inbox::prefix(user), slot, InboxEntry::Shown(shown).encode());
+    let change = ShownChange::new(shown, asker.time_ms);
+    writes.put_stamped(inbox::prefix(user), slot, InboxEntry::Shown(change).encode());
 }
 
 impl SetConversation {
@@ -111,7 +113,7 @@ impl SetConversation {
             chat.settings = settings.clone();
             let settings = Some(settings.clone());
             let shown = Shown { conversation, settings, up_to: Seq::ZERO, seqs: Vec::new() };
-            show(writes, user, &chat, shown);
+            show(writes, &self.asker, &chat, shown);
         }
         Ok(Settled::Done)
     }
@@ -159,7 +161,7 @@ impl Hide {
         for seq in &seqs {
             writes.put(hidden::key(user, conversation, *seq), hidden::VALUE);
         }
-        show(writes, user, &chat, Shown { conversation, settings: None, up_to, seqs });
+        show(writes, &self.asker, &chat, Shown { conversation, settings: None, up_to, seqs });
         Ok(Settled::Done)
     }
 }

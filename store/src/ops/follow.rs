@@ -95,7 +95,7 @@ impl Follow {
 
     fn tell(&self, writes: &mut Writes<'_>) {
         let slot = writes.new_stamp();
-        let change = AccountChange { part: AccountPart::Followed, person: None };
+        let change = AccountChange { part: AccountPart::Followed, person: None, time_ms: self.time_ms };
         writes.put_stamped(inbox::prefix(self.user), slot, InboxEntry::Account(change).encode());
     }
 }

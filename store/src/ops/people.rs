@@ -40,13 +40,10 @@ pub struct SetPerson {
 }
 
 /// Puts what has changed into the user's inbox.
-fn tell(writes: &mut Writes<'_>, user: UserId, part: AccountPart, person: Option<Told>) {
+fn tell(writes: &mut Writes<'_>, asker: &Asker, part: AccountPart, person: Option<Told>) {
     let slot = writes.new_stamp();
-    writes.put_stamped(
-        inbox::prefix(user),
-        slot,
-        InboxEntry::Account(AccountChange { part, person }).encode(),
-    );
+    let change = AccountChange { part, person, time_ms: asker.time_ms };
+    writes.put_stamped(inbox::prefix(asker.user), slot, InboxEntry::Account(change).encode());
 }
 
 /// Refuses what is to be kept for nobody. Reads the account's key.
@@ -67,7 +64,7 @@ impl SetPrivacy {
         if before != self.privacy {
             let is_default = self.privacy == PrivacySettings::default();
             put_or_delete(writes, key, &self.privacy, is_default);
-            tell(writes, self.asker.user, AccountPart::Privacy, None);
+            tell(writes, &self.asker, AccountPart::Privacy, None);
         }
         Ok(Settled::Done)
     }
@@ -98,7 +95,7 @@ impl SetProfile {
         };
         if is_new {
             put_or_delete(writes, key, &self.profile, is_empty);
-            tell(writes, self.asker.user, AccountPart::Profile, None);
+            tell(writes, &self.asker, AccountPart::Profile, None);
         }
         Ok(Settled::Done)
     }
@@ -157,7 +154,7 @@ impl SetPerson {
             writes.put(person::count_key(user), person::encode_count(count));
         }
         put_or_delete(writes, key, &person, person.is_nothing());
-        tell(writes, user, AccountPart::People, Some(self.person.clone()));
+        tell(writes, &self.asker, AccountPart::People, Some(self.person.clone()));
         Ok(Settled::Done)
     }
 }

@@ -1,7 +1,7 @@
 //! What is too old, found step by step: a crawler asks, submits the trims, and goes on where the step ended. A step is
 //! bounded whatever the store holds, and one over fresh data costs two small reads for each conversation or inbox.
 //!
-//! Times are those of the messages. An inbox's events are as old as the messages they are about.
+//! Times are those of the messages. An inbox's events are as old as the messages they are about, or say when they were.
 
 use bytes::Bytes;
 use rookery_protocol::{ConversationId, GroupId, Message, Seq, Stamp, UserId};
@@ -10,7 +10,7 @@ use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::conversation::{self, log_key};
 use crate::keys::group::{Membership, membership_key, membership_of, memberships_family_prefix};
-use crate::keys::inbox::{self, InboxEntry};
+use crate::keys::inbox::{self, AccountChange, InboxEntry, ShownChange};
 use crate::keys::{decode, hidden, user};
 use crate::op::KeyRange;
 use crate::ops::{ForgetHidden, ForgetMembership, TrimInbox, TrimLog};
@@ -105,37 +105,38 @@ fn expired(logged: &Bytes, before_ms: u64) -> Option<Message> {
     decode::<Message>(logged).ok().filter(|message| message.time_ms < before_ms)
 }
 
-/// Finds events about messages from before `before_ms`, or about messages no longer there, at the beginning of the
-/// inboxes from `from` on; and the inboxes of users who have been removed.
+/// Finds events from before `before_ms`, or about messages no longer there, at the beginning of the inboxes from the place
+/// `from` on: a user, and up to where that inbox has been looked at. And the inboxes of users who have been removed.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn expired_events(
     snapshot: &dyn Snapshot,
-    from: Option<UserId>,
+    from: Option<(UserId, Stamp)>,
     before_ms: u64,
     limits: StepLimits,
-) -> Result<Step<TrimInbox, UserId>, StoreError> {
+) -> Result<Step<TrimInbox, (UserId, Stamp)>, StoreError> {
     let mut trims = Vec::new();
     let mut seek = KeyRange::prefix(&inbox::family_prefix(), 1);
-    if let Some(from) = from {
-        seek.begin = inbox::prefix(from);
+    if let Some((user, after)) = from {
+        seek.begin = inbox::key_after(user, after);
     }
     let (mut places, mut entries) = (0, 0);
     while let Some((key, _)) = snapshot.range(&seek).await?.pop() {
         let user =
             inbox::user_of(&key).ok_or_else(|| StoreError::Corrupt(format!("an inbox key: {key:02x?}")))?;
+        let after = from.filter(|from| from.0 == user).map_or(Stamp::ZERO, |from| from.1);
         if places >= limits.places_max.max(1) || entries >= limits.entries_max.max(1) {
-            return Ok(Step { trims, next: Some(user) });
+            return Ok(Step { trims, next: Some((user, after)) });
         }
         places += 1;
 
         let room = limits.entries_max.max(1) - entries;
-        let found = expired_in_inbox(snapshot, user, before_ms, room).await?;
+        let found = expired_in_inbox(snapshot, (user, after), before_ms, room).await?;
         entries += found.read;
         trims.extend(found.upto.map(|upto| TrimInbox { user, upto }));
-        if found.maybe_more {
-            return Ok(Step { trims, next: Some(user) });
+        if let Some(last) = found.on_after {
+            return Ok(Step { trims, next: Some((user, last)) });
         }
         seek.begin = inbox::end(user);
     }
@@ -145,57 +146,75 @@ pub async fn expired_events(
 struct ExpiredEvents {
     upto: Option<Stamp>,
     read: usize,
-    maybe_more: bool,
+    /// There may be more after this one.
+    on_after: Option<Stamp>,
 }
 
 async fn expired_in_inbox(
     snapshot: &dyn Snapshot,
-    user: UserId,
+    (user, after): (UserId, Stamp),
     before_ms: u64,
     limit: usize,
 ) -> Result<ExpiredEvents, StoreError> {
     if super::get(snapshot, user::key(user)).await?.is_none() {
-        return Ok(ExpiredEvents { upto: Some(Stamp::MAX), read: 1, maybe_more: false });
+        return Ok(ExpiredEvents { upto: Some(Stamp::MAX), read: 1, on_after: None });
     }
-    let mut found = leading_expired(snapshot, user, before_ms, 1).await?;
-    if limit > 1 && found.maybe_more {
-        found = leading_expired(snapshot, user, before_ms, limit).await?;
+    let found = expired_after(snapshot, (user, after), before_ms, 1).await?;
+    if limit > 1 && found.on_after.is_some() {
+        return expired_after(snapshot, (user, after), before_ms, limit).await;
     }
-    // Without anything to trim, the next step would find the same.
-    found.maybe_more &= found.upto.is_some();
     Ok(found)
 }
 
-/// Up to where the first `limit` events are expired. Of what is about no message, or of a kind that a newer version wrote,
-/// the age is not known: it goes with an expired one after it.
-async fn leading_expired(
+/// Up to where the first `limit` events after `after` are expired. Of some the age is not known: those of a kind that a
+/// newer version wrote, and changes that an older version noted. They go with an expired one after them.
+async fn expired_after(
     snapshot: &dyn Snapshot,
-    user: UserId,
+    (user, after): (UserId, Stamp),
     before_ms: u64,
     limit: usize,
 ) -> Result<ExpiredEvents, StoreError> {
-    let events = super::inbox_after(snapshot, user, Stamp::ZERO, limit).await?;
-    let place = |entry: &InboxEntry| match entry {
-        InboxEntry::Message(pointer) => Some((pointer.conversation, pointer.seq)),
-        InboxEntry::Receipt(receipt) => Some((receipt.conversation, receipt.delivered)),
-        InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_) => None,
-    };
+    let events = super::inbox_after(snapshot, user, after, limit).await?;
     let places: Vec<_> = events.iter().filter_map(|(_, entry)| place(entry)).collect();
     let mut messages = super::messages(snapshot, places).await?.into_iter();
 
     let (mut upto, mut fresh) = (None, false);
     for (stamp, entry) in &events {
-        if place(entry).is_none() {
-            continue;
-        }
-        let message = messages.next().expect("one was fetched for each place");
-        if message.is_some_and(|logged| expired(&logged, before_ms).is_none()) {
+        let is_fresh = match (place(entry), noted_ms(entry)) {
+            (Some(_), _) => {
+                let message = messages.next().expect("one was fetched for each place");
+                message.is_some_and(|logged| expired(&logged, before_ms).is_none())
+            }
+            (None, Some(time_ms)) => time_ms >= before_ms,
+            (None, None) => continue,
+        };
+        if is_fresh {
             fresh = true;
             break;
         }
         upto = Some(*stamp);
     }
-    Ok(ExpiredEvents { upto, read: events.len(), maybe_more: !fresh && events.len() == limit })
+    let last = events.last().filter(|_| !fresh && events.len() == limit);
+    Ok(ExpiredEvents { upto, read: events.len(), on_after: last.map(|(stamp, _)| *stamp) })
+}
+
+/// Which message an event is about.
+fn place(entry: &InboxEntry) -> Option<(ConversationId, Seq)> {
+    match entry {
+        InboxEntry::Message(pointer) => Some((pointer.conversation, pointer.seq)),
+        InboxEntry::Receipt(receipt) => Some((receipt.conversation, receipt.delivered)),
+        InboxEntry::Shown(_) | InboxEntry::Account(_) | InboxEntry::Unknown(_) => None,
+    }
+}
+
+/// When an event says that it was.
+fn noted_ms(entry: &InboxEntry) -> Option<u64> {
+    let time_ms = match entry {
+        InboxEntry::Shown(ShownChange { time_ms, .. }) => *time_ms,
+        InboxEntry::Account(AccountChange { time_ms, .. }) => *time_ms,
+        InboxEntry::Message(_) | InboxEntry::Receipt(_) | InboxEntry::Unknown(_) => 0,
+    };
+    Some(time_ms).filter(|time_ms| *time_ms > 0)
 }
 
 /// Finds memberships after `after` that have ended before what is left of their group's log: there is nothing any more

@@ -53,7 +53,7 @@ async fn followed(store: &Store, user: UserId) -> Vec<(GroupId, u64)> {
 }
 
 async fn told(store: &Store, user: UserId) -> usize {
-    let told = InboxEntry::Account(AccountChange { part: AccountPart::Followed, person: None });
+    let told = InboxEntry::Account(AccountChange { part: AccountPart::Followed, person: None, time_ms: 9 });
     inbox(store, user).await.iter().filter(|(_, entry)| *entry == told).count()
 }
 

@@ -264,7 +264,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
     };
     let ban = ban::Ban { reason: "why".into(), since_ms: 1, until_ms: None };
     let profile = Profile { name: "n".into(), about: String::new(), picture: String::new() };
-    let account_change = InboxEntry::Account(AccountChange { part: AccountPart::Privacy, person: None });
+    let account_change = InboxEntry::Account(AccountChange { part: AccountPart::Privacy, person: None, time_ms: 1 });
     let event_key = inbox::key(bert.user, first);
 
     let mut cases: Vec<Case> = vec![

@@ -274,6 +274,8 @@ contract! {
         steps_are_bounded_and_reach_the_end
         a_removed_users_inbox_is_found
         receipts_go_with_the_messages_they_are_about
+        changes_of_what_is_a_users_own_go_at_their_age
+        what_has_no_time_goes_with_what_is_behind_it_however_much_it_is
         a_groups_log_is_trimmed_and_memberships_that_ended_before_what_is_left_are_forgotten
         a_membership_that_began_anew_is_not_forgotten
     }

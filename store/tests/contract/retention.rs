@@ -1,14 +1,18 @@
 //! Forgetting what is too old. A message's time is its number.
 
-use rookery_protocol::{ConversationId, GroupChange, Seq};
+use rookery_protocol::{AccountPart, ConversationId, ConversationSettings, GroupChange, Profile, Seq};
 use rookery_store::check::Check;
-use rookery_store::ops::{ForgetMembership, MarkRead, Outcome, Refusal};
+use rookery_store::keys::inbox::{AccountChange, InboxEntry};
+use rookery_store::ops::{
+    ForgetMembership, Hide, MarkRead, Outcome, Refusal, SetConversation, SetProfile,
+};
 use rookery_store::queries::{self, StepLimits};
 use rookery_store::{KeyRange, Store, keys};
 
 use crate::engines::UnderTest;
 use crate::groups::{accepted, change, got, made, members, outcome, people, refused, say, sees, users};
 use crate::people::{At, add, counts, inbox, message, send, submit, user};
+use crate::settings::set;
 
 /// Crawls the whole store once, and answers how many steps that took over conversations and over inboxes.
 async fn crawl(store: &Store, before_ms: u64, limits: StepLimits) -> (usize, usize) {
@@ -140,6 +144,47 @@ pub(crate) async fn receipts_go_with_the_messages_they_are_about(mut test: Under
     assert_eq!(counts(&store, anna.user).await, (1, 1));
     crawl(&store, 3, WIDE).await;
     assert_eq!(counts(&store, anna.user).await, (0, 0));
+}
+
+pub(crate) async fn changes_of_what_is_a_users_own_go_at_their_age(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert] = people::<2>(&store).await;
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    send(&store, anna, bert.user, 1).await;
+    let settings = ConversationSettings { pinned: true, ..ConversationSettings::default() };
+    set(&store, SetConversation { asker: bert.asker(2), conversation, settings }).await.expect("it is set");
+    let profile = Profile { name: "Bert".into(), about: String::new(), picture: String::new() };
+    set(&store, SetProfile { asker: bert.asker(3), profile }).await.expect("it is set");
+    let hide = Hide { asker: bert.asker(4), conversation, up_to: Seq::new(1), seqs: vec![] };
+    set(&store, hide).await.expect("it is hidden");
+    for (before_ms, left) in [(1, 4), (2, 3), (3, 2), (4, 1), (5, 0)] {
+        crawl(&store, before_ms, WIDE).await;
+        assert_eq!(inbox(&store, bert.user).await.len(), left, "before {before_ms}");
+    }
+}
+
+pub(crate) async fn what_has_no_time_goes_with_what_is_behind_it_however_much_it_is(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert] = people::<2>(&store).await;
+    let change = InboxEntry::Account(AccountChange { part: AccountPart::Privacy, person: None, time_ms: 0 });
+    let as_before = crate::probe::probe(&[], move |_, writes| {
+        for _ in 0..11 {
+            let slot = writes.new_stamp();
+            writes.put_stamped(keys::inbox::prefix(bert.user), slot, change.encode());
+        }
+    });
+    store.submit(&0, as_before).await.expect("it commits");
+    let narrow = StepLimits { places_max: 100, entries_max: 4 };
+    crawl(&store, 100, narrow).await;
+    assert_eq!(inbox(&store, bert.user).await.len(), 11, "nobody knows how old they are");
+    for number in 1..=3 {
+        send(&store, anna, bert.user, number).await;
+    }
+    crawl(&store, 1, narrow).await;
+    assert_eq!(inbox(&store, bert.user).await.len(), 14);
+    crawl(&store, 3, narrow).await;
+    assert_eq!(inbox(&store, bert.user).await.len(), 1, "the third message is fresh");
+    assert_eq!(inbox(&store, anna.user).await.len(), 1);
 }
 
 pub(crate) async fn a_groups_log_is_trimmed_and_memberships_that_ended_before_what_is_left_are_forgotten(

@@ -47,7 +47,7 @@ pub(crate) async fn block(store: &Store, user: UserId, other: UserId, is_blocked
 async fn changes(store: &Store, user: UserId) -> Vec<(AccountPart, Option<Told>)> {
     let inbox = inbox(store, user).await.into_iter();
     let changes = inbox.map(|(_, entry)| match entry {
-        InboxEntry::Account(AccountChange { part, person }) => (part, person),
+        InboxEntry::Account(AccountChange { part, person, .. }) => (part, person),
         other => panic!("{other:?}"),
     });
     changes.collect()
