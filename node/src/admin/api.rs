@@ -871,11 +871,11 @@ api! {
     pub struct ReportShown {
         /// The report.
         pub report: Report,
-        /// Those of the messages that are still there.
+        /// What those of the messages said that were there when it was made.
         pub messages: Vec<ReportedMessage>,
     }
 
-    /// A message that a report names, as the server has it.
+    /// A message that a report names, as it was when that was made.
     #[derive(Eq)]
     pub struct ReportedMessage {
         /// Its number in the conversation.
@@ -884,7 +884,7 @@ api! {
         pub sender: ReportUser,
         /// When it was accepted.
         pub time_ms: u64,
-        /// Its first 4,096 characters; what is no text is shown as far as it can be. None of what has no body.
+        /// Its first 4,096 bytes; what is no text is shown as far as it can be. None of what has no body.
         pub text: Option<String>,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rookery_protocol::{ConversationId, Message, Seq, Stamp, UserId, decode_value};
+use rookery_protocol::{Stamp, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::report::Report as Stored;
 use rookery_store::{StoreError, ops, queries};
@@ -14,9 +14,6 @@ use super::api::{Done, Report, ReportShown, ReportUser, ReportedMessage, Reports
 use super::failure::{Answer, ApiError};
 use super::input::{Asked, page_limit, stamp};
 use super::shared::Shared;
-
-/// Characters of a message that are shown: enough to judge it by.
-const TEXT_CHARS_MAX: usize = 4_096;
 
 /// Who some users are.
 struct People(BTreeMap<UserId, Option<String>>);
@@ -68,26 +65,14 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(text): Path<Str
     let stamp = stamp("report", &text)?;
     let snapshot = shared.store.snapshot().await?;
     let found = queries::report(&*snapshot, stamp).await?.ok_or_else(|| not_found(stamp))?;
-    let places: Vec<(ConversationId, Seq)> = match found.conversation {
-        Some(conversation) => found.seqs.iter().map(|seq| (conversation, *seq)).collect(),
-        None => Vec::new(),
-    };
-    let logged = queries::messages(&*snapshot, places).await?;
-    let mut messages = Vec::new();
-    for logged in logged.into_iter().flatten() {
-        let message: Message =
-            decode_value(&logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        messages.push(message);
-    }
+    let messages = queries::evidence(&*snapshot, stamp).await?;
     let senders = messages.iter().map(|message| message.sender);
     let people = People::find(&*snapshot, senders.chain([found.reporter, found.user])).await?;
     let messages = messages.into_iter().map(|message| ReportedMessage {
         seq: message.seq.get(),
         sender: people.get(message.sender),
         time_ms: message.time_ms,
-        text: message
-            .body
-            .map(|body| String::from_utf8_lossy(body.as_bytes()).chars().take(TEXT_CHARS_MAX).collect()),
+        text: message.body.map(|body| String::from_utf8_lossy(body.as_bytes()).into_owned()),
     });
     Ok(Json(ReportShown { messages: messages.collect(), report: report((stamp, found), &people) }))
 }

@@ -363,6 +363,10 @@ fn parse_report(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError>
         decode::<report::Report>(value)?;
         return Ok(Some(Record::Report));
     }
+    if report::is_evidence(key) {
+        decode::<Vec<report::Evidence>>(value)?;
+        return Ok(Some(Record::Alone));
+    }
     let reporter = key.strip_prefix(&[family::REPORT, b'u']).and_then(|rest| Parts(rest).user());
     let is_count = key == report::count_key() || reporter.is_some_and(|of| key == report::reporter_key(of));
     if is_count {

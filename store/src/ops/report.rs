@@ -1,14 +1,18 @@
 //! Reports: made by users, kept until a moderator has dealt with them.
 
-use rookery_protocol::{ConversationId, GroupId, Seq, Stamp, UserId};
+use std::collections::BTreeMap;
+
+use rookery_protocol::{ConversationId, GroupId, Message, Seq, Stamp, UserId};
 
 use super::asker::Asker;
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
-use crate::keys::group::membership_key;
+use crate::keys::conversation::{log_key, withheld_key};
+use crate::keys::group::{Membership, membership_key};
 use crate::keys::report::{
-    self, REPORTS_MAX, REPORTS_OF_USER_MAX, Report, decode_count, encode_count, reporter_key,
+    self, EVIDENCE_BYTES_MAX, Evidence, REPORTS_MAX, REPORTS_OF_USER_MAX, Report, decode_count, encode_count,
+    reporter_key,
 };
 use crate::keys::{decode, encode, user};
 use crate::op::{Op, Reads, View, Writes};
@@ -22,7 +26,7 @@ pub struct MakeReport {
     pub user: UserId,
     /// Where it happened, if in a conversation of the asker's.
     pub conversation: Option<ConversationId>,
-    /// The messages in question.
+    /// The messages in question, of those that the asker may see. What they say now is kept with the report.
     pub seqs: Vec<Seq>,
     /// What happened, in the asker's words.
     pub text: String,
@@ -33,13 +37,37 @@ impl MakeReport {
         self.conversation.and_then(|conversation| conversation.group_id())
     }
 
-    /// Whether it happened where the reporter is, or was.
-    fn is_in_conversation(&self, view: &View<'_>) -> bool {
+    /// From which message to which the asker may see those of the conversation; `None`: none at all.
+    fn visible(&self, view: &View<'_>) -> Result<Option<(Seq, Seq)>, StoreError> {
+        let all = (Seq::ZERO.next(), Seq::new(u64::MAX));
         match (self.conversation, self.group()) {
-            (None, _) => true,
-            (Some(_), Some(group)) => view.get(&membership_key(self.asker.user, group)).is_some(),
-            (Some(direct), None) => direct.direct_peer(self.asker.user).is_some(),
+            (None, _) => Ok(Some(all)),
+            (Some(_), Some(group)) => {
+                let membership = view.get(&membership_key(self.asker.user, group));
+                let membership = membership.map(|value| decode::<Membership>(&value)).transpose()?;
+                Ok(membership.map(|membership| (membership.from, membership.until.unwrap_or(all.1))))
+            }
+            (Some(direct), None) => Ok(direct.direct_peer(self.asker.user).map(|_| all)),
         }
+    }
+
+    /// Where the messages in question are, and where it says that others do not see them.
+    fn places(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let seqs = self.conversation.into_iter().flat_map(|at| self.seqs.iter().map(move |seq| (at, *seq)));
+        seqs.map(|(at, seq)| (log_key(at, seq), withheld_key(at, seq))).collect()
+    }
+
+    /// What is there of the messages in question, as the asker sees them.
+    fn evidence(&self, view: &View<'_>) -> Result<Vec<Evidence>, StoreError> {
+        let mut evidence = Vec::new();
+        for (place, withheld) in self.places() {
+            let Some(logged) = view.get(&place) else { continue };
+            let message: Message = decode(&logged)?;
+            if message.sender == self.asker.user || view.get(&withheld).is_none() {
+                evidence.push(Evidence::of(&message));
+            }
+        }
+        Ok(evidence)
     }
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
@@ -47,8 +75,11 @@ impl MakeReport {
         if view.get(&user::key(user)).is_none() {
             return Ok(Settled::Refused(Refusal::NoSuchUser(user)));
         }
-        if !self.is_in_conversation(view) {
+        let Some((from, until)) = self.visible(view)? else {
             return Ok(Settled::Refused(Refusal::NotMember));
+        };
+        if self.seqs.iter().any(|seq| *seq < from || *seq > until) {
+            return Ok(Settled::Refused(Refusal::NoSuchMessage));
         }
         let (all, own) = (count(view, report::count_key())?, count(view, reporter_key(reporter))?);
         if all >= REPORTS_MAX || own >= REPORTS_OF_USER_MAX {
@@ -66,6 +97,10 @@ impl MakeReport {
             time_ms: self.asker.time_ms,
         };
         writes.put_stamped(report::prefix(), slot, encode(&report));
+        let evidence = self.evidence(view)?;
+        if !evidence.is_empty() {
+            writes.put_stamped(report::evidence_prefix(), slot, encode(&evidence));
+        }
         Ok(Settled::Done)
     }
 }
@@ -82,6 +117,10 @@ impl Op for MakeReport {
         if let Some(group) = self.group() {
             reads.key(membership_key(reporter, group));
         }
+        for (place, withheld) in self.places() {
+            reads.key(place);
+            reads.key(withheld);
+        }
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
@@ -89,7 +128,7 @@ impl Op for MakeReport {
     }
 
     fn bytes_hint(&self) -> usize {
-        256 + self.text.len() + 9 * self.seqs.len()
+        256 + self.text.len() + (EVIDENCE_BYTES_MAX + 64) * self.seqs.len()
     }
 }
 
@@ -118,6 +157,7 @@ impl Op for ResolveReport {
             return Ok(false);
         }
         writes.delete(report::key(self.stamp));
+        writes.delete(report::evidence_key(self.stamp));
         for key in [report::count_key(), reporter_key(self.reporter)] {
             match count(view, key.clone())?.saturating_sub(1) {
                 0 => writes.delete(key),

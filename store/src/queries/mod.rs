@@ -29,7 +29,7 @@ pub use cluster::{leases, mail, view};
 pub use group::{group, groups, marks_of, members, membership};
 pub use log::{first_seq, first_since, head, log, log_backwards, messages, withheld};
 pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};
-pub use report::{report, reports, reports_waiting};
+pub use report::{evidence, report, reports, reports_waiting};
 pub use retention::{
     Step, StepLimits, expired_events, expired_hidden, expired_memberships, expired_messages,
 };

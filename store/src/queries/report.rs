@@ -7,7 +7,7 @@ use super::get;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 use crate::keys::decode;
-use crate::keys::report::{self, Report, decode_count};
+use crate::keys::report::{self, Evidence, Report, decode_count};
 use crate::op::KeyRange;
 
 /// Reports after `after` that nobody has dealt with yet, as they came, up to `limit`.
@@ -43,4 +43,13 @@ pub async fn reports_waiting(snapshot: &dyn Snapshot) -> Result<u64, StoreError>
 /// When the store cannot be read.
 pub async fn report(snapshot: &dyn Snapshot, stamp: Stamp) -> Result<Option<Report>, StoreError> {
     get(snapshot, report::key(stamp)).await?.map(|value| decode(&value)).transpose()
+}
+
+/// What the messages that a report names said when it was made: those that were there then, in their order.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn evidence(snapshot: &dyn Snapshot, stamp: Stamp) -> Result<Vec<Evidence>, StoreError> {
+    let value = get(snapshot, report::evidence_key(stamp)).await?;
+    Ok(value.map(|value| decode(&value)).transpose()?.unwrap_or_default())
 }

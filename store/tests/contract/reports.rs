@@ -1,13 +1,19 @@
 //! Reports and their queue.
 
-use rookery_protocol::{ConversationId, GroupId, Seq, Stamp, UserId};
-use rookery_store::keys::report::{self, REPORTS_MAX, REPORTS_OF_USER_MAX, Report};
-use rookery_store::ops::{MakeReport, Refusal, RemoveUser, ResolveReport};
+use rookery_protocol::{
+    Body, ConversationId, GroupChange, GroupId, Reference, ReferenceKind, Seq, Stamp, UserId,
+};
+use rookery_store::keys::report::{
+    self, EVIDENCE_BYTES_MAX, Evidence, REPORTS_MAX, REPORTS_OF_USER_MAX, Report,
+};
+use rookery_store::ops::{
+    MakeReport, Outcome, Refusal, RemoveUser, ResolveReport, SendMessage, SetStanding,
+};
 use rookery_store::{Store, check::Check, queries};
 
 use crate::engines::UnderTest;
-use crate::groups::{accepted, change, made};
-use crate::people::{add, first, user};
+use crate::groups::{accepted, change, made, people, say};
+use crate::people::{add, first, message, submit, user};
 use crate::settings::set;
 
 fn about(reporter: UserId, user: UserId, number: u64) -> Report {
@@ -95,6 +101,80 @@ pub(crate) async fn a_report_is_of_somebody_and_from_where_the_reporter_is_or_wa
     let removed = store.submit(&0, RemoveUser { user: carl.user }).await.expect("it commits").answer;
     removed.expect("read");
     assert_eq!(all(&store).await.len(), 3);
+}
+
+async fn evidence(store: &Store, stamp: Stamp) -> Vec<Evidence> {
+    let snapshot = store.snapshot().await.expect("the store can be read");
+    queries::evidence(&*snapshot, stamp).await.expect("read")
+}
+
+pub(crate) async fn what_was_reported_is_kept_when_its_sender_deletes_it(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert] = people(&store).await;
+    let conversation = ConversationId::direct(anna.user, bert.user);
+    let long = "x".repeat(EVIDENCE_BYTES_MAX);
+    for (number, text) in [(1, "spam"), (2, "fine"), (3, &*format!("{long}y"))] {
+        let said = SendMessage { body: Body::new(text.to_owned()), ..message(bert, anna.user, number) };
+        assert!(matches!(submit(&store, said).await, Outcome::Accepted(_)));
+    }
+    let seqs = [3, 9, 1, 3].map(Seq::new).to_vec();
+    let report = Report { conversation: Some(conversation), seqs, ..about(anna.user, bert.user, 1) };
+    make(&store, report.clone()).await.expect("she sees them");
+    let reference = Some(Reference { kind: ReferenceKind::Delete, seq: Seq::new(1) });
+    let delete = SendMessage { body: Body::new(""), reference, ..message(bert, anna.user, 4) };
+    assert!(matches!(submit(&store, delete).await, Outcome::Accepted(_)));
+    make(&store, report).await.expect("it may be named all the same");
+
+    let of = |seq, body: Option<&str>| Evidence {
+        seq: Seq::new(seq),
+        sender: bert.user,
+        time_ms: seq,
+        body: body.map(|body| Body::new(body.to_owned())),
+    };
+    let waiting = all(&store).await;
+    assert_eq!(evidence(&store, waiting[0].0).await, [of(1, Some("spam")), of(3, Some(&long))]);
+    assert_eq!(evidence(&store, waiting[1].0).await, [of(1, None), of(3, Some(&long))]);
+    assert_eq!(Check::new(3).finish(&store, 10).await.expect("read"), []);
+    for (stamp, report) in waiting {
+        assert!(resolve(&store, stamp, report.reporter).await);
+    }
+    let left = crate::probe::range(&store, &rookery_store::KeyRange::prefix(&[0x35], 10)).await;
+    assert_eq!(left.len(), 0, "no evidence either");
+}
+
+pub(crate) async fn a_report_names_only_what_the_reporter_may_see(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert, carl] = people(&store).await;
+    let group = made(&store, anna, 1, &[carl]).await;
+    accepted(&store, say(anna, group, 2)).await;
+    accepted(&store, change(anna, group, 3, GroupChange::Added(vec![bert.user]))).await;
+    accepted(&store, say(anna, group, 4)).await;
+    accepted(&store, change(anna, group, 5, GroupChange::Removed(vec![bert.user]))).await;
+    accepted(&store, say(anna, group, 6)).await;
+    let conversation = Some(ConversationId::group(group));
+    for (reporter, seq, expected) in [
+        (bert, 0, Err(Refusal::NoSuchMessage)),
+        (bert, 2, Err(Refusal::NoSuchMessage)),
+        (bert, 3, Ok(())),
+        (bert, 5, Ok(())),
+        (bert, 6, Err(Refusal::NoSuchMessage)),
+        (carl, 2, Ok(())),
+        (carl, 6, Ok(())),
+    ] {
+        let seqs = vec![Seq::new(seq)];
+        let report = Report { conversation, seqs, ..about(reporter.user, anna.user, 1) };
+        assert_eq!(make(&store, report).await, expected, "{seq}");
+    }
+
+    let op = SetStanding { user: anna.user, is_unlimited: None, is_shadow_banned: Some(true) };
+    assert_eq!(store.submit(&0, op).await.expect("it commits").answer.expect("read"), Some(true));
+    let withheld = accepted(&store, say(anna, group, 7)).await.seq;
+    for (reporter, sees) in [(carl, false), (anna, true)] {
+        let report = Report { conversation, seqs: vec![withheld], ..about(reporter.user, carl.user, 1) };
+        make(&store, report).await.expect("as if it were not there");
+        let (stamp, _) = all(&store).await.pop().expect("it was just made");
+        assert_eq!(!evidence(&store, stamp).await.is_empty(), sees);
+    }
 }
 
 pub(crate) async fn so_many_reports_wait_of_one_user_and_of_all(mut test: UnderTest) {

@@ -500,7 +500,7 @@ pub(super) enum Reports {
         #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
     },
-    /// Show a report, with what is left of the messages it names
+    /// Show a report, with what the messages it names said when it was made
     #[command(after_help = "Example:\n  rookery admin reports show 0000018bcfe5687b00000000")]
     Show {
         /// As `list` shows it

@@ -77,7 +77,7 @@ fn show(api::ReportShown { report, messages }: &api::ReportShown) {
                 let text = message.text.as_deref().map_or_else(|| "(no text)".into(), line);
                 [moment(message.time_ms), person(&message.sender), text]
             }
-            None => ["-".into(), "-".into(), "(not there any more)".into()],
+            None => ["-".into(), "-".into(), "(was not there)".into()],
         };
         shown.add_row([seq.to_string(), when, from, text]);
     }
