@@ -100,10 +100,17 @@ impl Client {
         let conversations = saved.positions.clone();
         let unsent: Vec<_> = saved.outbox.iter().map(|entry| (entry.conversation, entry.id)).collect();
         let unsent_bytes = saved.outbox.iter().map(|entry| entry.body.len()).sum();
+        let timers = saved.timers.iter().map(|timer| (timer.conversation, timer.expires_s)).collect();
         let id_rng = StdRng::from_rng(&mut rng);
         let machine = Machine::new(&config, saved, &mut rng);
-        let shared =
-            Arc::new(Shared::new(&config, store, (unsent.len(), unsent_bytes), id_rng, Instant::now()));
+        let shared = Arc::new(Shared::new(
+            &config,
+            store,
+            (unsent.len(), unsent_bytes),
+            timers,
+            id_rng,
+            Instant::now(),
+        ));
         let driver = Driver::new(machine, shared.clone(), Box::new(dialer), config.token);
         tokio::spawn(driver.run());
         let client = Self(Arc::new(Lifeline(shared.clone())));
@@ -124,7 +131,7 @@ impl Client {
         conversation: ConversationId,
         body: impl Into<Body>,
     ) -> Result<SendTicket, EnqueueError> {
-        self.put_into_outbox(conversation, body.into(), None)
+        self.put_into_outbox(conversation, body.into(), None, None)
     }
 
     fn put_into_outbox(
@@ -132,12 +139,13 @@ impl Client {
         conversation: ConversationId,
         body: Body,
         reference: Option<Reference>,
+        expires_s: Option<u32>,
     ) -> Result<SendTicket, EnqueueError> {
         if body.len() > limits::BODY_BYTES_MAX {
             return Err(EnqueueError::BodyTooLarge { bytes: body.len(), limit: limits::BODY_BYTES_MAX });
         }
         let (reply, outcome) = oneshot::channel();
-        let id = self.shared().enqueue(conversation, body, reference, reply)?;
+        let id = self.shared().enqueue(conversation, body, (reference, expires_s), reply)?;
         Ok(SendTicket { id, outcome })
     }
 

@@ -140,9 +140,9 @@ impl Driver {
         }
         for command in commands.drain(..) {
             let input = match command {
-                Command::Send { conversation, id, body, reference, reply } => {
+                Command::Send { conversation, id, body, reference, expires_s, reply } => {
                     self.tickets.insert(id, reply);
-                    Input::Send { conversation, id, body, reference }
+                    Input::Send { conversation, id, body, reference, expires_s }
                 }
                 Command::Read { conversation, seq } => Input::Read { conversation, seq },
                 Command::Watch(view) => Input::Watch(view),
@@ -251,8 +251,12 @@ impl Driver {
                     let _ = reply.send(answer);
                 }
             }
-            Effect::Connected(identity) => {
+            Effect::Timer(timer) => {
+                self.shared.state().timers.insert(timer.conversation, timer.expires_s);
+            }
+            Effect::Connected(identity, clock) => {
                 let mut state = self.shared.state();
+                state.server_clock = Some(clock);
                 state.identity = Some(identity.clone());
                 state.connection_news(Event::Connected(identity));
                 return true;

@@ -1,7 +1,8 @@
 //! What can go wrong, each variant a different decision for the caller.
 
 use rookery_protocol::{
-    ErrorCode, GroupChangeError, HideError, MessageId, ProfileError, ReferenceError, ReportError,
+    ErrorCode, ExpiresError, GroupChangeError, HideError, MessageId, ProfileError, ReferenceError,
+    ReportError,
 };
 
 use crate::LocalStoreError;
@@ -53,6 +54,9 @@ pub enum EnqueueError {
     /// No server would take such a reference.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// No server would take such a timer.
+    #[error(transparent)]
+    Expires(#[from] ExpiresError),
     /// The client is closed or has ended.
     #[error("the client is closed")]
     Closed,

@@ -40,9 +40,26 @@ pub struct Message {
     /// The message that this one is about, and what it does to that one: an edit takes the place of what that one says,
     /// a deletion leaves nothing of it. Applying that is left to who shows them.
     pub reference: Option<Reference>,
-    /// It has been deleted for everyone, and says nothing any more. Only of messages that come from history, or late:
-    /// who has seen it before sees the deletion, which is a message of its own.
+    /// It has been deleted for everyone, or its time has come, and it says nothing any more. Only of messages that come
+    /// from history, or late: who has seen it before sees the deletion, which is a message of its own, or is told by
+    /// [`Event::Expired`].
     pub deleted: bool,
+    /// When it disappears, milliseconds since 1970 by the server's clock; 0: never.
+    pub expires_ms: u64,
+    /// Of a timer ([`ReferenceKind::Timer`](wire::ReferenceKind::Timer)): the seconds after which the messages that follow
+    /// disappear; 0: they do not.
+    pub timer_s: u32,
+}
+
+impl Message {
+    /// As it is to be shown when the server's clock says so.
+    pub(crate) fn at(self, now_ms: u64) -> Self {
+        if (1..=now_ms).contains(&self.expires_ms) {
+            Self { body: Body::default(), deleted: true, ..self }
+        } else {
+            self
+        }
+    }
 }
 
 /// Something that has happened to a group in which this user is, or was until then. It has its place among the group's
@@ -78,7 +95,7 @@ impl Entry {
     /// The entry that the server speaks of; `None` when it leaves the body to this client, who sent it.
     pub(crate) fn of(message: wire::Message) -> Option<Self> {
         let wire::Message { conversation, seq, sender, device, id, time_ms, body, .. } = message;
-        let wire::Message { change, reference, deleted, .. } = message;
+        let wire::Message { change, reference, deleted, expires_ms, timer_s, .. } = message;
         if let Some(change) = change {
             return Some(Self::Change(Change { conversation, seq, sender, device, id, time_ms, change }));
         }
@@ -94,6 +111,8 @@ impl Entry {
             body,
             reference,
             deleted,
+            expires_ms,
+            timer_s,
         }))
     }
 
@@ -102,6 +121,22 @@ impl Entry {
         let body = message.body.take().unwrap_or_default();
         let message = wire::Message { body: Some(body), ..message };
         Self::of(message).expect("there is a body")
+    }
+
+    /// As it is to be shown when the server's clock says so.
+    pub(crate) fn at(self, now_ms: u64) -> Self {
+        match self {
+            Self::Message(message) => Self::Message(message.at(now_ms)),
+            Self::Change(_) => self,
+        }
+    }
+
+    /// When it disappears, if it is yet to.
+    pub(crate) fn expires_ms(&self) -> Option<u64> {
+        match self {
+            Self::Message(message) if message.expires_ms != 0 && !message.deleted => Some(message.expires_ms),
+            _ => None,
+        }
     }
 
     /// Where it is, and at which place there.
@@ -128,6 +163,14 @@ pub enum Event {
     },
     /// A message: each exactly once, in order within its conversation.
     Message(Message),
+    /// The time of a message has come that was handed up in this run, or came with a page of history: it is to be shown no
+    /// more. Of at most 4,096 messages at a time; an application that keeps messages wipes by [`Message::expires_ms`] itself.
+    Expired {
+        /// Where.
+        conversation: ConversationId,
+        /// The message's place there.
+        seq: Seq,
+    },
     /// A group has changed: exactly once, in order with the group's messages. Whoever is added to a group begins with the
     /// change that says so, and whoever is removed ends with the one that says that; what was said in between, if they
     /// come back, is not handed up.

@@ -64,7 +64,7 @@ pub use error::{
 pub use event::{Change, Entry, Event, Identity, Message};
 pub use link::{ByteStream, Link};
 pub use local_store::{
-    Batch, Commit, LmdbStore, LocalStore, LocalStoreError, MemoryStore, OutboxEntry, Saved,
+    Batch, Commit, LmdbStore, LocalStore, LocalStoreError, MemoryStore, OutboxEntry, Saved, Timer,
 };
 pub use tls::{TlsError, TlsOptions};
 pub use token::{TokenError, TokenProvider};
@@ -72,8 +72,8 @@ pub use token::{TokenError, TokenProvider};
 /// The protocol's types that this crate's interface uses.
 pub use rookery_protocol::{
     AccountPart, Audience, Availability, Body, Conversation, ConversationId, ConversationList,
-    ConversationSettings, DeviceId, Doing, ErrorCode, Found, Group, GroupChange, GroupChangeError, GroupId,
-    GroupMember, GroupSettings, Handle, HideError, HistoryPage, MemberMark, MessageId, Person, Presence,
-    PrivacySettings, Profile, ProfileError, Receipt, Reference, ReferenceError, ReferenceKind, ReportError,
-    Role, Seq, Shown, Stamp, UserId, UserProfile, WatchError,
+    ConversationSettings, DeviceId, Doing, ErrorCode, ExpiresError, Found, Group, GroupChange,
+    GroupChangeError, GroupId, GroupMember, GroupSettings, Handle, HideError, HistoryPage, MemberMark,
+    MessageId, Person, Presence, PrivacySettings, Profile, ProfileError, Receipt, Reference, ReferenceError,
+    ReferenceKind, ReportError, Role, Seq, Shown, Stamp, UserId, UserProfile, WatchError,
 };

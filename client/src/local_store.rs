@@ -34,6 +34,21 @@ positional! {
         since later:
         /// The message it is about, and what it does to that one.
         pub reference: Option<Reference>,
+        /// After how many seconds it disappears; 0: never. Of a timer: what it sets.
+        pub expires_s: u32,
+    }
+}
+
+positional! {
+    /// The last timer that is known of a conversation.
+    #[derive(Copy)]
+    pub struct Timer {
+        /// Which.
+        pub conversation: ConversationId,
+        /// The timer's place there.
+        pub seq: Seq,
+        /// The seconds after which what is sent from there on disappears; 0: never.
+        pub expires_s: u32,
     }
 }
 
@@ -48,6 +63,8 @@ pub struct Saved {
     pub positions: Vec<(ConversationId, Seq)>,
     /// Unconfirmed messages, by ascending order.
     pub outbox: Vec<OutboxEntry>,
+    /// The last timers that are known, one for a conversation.
+    pub timers: Vec<Timer>,
 }
 
 /// Changes that become durable together.
@@ -61,6 +78,8 @@ pub struct Batch {
     pub outbox_added: Vec<OutboxEntry>,
     /// Orders of messages that need no sending any more.
     pub outbox_removed: Vec<u64>,
+    /// Timers that take the place of their conversations' earlier ones.
+    pub timers: Vec<Timer>,
     /// Something was noted as taken since the last commit.
     pub taken_noted: bool,
 }
@@ -172,7 +191,7 @@ mod tests {
         let mut bytes = Vec::new();
         encode_value(&mut bytes, &old);
         let read: OutboxEntry = decode_value(&bytes).unwrap();
-        assert_eq!(read, OutboxEntry { order, conversation, id, body, reference: None });
+        assert_eq!(read, OutboxEntry { order, conversation, id, body, reference: None, expires_s: 0 });
 
         let reference = Some(Reference { kind: ReferenceKind::Reply, seq: Seq::new(3) });
         let mut bytes = Vec::new();

@@ -9,6 +9,9 @@
 //! - a conversation's messages, and the changes among them, are handed up once each, in order.
 
 mod acks;
+mod expiring;
+#[cfg(test)]
+mod expiring_tests;
 #[cfg(test)]
 mod failover_tests;
 #[cfg(test)]
@@ -31,16 +34,17 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_protocol::{
-    Ack, Body, ConversationId, DeviceId, Doing, Hello, MessageId, Payload, RawFrame, Reference, Seq, Stamp,
-    Typing, UserId, limits,
+    Ack, Body, ConversationId, DeviceId, Doing, Hello, MessageId, Payload, RawFrame, Reference,
+    ReferenceKind, Seq, Stamp, Typing, UserId, limits,
 };
 
 use crate::backoff::Backoff;
-use crate::local_store::{Batch, Saved};
+use crate::local_store::{Batch, Saved, Timer};
 use crate::{
     Config, Entry, Event, Identity, LocalStoreError, NodeAddress, Refusal, RequestError, TerminalError,
 };
 use acks::AckQueue;
+use expiring::{Expiring, Timers};
 use looking::Looking;
 use marks::Marks;
 use nodes::Nodes;
@@ -49,6 +53,7 @@ use ordering::Ordering;
 use outbox::Outbox;
 use requests::Requests;
 
+pub(crate) use expiring::ServerClock;
 pub(crate) use looking::View;
 pub(crate) use requests::{Answer, Call, CallId};
 
@@ -89,7 +94,14 @@ pub(crate) enum Input {
     /// The commit under way has ended.
     Committed(Result<(), LocalStoreError>),
     /// The application sends a message.
-    Send { conversation: ConversationId, id: MessageId, body: Body, reference: Option<Reference> },
+    Send {
+        conversation: ConversationId,
+        id: MessageId,
+        body: Body,
+        reference: Option<Reference>,
+        /// After how long it disappears, or what it sets as a timer; `None`: as the conversation's timer says.
+        expires_s: Option<u32>,
+    },
     /// The application has shown messages to the user.
     Read { conversation: ConversationId, seq: Seq },
     /// The user looks at this now.
@@ -147,7 +159,9 @@ pub(crate) enum Effect {
         id: CallId,
         answer: Result<Answer, RequestError>,
     },
-    Connected(Identity),
+    Connected(Identity, ServerClock),
+    /// A conversation has another timer.
+    Timer(Timer),
     Disconnected {
         retry_in: Duration,
         reason: String,
@@ -218,6 +232,8 @@ pub(crate) struct Machine {
     outbox: Outbox,
     requests: Requests,
     looking: Looking,
+    timers: Timers,
+    expiring: Expiring,
     alarms: BTreeMap<(Duration, u64), Alarm>,
     alarm_count: u64,
     batch: Batch,
@@ -257,6 +273,8 @@ impl Machine {
             outbox: Outbox::new(saved.outbox),
             requests: Requests::default(),
             looking: Looking::default(),
+            timers: Timers::new(saved.timers),
+            expiring: Expiring::default(),
             alarms: BTreeMap::new(),
             alarm_count: 0,
             batch: Batch::default(),
@@ -288,9 +306,10 @@ impl Machine {
             }
             Input::Committed(Ok(())) => self.committed(),
             Input::Committed(Err(error)) => self.stop(Some(TerminalError::LocalStore(error))),
-            Input::Send { conversation, id, body, reference } => {
+            Input::Send { conversation, id, body, reference, expires_s } => {
                 self.looking.sends(conversation);
-                let entry = self.outbox.add(conversation, id, body, reference);
+                let expires_s = expires_s.unwrap_or_else(|| self.expires_s(conversation, reference));
+                let entry = self.outbox.add(conversation, id, body, reference, expires_s);
                 self.batch_saves.push((conversation, entry.order));
                 self.batch.outbox_added.push(entry);
             }
@@ -338,7 +357,8 @@ impl Machine {
             }
             _ => (None, None),
         };
-        [phase, alarm, looking, self.closing, self.requests.deadline()].into_iter().flatten().min()
+        let others = [self.closing, self.requests.deadline(), self.expiring.deadline()];
+        [phase, alarm, looking].into_iter().chain(others).flatten().min()
     }
 
     fn pass_time(&mut self, now: Duration) {
@@ -358,6 +378,10 @@ impl Machine {
             }
             Phase::Online(_) => self.pass_time_online(now),
             _ => {}
+        }
+        while let Some((conversation, seq)) = self.expiring.next_expired(now) {
+            let event = Event::Expired { conversation, seq };
+            self.effects.push_back(Effect::HandUpOther { delivery: None, event });
         }
         while let Some(id) = self.requests.expire(now) {
             self.effects.push_back(Effect::Answer { id, answer: Err(RequestError::Timeout) });
@@ -508,6 +532,24 @@ impl Machine {
     fn acknowledge(&mut self, stamp: Stamp) {
         if let Phase::Online(_) = self.phase {
             self.put(&Ack { stamp });
+        }
+    }
+
+    /// After how long what is sent now disappears. What adds to another message goes with that one, by the server.
+    fn expires_s(&self, conversation: ConversationId, reference: Option<Reference>) -> u32 {
+        match reference.map(|reference| reference.kind) {
+            None | Some(ReferenceKind::Reply) => {
+                self.outbox.timer(conversation).unwrap_or_else(|| self.timers.of(conversation))
+            }
+            Some(_) => 0,
+        }
+    }
+
+    /// A timer may have become known, wherever in the log.
+    fn learn_timer(&mut self, timer: Option<Timer>) {
+        if let Some(timer) = timer {
+            self.batch.timers.push(timer);
+            self.effects.push_back(Effect::Timer(timer));
         }
     }
 

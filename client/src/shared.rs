@@ -3,7 +3,7 @@
 //! A delivery is taken when the application asks for the next one, and at that moment noted in the local store; the
 //! driver learns of it, commits, and only then acknowledges.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::local_store::LocalStore;
-use crate::machine::{Answer, Call, View};
+use crate::machine::{Answer, Call, ServerClock, View};
 use crate::{EnqueueError, Event, Identity, LocalStoreError, RequestError, SendError};
 
 /// Requests that wait for the driver or for an answer.
@@ -32,6 +32,8 @@ pub(crate) enum Command {
         id: MessageId,
         body: Body,
         reference: Option<Reference>,
+        /// `None`: as the conversation's timer says.
+        expires_s: Option<u32>,
         reply: SentReply,
     },
     Read {
@@ -85,6 +87,9 @@ pub(crate) struct State {
     /// Noting a position failed: the driver ends the client.
     pub(crate) store_failure: Option<LocalStoreError>,
     pub(crate) calls_waiting: usize,
+    pub(crate) server_clock: Option<ServerClock>,
+    /// The seconds that conversations' timers say.
+    pub(crate) timers: HashMap<ConversationId, u32>,
     taken: u64,
     current: Current,
     queue: VecDeque<Queued>,
@@ -114,6 +119,7 @@ impl Shared {
         config: &crate::Config,
         store: Box<dyn LocalStore>,
         unsent: (usize, usize),
+        timers: HashMap<ConversationId, u32>,
         rng: StdRng,
         started: Instant,
     ) -> Self {
@@ -126,6 +132,8 @@ impl Shared {
             connected: false,
             store_failure: None,
             calls_waiting: 0,
+            server_clock: None,
+            timers,
             taken: 0,
             current: Current::default(),
             queue: VecDeque::new(),
@@ -165,7 +173,7 @@ impl Shared {
         &self,
         conversation: ConversationId,
         body: Body,
-        reference: Option<Reference>,
+        (reference, expires_s): (Option<Reference>, Option<u32>),
         reply: SentReply,
     ) -> Result<MessageId, EnqueueError> {
         let mut state = self.state();
@@ -180,7 +188,7 @@ impl Shared {
         state.outbox_messages += 1;
         state.outbox_bytes += body.len();
         let id = self.id_of(&mut state);
-        state.commands.push(Command::Send { conversation, id, body, reference, reply });
+        state.commands.push(Command::Send { conversation, id, body, reference, expires_s, reply });
         drop(state);
         self.driver.notify_one();
         Ok(id)
@@ -253,6 +261,11 @@ impl Shared {
         }
         let Some(Queued { delivery, event }) = state.queue.pop_front() else {
             return if state.life == Life::Ended { Ok(None) } else { Err(()) };
+        };
+        // It may have waited beyond its time.
+        let event = match (event, state.server_clock) {
+            (Event::Message(message), Some(clock)) => Event::Message(message.at(clock.now_ms(self.now()))),
+            (event, _) => event,
         };
         match &event {
             Event::Message(message) => state.current.position = Some((message.conversation, message.seq)),

@@ -8,6 +8,7 @@ pub mod cli;
 mod cluster;
 pub mod config;
 pub mod data_dir;
+mod expiry;
 pub mod http;
 pub mod link;
 pub mod listen;

@@ -21,6 +21,7 @@ use crate::admin;
 use crate::cluster::{self, JoinClusterError, Joining, Member};
 use crate::config::{Config, EngineKind, Listen};
 use crate::data_dir::{AdminToken, DataDir, DataDirError, Listening, NodeLock};
+use crate::expiry::Expiring;
 use crate::http::{self, BoundedListener, Readiness};
 use crate::link::{ClusterLinks, LinkTls, LinkTlsError};
 use crate::listen::{
@@ -237,6 +238,7 @@ impl Node {
             tasks.spawn(Listener::new(socket, listener, serve.clone()).run(accepting.clone()));
         }
         tasks.spawn(bans.clone().keep(store.clone(), actors.clone(), accepting.clone()));
+        tasks.spawn(Expiring { store: store.clone(), clock: clock.clone() }.run(accepting.clone()));
         if let Some(age_max) = config.retention.age_max() {
             tasks.spawn(
                 Retention { store: store.clone(), clock: clock.clone(), age_max }.run(accepting.clone()),

@@ -178,8 +178,14 @@ mod tests {
                 id: MessageId::from_bytes(u128::from(number).to_be_bytes()),
                 time_ms: number,
             };
-            let send =
-                SendMessage { conversation, author, after: None, body: Body::new("caw"), reference: None };
+            let send = SendMessage {
+                conversation,
+                author,
+                after: None,
+                body: Body::new("caw"),
+                reference: None,
+                expires_s: 0,
+            };
             store.submit(&0, send).await.unwrap();
         }
         let seqs = vec![Seq::new(500), Seq::new(501)];

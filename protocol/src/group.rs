@@ -36,7 +36,7 @@ positional! {
     pub struct GroupSettings {
         /// Only admins send: an announcement group.
         pub only_admins_send: bool,
-        /// Only admins change name, description and picture.
+        /// Only admins change name, description and picture, and set the timer of messages that disappear.
         pub only_admins_edit: bool,
         /// Only admins add members.
         pub only_admins_add: bool,

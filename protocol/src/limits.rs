@@ -74,6 +74,12 @@ pub const EDITS_MAX: usize = 32;
 /// Bytes of a reaction: a symbol with its encryption envelope.
 pub const REACTION_BYTES_MAX: usize = 512;
 
+/// Shortest time after which a message disappears. In seconds: long enough to be read by somebody who looks.
+pub const EXPIRES_S_MIN: u32 = 5;
+
+/// Longest time after which a message disappears. In seconds: ninety days.
+pub const EXPIRES_S_MAX: u32 = 90 * 24 * 3600;
+
 /// Conversations in one page of the list, each with its last message; a page ends before the one that would pass
 /// [`HISTORY_BYTES_MAX`] (but holds at least one).
 pub const CONVERSATIONS_MAX: usize = 64;

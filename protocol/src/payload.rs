@@ -298,11 +298,30 @@ positional! {
         /// The message that must come before this one: the one sent last to this conversation, while it is not
         /// confirmed. The server refuses this message until that one is accepted, so order survives any failure.
         pub after: Option<MessageId>,
-        /// At most [`limits::BODY_BYTES_MAX`]; of a reaction [`limits::REACTION_BYTES_MAX`], of a deletion empty.
+        /// At most [`limits::BODY_BYTES_MAX`]; of a reaction [`limits::REACTION_BYTES_MAX`], of a deletion or timer empty.
         pub body: Body,
         since later:
         /// The message it is about, and what it does to it.
         pub reference: Option<Reference>,
+        /// It disappears so long after it has been accepted, in seconds, from [`limits::EXPIRES_S_MIN`] to
+        /// [`limits::EXPIRES_S_MAX`]; 0: never. Of a timer: so long after theirs the messages from here on do.
+        pub expires_s: u32,
+    }
+}
+
+/// Messages do not disappear after as long as that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("messages disappear after {} to {} seconds, or never", limits::EXPIRES_S_MIN, limits::EXPIRES_S_MAX)]
+pub struct ExpiresError;
+
+/// Whether messages may disappear after so many seconds; after 0 is never.
+///
+/// # Errors
+/// When they may not.
+pub fn check_expires_s(expires_s: u32) -> Result<(), ExpiresError> {
+    match expires_s {
+        0 | limits::EXPIRES_S_MIN..=limits::EXPIRES_S_MAX => Ok(()),
+        _ => Err(ExpiresError),
     }
 }
 
@@ -571,8 +590,29 @@ positional! {
         pub change: Option<GroupChange>,
         /// The message it is about, and what it does to it.
         pub reference: Option<Reference>,
-        /// It has been deleted for everyone, and says nothing any more.
+        /// It has been deleted for everyone, or its time has come, and it says nothing any more.
         pub deleted: bool,
+        /// When it disappears, milliseconds since 1970 by the server's clock; 0: never.
+        pub expires_ms: u64,
+        /// Of a timer: messages from here on disappear so long after they have been accepted, in seconds; 0: never.
+        pub timer_s: u32,
+    }
+}
+
+impl Message {
+    /// Whether its time has come by then. Of a deleted one it does not matter.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        (1..=now_ms).contains(&self.expires_ms)
+    }
+
+    /// What is left of it when it has been deleted, or its time has come: its place, and not what it said.
+    pub fn emptied(self) -> Self {
+        Self { body: None, deleted: true, ..self }
+    }
+
+    /// As it is to be read at this time.
+    pub fn at(self, now_ms: u64) -> Self {
+        if self.has_expired(now_ms) { self.emptied() } else { self }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Messages about messages: replies, reactions, edits, deletions. Each is an entry of the log like any message.
+//! Messages about messages: replies, reactions, edits, deletions; and timers, which are about those that follow. Each is
+//! an entry of the log like any message.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub enum ReferenceKind {
     Edit,
     /// That message is no more, for anyone. Its sender may, and a group's admins, within [`limits::DELETE_MS`].
     Delete,
+    /// Messages of this conversation disappear from here on, or no longer do. It names no message, and never disappears.
+    Timer,
     /// Something that a newer version knows. Not to be given in a request.
     Unknown(u8),
 }
@@ -27,6 +30,7 @@ impl From<u8> for ReferenceKind {
             2 => Self::Reaction,
             3 => Self::Edit,
             4 => Self::Delete,
+            5 => Self::Timer,
             other => Self::Unknown(other),
         }
     }
@@ -39,6 +43,7 @@ impl From<ReferenceKind> for u8 {
             ReferenceKind::Reaction => 2,
             ReferenceKind::Edit => 3,
             ReferenceKind::Delete => 4,
+            ReferenceKind::Timer => 5,
             ReferenceKind::Unknown(number) => number,
         }
     }
@@ -50,7 +55,7 @@ positional! {
     pub struct Reference {
         /// What the other does to it.
         pub kind: ReferenceKind,
-        /// Its place.
+        /// Its place. Of a timer, which names none: 0.
         pub seq: Seq,
     }
 }
@@ -59,7 +64,7 @@ positional! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// A kind that this version does not know.
-    #[error("a reference is a reply, a reaction, an edit or a deletion")]
+    #[error("a reference is a reply, a reaction, an edit, a deletion or a timer")]
     Kind,
     /// A reaction is short.
     #[error("a reaction has at most {} bytes", limits::REACTION_BYTES_MAX)]
@@ -67,6 +72,9 @@ pub enum ReferenceError {
     /// A deletion says nothing.
     #[error("a deletion has no body")]
     Deletion,
+    /// A timer is about the messages that follow, and says nothing itself.
+    #[error("a timer has no body and names no message")]
+    Timer,
 }
 
 impl Reference {
@@ -81,6 +89,7 @@ impl Reference {
                 Err(ReferenceError::Reaction)
             }
             ReferenceKind::Delete if !body.is_empty() => Err(ReferenceError::Deletion),
+            ReferenceKind::Timer if !body.is_empty() || self.seq != Seq::ZERO => Err(ReferenceError::Timer),
             _ => Ok(()),
         }
     }

@@ -148,6 +148,7 @@ async fn send(store: Store, submitter: u64, conversation: ConversationId, until:
             after: None,
             body: Body::new(vec![b'x'; 100]),
             reference: None,
+            expires_s: 0,
         };
         let begun = Instant::now();
         let sent = store.submit(&conversation, message).await.expect("the store takes messages").answer;

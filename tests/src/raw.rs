@@ -239,6 +239,7 @@ impl RawPeer {
             after: None,
             body: Body::new(body),
             reference: None,
+            expires_s: 0,
         })
         .await;
     }

@@ -101,7 +101,8 @@ impl Actor for ConnectionActor {
                 if reading.is_long() {
                     state.connection.comfortable().await;
                 }
-                reading.answer(&state.context.store, state.identity().user, reply).await;
+                let (store, now_ms) = (&state.context.store, state.context.clock.now_ms());
+                reading.answer(store, state.identity().user, now_ms, reply).await;
             }
             ConnectionMessage::Watch(watch, reply) => match watch.check() {
                 Ok(()) => {

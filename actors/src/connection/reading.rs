@@ -91,19 +91,21 @@ impl Reading {
         !matches!(self, Self::Lookup(_) | Self::Privacy(_))
     }
 
-    /// Answers it, for this user.
-    pub(super) async fn answer(self, store: &Store, user: UserId, reply: Reply) {
+    /// Answers it, for this user, as things are to be read at this time.
+    pub(super) async fn answer(self, store: &Store, user: UserId, now_ms: u64, reply: Reply) {
         let snapshot = match store.snapshot().await {
             Ok(snapshot) => snapshot,
             Err(error) => return refuse(reply, error.into()),
         };
         let snapshot = &*snapshot;
         match self {
-            Self::History(history) => give(reply, history::page(snapshot, user, &history).await),
+            Self::History(history) => give(reply, history::page(snapshot, user, &history, now_ms).await),
             Self::Lookup(lookup) => give(reply, find(snapshot, lookup).await),
             Self::Group(get) => give(reply, group(snapshot, user, &get).await),
             Self::Groups(list) => give(reply, groups(snapshot, user, &list).await),
-            Self::Conversations(list) => give(reply, chats::conversations(snapshot, user, &list).await),
+            Self::Conversations(list) => {
+                give(reply, chats::conversations(snapshot, user, &list, now_ms).await);
+            }
             Self::Receipts(get) => give(reply, receipts(snapshot, user, &get).await),
             Self::Privacy(get) => give(reply, people::privacy(snapshot, user, &get).await),
             Self::Profiles(get) => give(reply, people::profiles(snapshot, user, &get).await),

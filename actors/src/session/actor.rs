@@ -224,7 +224,8 @@ impl State {
             }
             Effect::Sweep(due) => {
                 let hints = self.hints.after(due.after);
-                let reading = sweep(self.context.store.clone(), self.user, due, hints);
+                let reading =
+                    sweep(self.context.store.clone(), self.user, due, hints, self.context.clock.now_ms());
                 run_now_or_spawn(Sweeping::new(myself.clone()).until(reading));
             }
             Effect::Commit(commit) => self.commit(myself, commit),

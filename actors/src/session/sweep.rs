@@ -1,12 +1,12 @@
-//! Reading an inbox: what it points to becomes frames.
+//! Reading an inbox: what it points to becomes frames, as it is to be read at this time.
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountEvent, AccountPart, ConversationEvent, ConversationId, HEADER_BYTES, Opcode, ReceiptEvent, Seq,
-    Stamp, UserId, encode, encode_event, limits,
+    AccountEvent, AccountPart, ConversationEvent, ConversationId, HEADER_BYTES, Message, MessageEvent,
+    Opcode, ReceiptEvent, Seq, Stamp, UserId, decode_value, encode, encode_event, limits,
 };
 use rookery_store::engine::Snapshot;
-use rookery_store::keys::inbox::{AccountChange, InboxEntry};
+use rookery_store::keys::inbox::{AccountChange, InboxEntry, MessagePointer};
 use rookery_store::{Store, StoreError, queries};
 
 use super::hint::Hint;
@@ -27,20 +27,25 @@ pub(crate) struct Swept {
     pub(super) is_about_seeing: bool,
 }
 
-/// Reads what follows `sweep.after`. `hints` spare reading the log.
+/// Reads what follows `sweep.after`. `hints` spare reading the log. What has disappeared by `now_ms` is given without what it
+/// said, from the log, whether it has been emptied there or not.
 pub(super) async fn sweep(
     store: Store,
     user: UserId,
     sweep: Sweep,
     hints: Vec<Hint>,
+    now_ms: u64,
 ) -> Result<Swept, StoreError> {
     let snapshot = store.snapshot().await?;
     let mut entries = queries::inbox_after(&*snapshot, user, sweep.after, sweep.limit).await?;
     let mut exhausted = entries.len() < sweep.limit;
 
-    let hint_for = |stamp| hints.iter().find(|hint| hint.stamp == stamp);
+    let hint_for = |stamp, pointer: &MessagePointer| match pointer.has_expired(now_ms) {
+        true => None,
+        false => hints.iter().find(|hint| hint.stamp == stamp),
+    };
     let places = entries.iter().filter_map(|(stamp, entry)| match entry {
-        InboxEntry::Message(pointer) if hint_for(*stamp).is_none() => {
+        InboxEntry::Message(pointer) if hint_for(*stamp, pointer).is_none() => {
             Some((*stamp, (pointer.conversation, pointer.seq)))
         }
         _ => None,
@@ -58,12 +63,12 @@ pub(super) async fn sweep(
     });
     let events = entries.into_iter().map(|(stamp, entry)| match entry {
         InboxEntry::Message(pointer) => {
-            let (frame, for_sender) = match hint_for(stamp) {
+            let (frame, for_sender) = match hint_for(stamp, &pointer) {
                 Some(hint) => (Some(hint.frame.clone()), hint.sender.clone()),
                 None => {
                     // Retention may have removed the message before this device came for it.
                     let message = logged.next().expect("one answer for each place asked for");
-                    (message.map(|message| encode_event(Opcode::MessageEvent, stamp, &message)), None)
+                    (message.and_then(|message| frame_of(stamp, &pointer, &message, now_ms)), None)
                 }
             };
             let receipt = (pointer.sender != user).then_some((pointer.conversation, pointer.seq));
@@ -80,6 +85,21 @@ pub(super) async fn sweep(
         }
     });
     Ok(Swept { events: events.collect(), exhausted, is_about_seeing })
+}
+
+/// The frame of a message as logged. `None`: it has disappeared, and what is left of it cannot be read.
+fn frame_of(stamp: Stamp, pointer: &MessagePointer, logged: &Bytes, now_ms: u64) -> Option<Bytes> {
+    if !pointer.has_expired(now_ms) {
+        return Some(encode_event(Opcode::MessageEvent, stamp, logged));
+    }
+    match decode_value::<Message>(logged) {
+        Ok(message) => Some(encode(&MessageEvent { stamp, message: message.emptied() })),
+        Err(error) => {
+            let MessagePointer { conversation, seq, .. } = pointer;
+            tracing::error!(%conversation, %seq, %error, "a message cannot be read");
+            None
+        }
+    }
 }
 
 /// An event that is no message: acknowledging it moves no mark.

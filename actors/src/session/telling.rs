@@ -20,8 +20,8 @@ use crate::looking::{LookingMessage, News, Topic};
 /// What kind of entry it is.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// A message, and perhaps another that it is about.
-    Message(Option<Reference>),
+    /// A message, perhaps another that it is about, and what it sets if it is a timer.
+    Message { reference: Option<Reference>, timer_s: u32 },
     /// The beginning of this group.
     Beginning(GroupId),
     /// A change of a group, by which these may cease to be members.
@@ -59,10 +59,25 @@ impl Telling {
     ) -> Self {
         let Author { user: sender, device, id, time_ms, .. } = author;
         let (body, change) = (None, None);
-        let reference = if let Entry::Message(reference) = &entry { *reference } else { None };
-        let (seq, deleted) = (Seq::ZERO, false);
-        let elided =
-            Message { conversation, seq, sender, device, id, time_ms, body, change, reference, deleted };
+        let (reference, timer_s) = match &entry {
+            Entry::Message { reference, timer_s } => (*reference, *timer_s),
+            Entry::Beginning(_) | Entry::Change { .. } => (None, 0),
+        };
+        let (seq, deleted, expires_ms) = (Seq::ZERO, false, 0);
+        let elided = Message {
+            conversation,
+            seq,
+            sender,
+            device,
+            id,
+            time_ms,
+            body,
+            change,
+            reference,
+            deleted,
+            expires_ms,
+            timer_s,
+        };
         Self { context, reply, entry, elided, since: Instant::now() }
     }
 
@@ -120,15 +135,15 @@ impl Telling {
     }
 
     fn accepted(mut self, accepted: &Accepted, stamp: Stamp, took: Duration) {
-        let Accepted { seq, logged, told, .. } = accepted;
+        let Accepted { seq, logged, told, expires_ms, .. } = accepted;
         self.context.meters.accepted.increment(1);
         self.context.steps.committed(&self.elided, *seq, Some(stamp), took);
         let (context, connection) = (self.context.clone(), self.reply.connection().id);
         self.members_changed();
-        self.elided.seq = *seq;
+        (self.elided.seq, self.elided.expires_ms) = (*seq, *expires_ms);
         let frame = encode_event(Opcode::MessageEvent, stamp, logged);
         // Of a change the log may say more than the request did, so everybody gets that.
-        let sender = matches!(self.entry, Entry::Message(_)).then(|| {
+        let sender = matches!(self.entry, Entry::Message { .. }).then(|| {
             let message = self.elided.clone();
             (connection, encode(&MessageEvent { stamp, message }))
         });
@@ -140,7 +155,9 @@ impl Telling {
     fn answer(self, seq: Seq, time_ms: u64) {
         let request = self.reply.request();
         match self.entry {
-            Entry::Message(_) | Entry::Change { .. } => self.reply.answer(&Sent { request, seq, time_ms }),
+            Entry::Message { .. } | Entry::Change { .. } => {
+                self.reply.answer(&Sent { request, seq, time_ms });
+            }
             Entry::Beginning(group) => self.reply.answer(&GroupCreated { request, group, time_ms }),
         }
     }

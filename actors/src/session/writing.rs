@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use rookery_protocol::{
-    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupChange, GroupId, MessageId, RequestId, Send,
-    UserId, limits,
+    ChangeGroup, ConversationId, CreateGroup, ErrorCode, GroupChange, GroupId, MessageId, ReferenceKind,
+    RequestId, Send, UserId, check_expires_s, limits,
 };
 use rookery_store::ops::{self, Author, Outcome, Refusal, SendMessage};
 use rookery_store::{Committed, Op, StoreError};
@@ -50,7 +50,12 @@ impl Writing {
         let Some(reply) = self.pace(context, reply) else { return };
         let author = Author { user, device, generation, id: self.id(), time_ms: context.clock.now_ms() };
         let (conversation, entry, body_bytes) = match &self {
-            Self::Send(send) => (send.conversation, Entry::Message(send.reference), send.body.len()),
+            Self::Send(send) => {
+                let reference = send.reference;
+                let is_timer = reference.is_some_and(|it| it.kind == ReferenceKind::Timer);
+                let timer_s = if is_timer { send.expires_s } else { 0 };
+                (send.conversation, Entry::Message { reference, timer_s }, send.body.len())
+            }
             Self::CreateGroup(_) => {
                 let group = GroupId::made_by(user, device, author.id);
                 (ConversationId::group(group), Entry::Beginning(group), 0)
@@ -69,8 +74,8 @@ impl Writing {
             return telling.refuse(ErrorCode::Unavailable, text);
         }
         match self {
-            Self::Send(Send { conversation, after, body, reference, .. }) => {
-                let op = SendMessage { conversation, author, after, body, reference };
+            Self::Send(Send { conversation, after, body, reference, expires_s, .. }) => {
+                let op = SendMessage { conversation, author, after, body, reference, expires_s };
                 submit(context, conversation, op, telling);
             }
             Self::CreateGroup(CreateGroup { name, members, settings, .. }) => {
@@ -113,7 +118,8 @@ impl Writing {
                     return Err((ErrorCode::BodyTooLarge, text));
                 }
                 let checked = send.reference.map_or(Ok(()), |reference| reference.check(&send.body));
-                checked.map_err(|error| bad(&error))
+                checked.map_err(|error| bad(&error))?;
+                check_expires_s(send.expires_s).map_err(|error| bad(&error))
             }
             Self::CreateGroup(create) => create.check().map_err(|error| bad(&error)),
             Self::ChangeGroup(change) => change.change.check().map_err(|error| bad(&error)),

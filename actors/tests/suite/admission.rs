@@ -21,7 +21,15 @@ async fn ten_thousand_pipelined_messages_are_all_answered_in_order() {
         let id = id(number.into());
         encode_into(
             &mut flood,
-            &Send { request, conversation: direct(1, 2), id, after: None, body, reference: None },
+            &Send {
+                request,
+                conversation: direct(1, 2),
+                id,
+                after: None,
+                body,
+                reference: None,
+                expires_s: 0,
+            },
         );
     }
     let (mut reading, mut writing) = tokio::io::split(alice.stream);

@@ -140,7 +140,7 @@ impl Client {
     ) -> RequestId {
         let request = self.new_request();
         let body = Body::new(Bytes::copy_from_slice(body));
-        self.tell(&Send { request, conversation, id, after, body, reference: None }).await;
+        self.tell(&Send { request, conversation, id, after, body, reference: None, expires_s: 0 }).await;
         request
     }
 

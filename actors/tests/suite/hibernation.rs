@@ -83,6 +83,7 @@ async fn a_heartbeat_finds_what_a_lost_doorbell_announced() {
             after: None,
             body: Body::default(),
             reference: None,
+            expires_s: 0,
         };
         node.store.submit(&direct(1, 2), sent).await.expect("the store takes it");
         bob.quiet_for(Duration::from_millis(100)).await;

@@ -42,7 +42,7 @@ fn assert_too_much(refused: Option<Error>, of_what: &str, retry_after: Duration)
 async fn say(client: &mut Client, conversation: ConversationId) -> Option<Error> {
     let id = client.new_id();
     let (after, body, reference) = (None, Body::new("x"), None);
-    ask(client, |request| Send { request, conversation, id, after, body, reference }).await
+    ask(client, |request| Send { request, conversation, id, after, body, reference, expires_s: 0 }).await
 }
 
 async fn create(client: &mut Client, members: &[u64]) -> Result<GroupId, Error> {

@@ -250,6 +250,7 @@ impl Writing {
             after: None,
             body: Body::new(self.body.clone()),
             reference: None,
+            expires_s: 0,
         }
     }
 

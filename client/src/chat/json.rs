@@ -31,7 +31,10 @@ use self::lines::{Command, Output};
 use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
-use crate::{Client, Entry, ErrorCode, Event, Refusal, RequestError, Started, TerminalError, code_name};
+use crate::{
+    Client, EnqueueError, Entry, ErrorCode, Event, Refusal, RequestError, SendTicket, Started, TerminalError,
+    code_name,
+};
 
 /// After `quit` or the end of the input: how long to wait for messages on the way.
 const FINISHING: Duration = Duration::from_secs(10);
@@ -182,6 +185,12 @@ enum Done {
         tag: Option<Value>,
         line: u64,
     },
+    Timer {
+        conversation: ConversationId,
+        seconds: u32,
+        tag: Option<Value>,
+        line: u64,
+    },
 }
 
 struct Chat<'a> {
@@ -213,6 +222,15 @@ impl<'a> Chat<'a> {
             Command::Delete { to, conversation, seq, tag } => {
                 let reference = Some((ReferenceKind::Delete, seq));
                 self.begin_sending((to, conversation), String::new(), reference, tag, line)
+            }
+            Command::Timer { to, conversation, seconds, tag } => {
+                let client = client.clone();
+                Box::pin(async move {
+                    match target(people, &client, to, conversation).await {
+                        Ok(conversation) => Done::Timer { conversation, seconds, tag, line },
+                        Err(error) => Done::Say(vec![complaint(error, line, tag)]),
+                    }
+                })
             }
             Command::Read { to, conversation, seq, tag } => {
                 let heads = self.heads.clone();
@@ -324,23 +342,37 @@ impl<'a> Chat<'a> {
                     None => self.client.send(conversation, body),
                     Some(reference) => self.client.refer(conversation, reference, body),
                 };
-                match sending {
-                    Ok(ticket) => {
-                        // It is called queued once the local store has it.
-                        self.on_the_way.insert(ticket.id(), tag);
-                        Vec::new()
-                    }
-                    Err(error) => {
-                        let code = match error {
-                            crate::EnqueueError::Full(_) => "full",
-                            crate::EnqueueError::BodyTooLarge { .. } => "body_too_large",
-                            crate::EnqueueError::Reference(_) => "bad_request",
-                            crate::EnqueueError::Closed => "closed",
-                        };
-                        let error = Complaint { code: code.to_owned(), text: error.to_string(), id: None };
-                        vec![complaint(error, line, tag)]
-                    }
-                }
+                self.queued(sending, tag, line)
+            }
+            Done::Timer { conversation, seconds, tag, line } => {
+                let after = (seconds != 0).then(|| Duration::from_secs(seconds.into()));
+                let sending = self.client.set_timer(conversation, after);
+                self.queued(sending, tag, line)
+            }
+        }
+    }
+
+    fn queued(
+        &mut self,
+        sending: Result<SendTicket, EnqueueError>,
+        tag: Option<Value>,
+        line: u64,
+    ) -> Vec<Output> {
+        match sending {
+            Ok(ticket) => {
+                // It is called queued once the local store has it.
+                self.on_the_way.insert(ticket.id(), tag);
+                Vec::new()
+            }
+            Err(error) => {
+                let code = match error {
+                    EnqueueError::Full(_) => "full",
+                    EnqueueError::BodyTooLarge { .. } => "body_too_large",
+                    EnqueueError::Reference(_) | EnqueueError::Expires(_) => "bad_request",
+                    EnqueueError::Closed => "closed",
+                };
+                let error = Complaint { code: code.to_owned(), text: error.to_string(), id: None };
+                vec![complaint(error, line, tag)]
             }
         }
     }
@@ -382,6 +414,9 @@ impl<'a> Chat<'a> {
                 })
             }
             Event::Receipt(receipt) => self.name_receipt(receipt),
+            Event::Expired { conversation, seq } => {
+                now(Output::Expired { conversation: conversation.to_string(), seq: seq.get() })
+            }
             Event::Shown(shown) => now(Output::Shown(shown.into())),
             Event::Account { part, person } => Box::pin(async move {
                 let person = match person {

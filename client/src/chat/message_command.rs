@@ -1,13 +1,16 @@
 //! What a person can do with a message of the open conversation: `/reply ...` understood.
 
+use std::time::Duration;
+
 use rookery_protocol::{ReferenceKind, Seq};
 
 /// For the list of commands.
-pub(super) const COMMANDS: [(&str, &str); 8] = [
+pub(super) const COMMANDS: [(&str, &str); 9] = [
     ("/reply [#N] TEXT", "answer message #N, or the last one of somebody else's"),
     ("/react [#N] SYMBOL|off", "react to it"),
     ("/edit [#N] TEXT", "change what your message #N says, or your last one; for a quarter of an hour"),
     ("/delete [#N]", "delete it for everyone; for two days. Admins of a group: any"),
+    ("/timer 1d|12h|30m|45s|off", "what is written from now on disappears after that long, or stays"),
     ("/hide #N...|all", "do not show these to you any more; others keep them"),
     ("/report [#N...] TEXT", "tell the moderators about the other one, or who wrote these"),
     ("/receipts", "who has received and read the last message that you sent here"),
@@ -23,6 +26,8 @@ pub(super) enum MessageCommand {
         to: Option<Seq>,
         text: String,
     },
+    /// `None`: messages stay.
+    Timer(Option<Duration>),
     Hide(Vec<Seq>),
     HideAll,
     Report {
@@ -50,6 +55,11 @@ impl MessageCommand {
                 }
                 _ => Err(takes("/delete [#N]")),
             },
+            "timer" if argument == "off" => Ok(Self::Timer(None)),
+            "timer" => match span(argument) {
+                Some(span) => Ok(Self::Timer(Some(span))),
+                None => Err("it goes /timer 1d|12h|30m|45s|off".to_owned()),
+            },
             "hide" if argument == "all" => Ok(Self::HideAll),
             "hide" => match numbers(argument) {
                 (seqs, "") if !seqs.is_empty() => Ok(Self::Hide(seqs)),
@@ -74,6 +84,20 @@ fn refer(kind: ReferenceKind, argument: &str, usage: &str) -> Result<MessageComm
         return Err(takes(usage));
     }
     Ok(MessageCommand::Refer { kind, to, text: text.to_owned() })
+}
+
+/// A time like `1d`, `12h`, `30m` or `45s`.
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "d" => 24 * 3600,
+        "h" => 3600,
+        "m" => 60,
+        "s" => 1,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok().filter(|number| *number > 0)?;
+    number.checked_mul(seconds).map(Duration::from_secs)
 }
 
 /// The numbers at the beginning, and what follows them.
@@ -113,6 +137,11 @@ mod tests {
         assert_eq!(parse("react", "#3 +1"), refer(ReferenceKind::Reaction, Some(3), "+1"));
         assert_eq!(parse("delete", ""), refer(ReferenceKind::Delete, None, ""));
         assert_eq!(parse("delete", "#7"), refer(ReferenceKind::Delete, Some(7), ""));
+        for (text, seconds) in [("1d", 86_400), ("12h", 43_200), ("30m", 1_800), ("45s", 45)] {
+            let timer = MessageCommand::Timer(Some(Duration::from_secs(seconds)));
+            assert_eq!(parse("timer", text), Some(Ok(timer)));
+        }
+        assert_eq!(parse("timer", "off"), Some(Ok(MessageCommand::Timer(None))));
         assert_eq!(parse("hide", "all"), Some(Ok(MessageCommand::HideAll)));
         let seqs = vec![Seq::new(3), Seq::new(4)];
         assert_eq!(parse("hide", "#3 #4"), Some(Ok(MessageCommand::Hide(seqs.clone()))));
@@ -131,6 +160,11 @@ mod tests {
             ("delete", "hello"),
             ("delete", "#3 #4"),
             ("delete", "#0"),
+            ("timer", ""),
+            ("timer", "1"),
+            ("timer", "0d"),
+            ("timer", "one d\u{e9}"),
+            ("timer", "99999999999999999999d"),
             ("hide", ""),
             ("hide", "#3 hello"),
             ("report", "#3"),

@@ -12,7 +12,7 @@ use rookery_protocol::{
 
 use super::group_command::Reached;
 use super::rooms::printable;
-use super::words::By;
+use super::words::{self, By};
 use crate::Message;
 
 /// Messages kept of a conversation; older ones are in its history.
@@ -108,7 +108,7 @@ pub(super) fn is_line(reference: Option<&Reference>) -> bool {
 impl Room {
     /// A message came, now or from history: it is shown, or changes what is.
     pub(super) fn take(&mut self, message: Message, own: bool, is_new: bool) {
-        let Message { seq, sender, time_ms, body, reference, deleted, id, .. } = message;
+        let Message { seq, sender, time_ms, body, reference, deleted, id, timer_s, .. } = message;
         self.unsent.retain(|unsent| unsent.id != id);
         self.note(seq, time_ms, own);
         let text = printable(&String::from_utf8_lossy(body.as_bytes()));
@@ -128,6 +128,10 @@ impl Room {
                     reactions.insert(sender, (seq, text.replace('\n', " ")));
                     forget_oldest(&mut self.reactions);
                 }
+            }
+            Some(Reference { kind: ReferenceKind::Timer, .. }) => {
+                let what = What::Said(words::of_timer(timer_s));
+                self.insert(seq, Line { sender, time_ms, what, answers: None });
             }
             other => {
                 self.unread += u64::from(is_new && !own && seq > self.counted_to);
@@ -155,7 +159,8 @@ impl Room {
         }
     }
 
-    fn delete(&mut self, target: Seq) {
+    /// Takes away what a message says, and what others have made of it.
+    pub(super) fn delete(&mut self, target: Seq) {
         if let Some(line) = self.lines.get_mut(&target) {
             line.what = What::Said(String::new());
         }
@@ -184,7 +189,7 @@ impl Room {
         let Some(place) = self.unsent.iter().position(|unsent| unsent.id == id) else { return };
         let Unsent { text, reference, .. } = self.unsent.remove(place);
         if is_line(reference.as_ref()) && !self.lines.contains_key(&seq) {
-            let answers = reference.map(|reference| reference.seq);
+            let answers = reference.map(|reference| reference.seq).filter(|seq| *seq != Seq::ZERO);
             self.note(seq, time_ms, true);
             self.insert(seq, Line { sender: me, time_ms, what: What::Said(text), answers });
         }
@@ -347,6 +352,8 @@ mod tests {
             body: Body::new(text.to_owned()),
             reference: about.map(|(kind, seq)| Reference { kind, seq: Seq::new(seq) }),
             deleted: false,
+            expires_ms: 0,
+            timer_s: 0,
         }
     }
 

@@ -207,6 +207,7 @@ impl Rooms {
         let room = self.rooms.get(&message.conversation).unwrap_or(&default);
         let what = self.quoted(room, *seq);
         match kind {
+            ReferenceKind::Timer => Some(format!("{who}: {}", words::of_timer(message.timer_s))),
             ReferenceKind::Edit => Some(format!("{who} has edited “{what}”: {text}")),
             ReferenceKind::Delete => Some(format!("{who} has deleted “{what}”")),
             ReferenceKind::Reaction if text.is_empty() => {
@@ -365,6 +366,8 @@ mod tests {
             body: Body::new("hi"),
             reference: None,
             deleted: false,
+            expires_ms: 0,
+            timer_s: 0,
         };
         rooms.add(message, true);
         assert_eq!(rooms.mark_shown(), None);

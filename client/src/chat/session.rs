@@ -464,6 +464,10 @@ impl Session {
                 self.rooms.room(shown.conversation).shown(shown);
                 None
             }
+            Event::Expired { conversation, seq } => {
+                self.rooms.room(conversation).delete(seq);
+                None
+            }
             // Each command asks for what it needs of these.
             Event::Account { .. } => None,
             Event::Watching => {

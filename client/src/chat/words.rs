@@ -60,6 +60,23 @@ pub(super) fn of_change(change: &GroupChange, by: By, who: &str, name: impl Fn(U
     }
 }
 
+/// What a timer says.
+pub(super) fn of_timer(seconds: u32) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    match units.into_iter().find(|(unit, _)| seconds != 0 && seconds.is_multiple_of(*unit)) {
+        None => "(messages stay from here on)".to_owned(),
+        Some((unit, name)) if seconds == unit => {
+            format!(
+                "(messages disappear after a{} {name} from here on)",
+                if unit == 3_600 { "n" } else { "" }
+            )
+        }
+        Some((unit, name)) => {
+            format!("(messages disappear after {} {name}s from here on)", seconds / unit)
+        }
+    }
+}
+
 /// Whom a change is about, besides who made it.
 pub(super) fn users_of(change: &GroupChange) -> &[UserId] {
     match change {

@@ -1,7 +1,9 @@
 //! Messages about messages: replies, reactions, edits and deletions. They go through the outbox like any other, in order
 //! with them.
 
-use rookery_protocol::{Body, ConversationId, Reference, ReferenceKind, Seq};
+use std::time::Duration;
+
+use rookery_protocol::{Body, ConversationId, ExpiresError, Reference, ReferenceKind, Seq, check_expires_s};
 
 use super::{Client, SendTicket};
 use crate::EnqueueError;
@@ -60,6 +62,36 @@ impl Client {
         self.refer(conversation, Reference { kind: ReferenceKind::Delete, seq }, Body::default())
     }
 
+    /// From here on messages of this conversation disappear so long after they have been accepted, or (`None`) do not any
+    /// more; for everyone who adopts it, as this client does by itself: [`send`](Self::send) and [`reply`](Self::reply) say
+    /// of what follows that it disappears. It is a message of its own, and its kind
+    /// [`Timer`](ReferenceKind::Timer). In a group it may be its admins' to say. Full seconds count.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and when messages cannot disappear after that long.
+    pub fn set_timer(
+        &self,
+        conversation: ConversationId,
+        after: Option<Duration>,
+    ) -> Result<SendTicket, EnqueueError> {
+        let expires_s = match after {
+            // Nothing is not never.
+            Some(after) => u32::try_from(after.as_secs()).ok().filter(|seconds| *seconds != 0),
+            None => Some(0),
+        };
+        let expires_s = expires_s.ok_or(ExpiresError)?;
+        check_expires_s(expires_s)?;
+        let reference = Reference { kind: ReferenceKind::Timer, seq: Seq::ZERO };
+        self.put_into_outbox(conversation, Body::default(), Some(reference), Some(expires_s))
+    }
+
+    /// After how long messages of this conversation disappear, by the last timer that this client has seen; `None`: they do
+    /// not.
+    pub fn timer(&self, conversation: ConversationId) -> Option<Duration> {
+        let seconds = self.shared().state().timers.get(&conversation).copied().unwrap_or(0);
+        (seconds != 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
     /// A message about another. The four above say it with fewer words.
     ///
     /// # Errors
@@ -72,6 +104,6 @@ impl Client {
     ) -> Result<SendTicket, EnqueueError> {
         let body = body.into();
         reference.check(&body)?;
-        self.put_into_outbox(conversation, body, Some(reference))
+        self.put_into_outbox(conversation, body, Some(reference), None)
     }
 }

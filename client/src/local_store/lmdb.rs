@@ -1,7 +1,7 @@
 //! A durable local store: an LMDB database, a log of positions taken since its last commit, and a lock file.
 //!
-//! Keys of the one database: `c` the cursor, `i` the owner, `p` and a conversation its position, `o` and an order (8
-//! bytes, big-endian) an unconfirmed message. A position is the larger of the database's and the log's.
+//! Keys of the one database: `c` the cursor, `i` the owner, `p` and a conversation its position, `t` and a conversation its
+//! timer, `o` and an order (8 bytes, big-endian) an unconfirmed message. A position is the larger of the database's and the log's.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -15,7 +15,7 @@ use rookery_protocol::{
 };
 
 use super::taken_log::TakenLog;
-use super::{Batch, Commit, LocalStore, LocalStoreError, OutboxEntry, Saved};
+use super::{Batch, Commit, LocalStore, LocalStoreError, OutboxEntry, Saved, Timer};
 
 /// Address space for the database, which is a sparse file: positions, and an outbox that is bounded far below.
 const MAP_BYTES: usize = 1 << 30;
@@ -139,6 +139,9 @@ impl Opened {
             for order in &batch.outbox_removed {
                 entries.delete(transaction, &outbox_key(*order))?;
             }
+            for timer in &batch.timers {
+                entries.put(transaction, &timer_key(timer.conversation), &encoded(timer))?;
+            }
             Ok(())
         })
         .map_err(|error| self.database_error(error))?;
@@ -224,6 +227,10 @@ fn read_entry(saved: &mut Saved, key: &[u8], value: &[u8]) -> Result<(), &'stati
             let seq = u64::from_be_bytes(value.try_into().map_err(|_| what)?);
             saved.positions.push((conversation, Seq::new(seq)));
         }
+        [b't', ..] => {
+            let timer: Timer = decode_value(value).map_err(|_| "a timer that is none")?;
+            saved.timers.push(timer);
+        }
         [b'o', ..] => {
             let entry: OutboxEntry = decode_value(value).map_err(|_| "an unsent message that is none")?;
             saved.outbox.push(entry);
@@ -242,6 +249,11 @@ fn encoded(value: &impl serde::Serialize) -> Vec<u8> {
 fn position_key(conversation: ConversationId) -> Vec<u8> {
     let bytes = conversation.to_bytes();
     [b"p", &bytes[..]].concat()
+}
+
+fn timer_key(conversation: ConversationId) -> Vec<u8> {
+    let bytes = conversation.to_bytes();
+    [b"t", &bytes[..]].concat()
 }
 
 fn outbox_key(order: u64) -> [u8; 9] {

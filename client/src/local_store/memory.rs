@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rookery_protocol::{ConversationId, DeviceId, Seq, Stamp, UserId};
 
-use super::{Batch, Commit, LocalStore, LocalStoreError, OutboxEntry, Saved};
+use super::{Batch, Commit, LocalStore, LocalStoreError, OutboxEntry, Saved, Timer};
 
 /// A local store in memory. Clones share the content, so that a test can end a client and start its successor.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,7 @@ struct Content {
     cursor: Option<Stamp>,
     positions: HashMap<ConversationId, Seq>,
     outbox: BTreeMap<u64, OutboxEntry>,
+    timers: HashMap<ConversationId, Timer>,
 }
 
 impl MemoryStore {
@@ -35,11 +36,14 @@ impl LocalStore for MemoryStore {
         let content = self.content();
         let mut positions: Vec<_> = content.positions.iter().map(|(id, seq)| (*id, *seq)).collect();
         positions.sort_unstable();
+        let mut timers: Vec<Timer> = content.timers.values().copied().collect();
+        timers.sort_unstable_by_key(|timer| timer.conversation);
         Ok(Saved {
             device: content.device,
             cursor: content.cursor,
             positions,
             outbox: content.outbox.values().cloned().collect(),
+            timers,
         })
     }
 
@@ -58,6 +62,7 @@ impl LocalStore for MemoryStore {
         for order in batch.outbox_removed {
             content.outbox.remove(&order);
         }
+        content.timers.extend(batch.timers.into_iter().map(|timer| (timer.conversation, timer)));
         Commit::Done(Ok(()))
     }
 }

@@ -158,7 +158,13 @@ impl World {
             Turn::Sends(number) => {
                 let conversation = ConversationId::direct(user(1), user(2));
                 let id = MessageId::from_bytes([number; 16]);
-                self.tell(Input::Send { conversation, id, body: Body::new("x"), reference: None });
+                self.tell(Input::Send {
+                    conversation,
+                    id,
+                    body: Body::new("x"),
+                    reference: None,
+                    expires_s: None,
+                });
             }
         }
     }

@@ -24,6 +24,8 @@ fn said(seq: u64) -> WireMessage {
         body: Some(Body::new("x")),
         change: None,
         deleted: false,
+        expires_ms: 0,
+        timer_s: 0,
         reference: None,
     }
 }

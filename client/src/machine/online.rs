@@ -13,8 +13,10 @@ use rookery_protocol::{
 };
 
 use super::acks::Settled;
-use super::ordering::{Outcome, Overflow};
+use super::expiring::ServerClock;
+use super::ordering::{Outcome, Overflow, Ready};
 use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE, View};
+use crate::local_store::Timer;
 use crate::{Event, Identity, Refusal, RequestError, TerminalError};
 
 /// After a GOAWAY: how long to wait for answers on the way.
@@ -264,6 +266,7 @@ impl Machine {
                 after: message.after,
                 body: message.body,
                 reference: message.reference,
+                expires_s: message.expires_s,
             });
         } else {
             return false;
@@ -416,12 +419,16 @@ impl Machine {
         self.looking.restart();
         let identity =
             Identity { user: welcome.user, handle: welcome.handle.clone(), device: welcome.device };
-        self.effects.push_back(Effect::Connected(identity));
+        let clock = ServerClock::new(now, welcome.time_ms);
+        self.expiring.set_clock(clock);
+        self.effects.push_back(Effect::Connected(identity, clock));
     }
 
     fn message_event(&mut self, now: Duration, event: MessageEvent) {
         let MessageEvent { stamp, mut message } = event;
         let ack = self.acks.push(stamp, Settled::NotYet);
+        let timer = self.timers.learn(&message);
+        self.learn_timer(timer);
         let own = self.device == Some((message.sender, message.device));
         if own && message.body.is_some() {
             self.outbox.take_confirmed(message.id);
@@ -439,7 +446,7 @@ impl Machine {
         match self.ordering.offer(message, begins, ack) {
             Ok(outcome) => {
                 // While something was missing before, a request for it is on its way.
-                let missing = self.hand_up(outcome);
+                let missing = self.hand_up(now, outcome);
                 if missing && !was_missing {
                     self.fetch(now, conversation);
                 }
@@ -480,9 +487,14 @@ impl Machine {
     }
 
     /// Says whether messages are missing still.
-    fn hand_up(&mut self, outcome: Outcome) -> bool {
-        for ready in outcome.ready {
-            self.effects.push_back(Effect::HandUp { delivery: ready.delivery, entry: ready.entry });
+    fn hand_up(&mut self, now: Duration, outcome: Outcome) -> bool {
+        let now_ms = self.expiring.now_ms(now);
+        for Ready { delivery, entry } in outcome.ready {
+            let entry = entry.at(now_ms);
+            if let Some(expires_ms) = entry.expires_ms() {
+                self.expiring.await_end(expires_ms, entry.place());
+            }
+            self.effects.push_back(Effect::HandUp { delivery, entry });
         }
         for settlement in outcome.settled {
             self.acks.settle(settlement.ack, Settled::WhenTaken(settlement.delivery));
@@ -503,12 +515,21 @@ impl Machine {
     }
 
     fn page(&mut self, now: Duration, page: HistoryPage) {
+        for message in &page.messages {
+            let timer = self.timers.learn(message);
+            self.learn_timer(timer);
+        }
         match self.answered(page.request) {
-            Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Page(page))),
+            Some(Purpose::Call(id)) => {
+                for message in page.messages.iter().filter(|it| it.expires_ms != 0 && !it.deleted) {
+                    self.expiring.await_end(message.expires_ms, (message.conversation, message.seq));
+                }
+                self.answer(id, Ok(Answer::Page(page)));
+            }
             Some(Purpose::Fill(conversation)) => {
                 let before = self.ordering.missing(conversation);
                 let outcome = self.ordering.fill(conversation, page);
-                self.hand_up(outcome);
+                self.hand_up(now, outcome);
                 let after = self.ordering.missing(conversation);
                 if after.is_some() && after == before {
                     // A page that says nothing: do not ask for it in a loop.
@@ -529,6 +550,11 @@ impl Machine {
         };
         let Some(removed) = self.outbox.confirmed(conversation, order) else { return };
         self.batch.outbox_removed.push(order);
+        if let Some(expires_s) = removed.timer_s {
+            // Its event may come later than the next message is written.
+            let timer = self.timers.set(Timer { conversation, seq: sent.seq, expires_s });
+            self.learn_timer(timer);
+        }
         self.effects.push_back(Effect::Sent {
             id: removed.id,
             bytes: removed.bytes,
@@ -588,7 +614,7 @@ impl Machine {
             }
             Purpose::Fill(conversation) => {
                 let outcome = self.ordering.give_up(conversation);
-                if self.hand_up(outcome) {
+                if self.hand_up(now, outcome) {
                     self.fetch(now, conversation);
                 }
             }

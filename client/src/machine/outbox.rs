@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use rookery_protocol::{Body, ConversationId, MessageId, Reference};
+use rookery_protocol::{Body, ConversationId, MessageId, Reference, ReferenceKind};
 
 use crate::local_store::OutboxEntry;
 
@@ -30,6 +30,7 @@ struct Entry {
     id: MessageId,
     body: Body,
     reference: Option<Reference>,
+    expires_s: u32,
     state: State,
     /// Its event has come, so the body need not outlive the confirmation.
     event_seen: bool,
@@ -45,6 +46,8 @@ struct Lane {
     next: usize,
     blocked_until: Option<Duration>,
     runnable: bool,
+    /// The last timer among the entries, by its order, and what it sets.
+    timer: Option<(u64, u32)>,
 }
 
 /// A message to transmit.
@@ -56,6 +59,7 @@ pub(crate) struct Transmission {
     pub(crate) after: Option<MessageId>,
     pub(crate) body: Body,
     pub(crate) reference: Option<Reference>,
+    pub(crate) expires_s: u32,
 }
 
 /// A message that has left the outbox.
@@ -63,6 +67,8 @@ pub(crate) struct Transmission {
 pub(crate) struct Removed {
     pub(crate) id: MessageId,
     pub(crate) bytes: usize,
+    /// What it sets, if it is a timer.
+    pub(crate) timer_s: Option<u32>,
 }
 
 /// All of them.
@@ -82,7 +88,7 @@ impl Outbox {
         for entry in saved {
             outbox.next_order = outbox.next_order.max(entry.order + 1);
             let lane = outbox.lanes.entry(entry.conversation).or_default();
-            lane.entries.push_back(Entry::new(entry, State::Saved));
+            lane.push(Entry::new(entry, State::Saved));
         }
         outbox
     }
@@ -94,12 +100,18 @@ impl Outbox {
         id: MessageId,
         body: Body,
         reference: Option<Reference>,
+        expires_s: u32,
     ) -> OutboxEntry {
-        let entry = OutboxEntry { order: self.next_order, conversation, id, body, reference };
+        let entry = OutboxEntry { order: self.next_order, conversation, id, body, reference, expires_s };
         self.next_order += 1;
         let lane = self.lanes.entry(conversation).or_default();
-        lane.entries.push_back(Entry::new(entry.clone(), State::Unsaved));
+        lane.push(Entry::new(entry.clone(), State::Unsaved));
         entry
+    }
+
+    /// What the last unconfirmed timer of a conversation sets, if there is one.
+    pub(crate) fn timer(&self, conversation: ConversationId) -> Option<u32> {
+        self.lanes.get(&conversation)?.timer.map(|(_, expires_s)| expires_s)
     }
 
     /// The local store has it. Says which it is.
@@ -160,7 +172,7 @@ impl Outbox {
     /// The server has confirmed a message.
     pub(crate) fn confirmed(&mut self, conversation: ConversationId, order: u64) -> Option<Removed> {
         let entry = self.remove(conversation, order)?;
-        let removed = Removed { id: entry.id, bytes: entry.body.len() };
+        let removed = entry.removed();
         let fits = self.confirmed.len() < CONFIRMED_BODIES_MAX
             && self.confirmed_bytes + removed.bytes <= CONFIRMED_BYTES_MAX;
         if !entry.event_seen && fits {
@@ -174,7 +186,7 @@ impl Outbox {
     pub(crate) fn failed(&mut self, conversation: ConversationId, order: u64) -> Option<Removed> {
         let entry = self.remove(conversation, order)?;
         self.wake(conversation);
-        Some(Removed { id: entry.id, bytes: entry.body.len() })
+        Some(entry.removed())
     }
 
     /// A message may succeed later: it and those behind it go again, not before the time returned, if any.
@@ -243,6 +255,7 @@ impl Outbox {
         if place < lane.next {
             lane.next -= 1;
         }
+        lane.timer = lane.timer.filter(|(timer, _)| *timer != order);
         if lane.entries.is_empty() {
             self.lanes.remove(&conversation);
         }
@@ -252,12 +265,26 @@ impl Outbox {
 
 impl Entry {
     fn new(entry: OutboxEntry, state: State) -> Self {
-        let OutboxEntry { order, id, body, reference, .. } = entry;
-        Self { order, id, body, reference, state, event_seen: false, strikes: 0 }
+        let OutboxEntry { order, id, body, reference, expires_s, .. } = entry;
+        Self { order, id, body, reference, expires_s, state, event_seen: false, strikes: 0 }
+    }
+
+    /// What it sets, if it is a timer.
+    fn timer_s(&self) -> Option<u32> {
+        self.reference.filter(|it| it.kind == ReferenceKind::Timer).map(|_| self.expires_s)
+    }
+
+    fn removed(&self) -> Removed {
+        Removed { id: self.id, bytes: self.body.len(), timer_s: self.timer_s() }
     }
 }
 
 impl Lane {
+    fn push(&mut self, entry: Entry) {
+        self.timer = entry.timer_s().map(|expires_s| (entry.order, expires_s)).or(self.timer);
+        self.entries.push_back(entry);
+    }
+
     fn place(&self, order: u64) -> Option<usize> {
         if self.entries.front()?.order == order {
             return Some(0);
@@ -288,9 +315,9 @@ impl Lane {
         let entry = self.entries.get_mut(self.next).filter(|entry| entry.state == State::Saved)?;
         entry.state = State::InFlight;
         self.next += 1;
-        let Entry { order, id, ref body, ref reference, .. } = *entry;
-        let (body, reference) = (body.clone(), *reference);
-        Some(Transmission { order, conversation, id, after, body, reference })
+        let Entry { order, id, ref body, reference, expires_s, .. } = *entry;
+        let body = body.clone();
+        Some(Transmission { order, conversation, id, after, body, reference, expires_s })
     }
 }
 
@@ -310,7 +337,7 @@ mod tests {
     fn outbox_of(messages: u8) -> Outbox {
         let mut outbox = Outbox::default();
         for number in 1..=messages {
-            let entry = outbox.add(conversation(), id(number), Body::new(vec![number]), None);
+            let entry = outbox.add(conversation(), id(number), Body::new(vec![number]), None, 0);
             outbox.saved(conversation(), entry.order);
         }
         outbox

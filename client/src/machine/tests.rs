@@ -107,6 +107,8 @@ impl Bench {
                 body: Some(Body::new("x")),
                 change: None,
                 deleted: false,
+                expires_ms: 0,
+                timer_s: 0,
                 reference: None,
             },
         })));
@@ -119,7 +121,7 @@ fn a_message_is_transmitted_only_after_its_commit() {
     assert_eq!(bench.commits(), 1, "the store's owner");
     bench.input(Input::Committed(Ok(())));
     let (id, body) = (MessageId::from_bytes([1; 16]), Body::new("x"));
-    bench.input(Input::Send { conversation: conversation(), id, body, reference: None });
+    bench.input(Input::Send { conversation: conversation(), id, body, reference: None, expires_s: None });
     assert_eq!((bench.commits(), bench.frames().len()), (1, 0));
     bench.input(Input::Committed(Ok(())));
     assert!(matches!(&bench.frames()[..], [ClientFrame::Send(Send { after: None, .. })]));
@@ -200,7 +202,7 @@ fn given_up_after(bench: &mut Bench, taken: bool) -> Duration {
 
 fn send(bench: &mut Bench, number: u8, bytes: usize) {
     let (id, body) = (MessageId::from_bytes([number; 16]), Body::new(vec![0; bytes]));
-    bench.input(Input::Send { conversation: conversation(), id, body, reference: None });
+    bench.input(Input::Send { conversation: conversation(), id, body, reference: None, expires_s: None });
     bench.input(Input::Committed(Ok(())));
 }
 

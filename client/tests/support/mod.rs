@@ -65,6 +65,8 @@ pub fn message(conversation: ConversationId, seq: u64) -> Message {
         body: Some(Body::new(format!("message {seq}"))),
         change: None,
         deleted: false,
+        expires_ms: 0,
+        timer_s: 0,
         reference: None,
     }
 }

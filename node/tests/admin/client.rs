@@ -74,8 +74,16 @@ impl Client {
 
     pub(crate) async fn send(&mut self, conversation: ConversationId, id: u128, text: &str) {
         let (id, body) = (MessageId::from_bytes(id.to_be_bytes()), Body::new(text.as_bytes().to_vec()));
-        self.tell(&Send { request: RequestId::new(1), conversation, id, after: None, body, reference: None })
-            .await;
+        self.tell(&Send {
+            request: RequestId::new(1),
+            conversation,
+            id,
+            after: None,
+            body,
+            reference: None,
+            expires_s: 0,
+        })
+        .await;
     }
 
     pub(crate) async fn ack(&mut self, stamp: Stamp) {

@@ -196,7 +196,8 @@ fn numbers_are_as_wide_as_documented() {
             // Of these there are only a few so far, and others are read as one of them.
             let is_one_of_few =
                 section == "PRIVACY_SETTINGS" || ["role", "availability", "doing"].contains(&field.as_str());
-            assert!(most == largest || is_id || is_one_of_few, "{section}.{field}: {most}");
+            let is_limited = field == "expires_s" && most == u64::from(limits::EXPIRES_S_MAX);
+            assert!(most == largest || is_id || is_one_of_few || is_limited, "{section}.{field}: {most}");
         }
     }
 }
@@ -263,6 +264,8 @@ fn the_table_of_limits_is_the_codes() {
         DELETE_MS,
         EDITS_MAX,
         REACTION_BYTES_MAX,
+        EXPIRES_S_MIN,
+        EXPIRES_S_MAX,
         CONVERSATIONS_MAX,
         HIDE_MAX,
         PEOPLE_MAX,
@@ -293,6 +296,12 @@ fn the_table_of_limits_is_the_codes() {
     declared.sort_unstable();
     listed.sort_unstable();
     assert_eq!(declared, listed);
+}
+
+const DISAPPEARING: &str = "### Messages that disappear";
+
+fn grouped_twice(number: u32) -> String {
+    format!("{},{:03},{:03}", number / 1_000_000, number / 1_000 % 1_000, number % 1_000)
 }
 
 const LOOKING: &str = "## Presence, typing and receipts as they come";
@@ -336,6 +345,9 @@ fn numbers_in_the_text_are_the_limits() {
         ),
         ("## Messages about messages", format!("at most {} edits", limits::EDITS_MAX)),
         ("## Messages about messages", format!("at most {} bytes", limits::REACTION_BYTES_MAX)),
+        (DISAPPEARING, format!("{} seconds to", limits::EXPIRES_S_MIN)),
+        (DISAPPEARING, format!("to {} days", limits::EXPIRES_S_MAX / (24 * 3600))),
+        ("### SEND", format!("{} to {}", limits::EXPIRES_S_MIN, grouped_twice(limits::EXPIRES_S_MAX))),
         ("### SEND", format!("a reaction at most {} bytes", limits::REACTION_BYTES_MAX)),
         ("## Channels", format!("at most {} channels", limits::FOLLOWED_MAX)),
         ("## Conversations", format!("at most {} conversations", limits::CONVERSATIONS_MAX)),

@@ -72,11 +72,14 @@ fn event(number: u64, message: &[u8]) -> Vec<u8> {
     frame(0x40, &payload)
 }
 
-/// The first fields of a message that later got `change`, `reference` and `deleted`, which have to say nothing.
+/// What a message later got, `change`, `reference`, `deleted`, `expires_ms` and `timer_s`, where they say nothing.
+const LATER: [u8; 5] = [0xc0, 0xc0, 0xc2, 0, 0];
+
+/// The first fields of a message whose later ones have to say nothing.
 fn older_message(message: &[u8], fields: u8) -> Vec<u8> {
-    assert_eq!(message[0], 0x9a, "ten fields");
-    let rest = message.strip_suffix(&[0xc0, 0xc0, 0xc2]).expect("nil, nil, false");
-    let later = &[0xc0, 0xc0, 0xc2][..usize::from(fields - 7)];
+    assert_eq!(message[0], 0x9c, "twelve fields");
+    let rest = message.strip_suffix(&LATER).expect("nil, nil, false, 0, 0");
+    let later = &LATER[..usize::from(fields - 7)];
     [&[0x90 | fields][..], &rest[1..], later].concat()
 }
 
@@ -144,15 +147,21 @@ fn changed_messages() -> Vec<Vec<(&'static str, String)>> {
     vec![
         same_as(
             "message_event_of_an_older_writer",
-            "the message ends with its body: `change` and `reference` are nil, `deleted` is false",
+            "the message ends with its body: `change` and `reference` are nil, `deleted` is false, the times are 0",
             "message_event_typical",
             &event(0x52, &older),
         ),
         same_as(
             "message_event_of_a_writer_that_knows_groups",
-            "the message ends with its change: `reference` is nil, `deleted` is false",
+            "the message ends with its change: `reference` is nil, `deleted` is false, the times are 0",
             "message_event_typical",
             &event(0x52, &older_message(&encoded(&message), 8)),
+        ),
+        same_as(
+            "message_event_of_a_writer_that_knows_references",
+            "the message ends with `deleted`: it never disappears, and is no timer",
+            "message_event_typical",
+            &event(0x52, &older_message(&encoded(&message), 10)),
         ),
         same_as(
             "history_page_of_an_older_writer",
@@ -212,9 +221,15 @@ fn shorter_frames() -> Vec<Vec<(&'static str, String)>> {
     vec![
         same_as(
             "send_of_an_older_writer",
-            "the frame ends with the body: `reference` is nil",
+            "the frame ends with the body: `reference` is nil, and it never disappears",
             "send_typical",
-            &shortened("send_typical", 5, &[0xc0]),
+            &shortened("send_typical", 5, &[0xc0, 0]),
+        ),
+        same_as(
+            "send_of_a_writer_that_knows_references",
+            "the frame ends with `reference`: it never disappears",
+            "send_reply",
+            &shortened("send_reply", 6, &[0]),
         ),
         same_as(
             "history_of_an_older_writer",
@@ -241,9 +256,9 @@ fn shorter_frames() -> Vec<Vec<(&'static str, String)>> {
 fn of_the_future() -> Vec<Vec<(&'static str, String)>> {
     let reply = examples::references().into_iter().find(|example| example.name == "message_event_reply");
     let reply = reply.expect("an example").frame;
-    // The reference is the last but one field: [1, 2], then false.
-    let head = reply[HEADER_BYTES..].strip_suffix(&[0x92, 1, 2, 0xc2]).expect("a reply to message 2");
-    let of_reference = |reference: &[u8]| frame(0x40, &[head, reference, &[0xc2]].concat());
+    // After the reference, [1, 2], come `deleted` and the times.
+    let head = reply[HEADER_BYTES..].strip_suffix(&[0x92, 1, 2, 0xc2, 0, 0]).expect("a reply to message 2");
+    let of_reference = |reference: &[u8]| frame(0x40, &[head, reference, &LATER[2..]].concat());
     let kind_9 = appended(&[0x92, 9, 2], &EXTRA);
     let doing = |number: u8| {
         let mut payload = vec![0x93];

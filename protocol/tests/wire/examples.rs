@@ -96,6 +96,8 @@ pub(crate) fn message(seq: u64, sender: UserId, device: u32, id: MessageId, body
         body: body.map(|bytes| Body::new(bytes.to_vec())),
         change: None,
         deleted: false,
+        expires_ms: 0,
+        timer_s: 0,
         reference: None,
     }
 }
@@ -137,6 +139,8 @@ fn biggest_message() -> Message {
         body: Some(Body::new(vec![0xee; 300])),
         change: None,
         deleted: false,
+        expires_ms: 0,
+        timer_s: 0,
         reference: None,
     }
 }
@@ -304,6 +308,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 after: None,
                 body: Body::new("Hello, Bob".as_bytes()),
                 reference: None,
+                expires_s: 0,
             },
         ),
         example(
@@ -316,6 +321,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 after: Some(message_id(1)),
                 body: Body::new("Are you there?".as_bytes()),
                 reference: None,
+                expires_s: 0,
             },
         ),
         example(
@@ -328,6 +334,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 after: None,
                 body: Body::default(),
                 reference: None,
+                expires_s: 0,
             },
         ),
         example(
@@ -340,6 +347,7 @@ pub(crate) fn requests() -> Vec<Example> {
                 after: Some(MessageId::from_bytes([0xfe; 16])),
                 body: Body::new(vec![0xee; 300]),
                 reference: None,
+                expires_s: 0,
             },
         ),
         example(

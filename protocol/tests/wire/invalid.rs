@@ -84,7 +84,7 @@ fn refused(frame: &ClientFrame) -> Option<RequestId> {
         ClientFrame::Send(send) => {
             let refused =
                 send.reference.as_ref().is_some_and(|reference| reference.check(&send.body).is_err());
-            (refused, send.request)
+            (refused || check_expires_s(send.expires_s).is_err(), send.request)
         }
         ClientFrame::Hide(hide) => (hide.check().is_err(), hide.request),
         ClientFrame::SetProfile(set) => (set.profile.check().is_err(), set.request),
@@ -119,15 +119,17 @@ fn hello(token: usize, client: usize) -> Vec<u8> {
 }
 
 fn send_about(kind: u8, body: usize) -> Vec<u8> {
-    encode(&Send {
-        request: RequestId::new(9),
-        conversation: chat(),
-        id: message_id(9),
-        after: None,
-        body: Body::new(vec![0; body]),
-        reference: Some(Reference { kind: kind.into(), seq: Seq::new(1) }),
-    })
-    .to_vec()
+    let reference = Reference { kind: kind.into(), seq: Seq::new(1) };
+    encode(&Send { reference: Some(reference), ..send_of(body) }).to_vec()
+}
+
+fn send_timer(seq: u64, body: usize, expires_s: u32) -> Vec<u8> {
+    let reference = Reference { kind: ReferenceKind::Timer, seq: Seq::new(seq) };
+    encode(&Send { reference: Some(reference), expires_s, ..send_of(body) }).to_vec()
+}
+
+fn send_for(expires_s: u32) -> Vec<u8> {
+    encode(&Send { expires_s, ..send_of(1) }).to_vec()
 }
 
 fn hide(up_to: u64, count: u64) -> Vec<u8> {
@@ -176,15 +178,19 @@ fn watch(users: u64, conversations: usize) -> Vec<u8> {
 }
 
 fn send(body: usize) -> Vec<u8> {
-    encode(&Send {
+    encode(&send_of(body)).to_vec()
+}
+
+fn send_of(body: usize) -> Send {
+    Send {
         request: RequestId::new(9),
         conversation: chat(),
         id: message_id(9),
         after: None,
         body: Body::new(vec![0; body]),
         reference: None,
-    })
-    .to_vec()
+        expires_s: 0,
+    }
 }
 
 fn create(name: &str, members: &[u64], backlog: u32) -> Vec<u8> {
@@ -589,10 +595,15 @@ fn cases() -> Vec<Case> {
     );
     add("change_without_its_last_field", AFTER, change(&[0x93, 11, 0x90, 0xa0]), malformed, "nil, but there");
 
-    add("reference_of_an_unknown_kind", AFTER, send_about(5, 1), bad, "nor what comes after 4");
+    add("reference_of_an_unknown_kind", AFTER, send_about(6, 1), bad, "nor what comes after 5");
     add("reference_of_kind_0", AFTER, send_about(0, 1), bad, "kinds begin at 1");
     add("reaction_over_the_limit", AFTER, send_about(2, 513), bad, "one byte over 512");
     add("deletion_that_says_something", AFTER, send_about(4, 1), bad, "its body is empty");
+    add("timer_that_says_something", AFTER, send_timer(0, 1, 5), bad, "its body is empty");
+    add("timer_about_a_message", AFTER, send_timer(1, 0, 5), bad, "it names none: 0");
+    add("timer_of_four_seconds", AFTER, send_timer(0, 0, 4), bad, "0 or 5 to 7776000");
+    add("message_for_one_second", AFTER, send_for(1), bad, "0 or 5 to 7776000");
+    add("message_for_over_ninety_days", AFTER, send_for(7_776_001), bad, "one second over 7776000");
     add(
         "edit_over_the_limit",
         AFTER,

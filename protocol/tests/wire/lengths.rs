@@ -38,7 +38,7 @@ fn message_bound(message: &Message) -> usize {
     let body = message.body.as_ref().map_or(0, Body::len);
     let change = message.change.as_ref().map_or(1, change_bound);
     let head = CONVERSATION + U64 + U64 + U32 + MESSAGE_ID + U64;
-    1 + head + str_or_bin(body) + change + REFERENCE + BOOL
+    1 + head + str_or_bin(body) + change + REFERENCE + BOOL + U64 + U32
 }
 
 fn conversation_bound(conversation: &Conversation) -> usize {
@@ -90,7 +90,8 @@ proptest! {
             }
             ClientFrame::Heartbeat(_) => bound(&[U64]),
             ClientFrame::Send(send) => {
-                bound(&[U32, CONVERSATION, MESSAGE_ID, MESSAGE_ID, str_or_bin(send.body.len()), REFERENCE])
+                let body = str_or_bin(send.body.len());
+                bound(&[U32, CONVERSATION, MESSAGE_ID, MESSAGE_ID, body, REFERENCE, U32])
             }
             ClientFrame::Ack(_) => bound(&[STAMP]),
             ClientFrame::Read(_) => bound(&[U32, CONVERSATION, U64]),
@@ -222,6 +223,8 @@ fn largest_message() -> Message {
         change: None,
         reference: Some(largest_reference()),
         deleted: true,
+        expires_ms: u64::MAX,
+        timer_s: u32::MAX,
     }
 }
 
@@ -234,6 +237,7 @@ fn the_largest_body_fits_a_frame_both_ways_and_a_window() {
         after: Some(MessageId::from_bytes([0xff; 16])),
         body: Body::new(vec![0xff; limits::BODY_BYTES_MAX]),
         reference: Some(largest_reference()),
+        expires_s: u32::MAX,
     };
     assert!(encode(&send).len() <= limits::FRAME_BYTES_MAX);
     let event = encode(&MessageEvent { stamp: stamp(1), message: largest_message() });

@@ -41,8 +41,14 @@ fn kinds_and_parts_keep_their_numbers_known_or_not() {
         assert_eq!(u8::from(read::<ReferenceKind>(number)), number);
         assert_eq!(u8::from(read::<AccountPart>(number)), number);
     }
-    let kinds = [ReferenceKind::Reply, ReferenceKind::Reaction, ReferenceKind::Edit, ReferenceKind::Delete];
-    assert_eq!(kinds.map(u8::from), [1, 2, 3, 4]);
+    let kinds = [
+        ReferenceKind::Reply,
+        ReferenceKind::Reaction,
+        ReferenceKind::Edit,
+        ReferenceKind::Delete,
+        ReferenceKind::Timer,
+    ];
+    assert_eq!(kinds.map(u8::from), [1, 2, 3, 4, 5]);
     assert_eq!([AccountPart::Privacy, AccountPart::Profile, AccountPart::People].map(u8::from), [1, 2, 3]);
 }
 
@@ -61,9 +67,20 @@ fn a_reference_fits_the_body_it_comes_with() {
     assert_eq!(check(ReferenceKind::Reaction, most + 1), Err(ReferenceError::Reaction));
     assert_eq!(check(ReferenceKind::Delete, 0), Ok(()));
     assert_eq!(check(ReferenceKind::Delete, 1), Err(ReferenceError::Deletion));
-    for unknown in [0, 5, u8::MAX] {
+    assert_eq!(check(ReferenceKind::Timer, 0), Err(ReferenceError::Timer), "it names no message");
+    let timer = Reference { kind: ReferenceKind::Timer, seq: Seq::ZERO };
+    assert_eq!(timer.check(&Body::default()), Ok(()));
+    assert_eq!(timer.check(&Body::new("x")), Err(ReferenceError::Timer));
+    for unknown in [0, 6, u8::MAX] {
         assert_eq!(check(unknown.into(), 0), Err(ReferenceError::Kind));
     }
+}
+
+#[test]
+fn a_message_disappears_within_limits_or_never() {
+    let (least, most) = (limits::EXPIRES_S_MIN, limits::EXPIRES_S_MAX);
+    assert!([0, least, most].map(check_expires_s).iter().all(Result::is_ok));
+    assert!([1, least - 1, most + 1, u32::MAX].map(check_expires_s).iter().all(Result::is_err));
 }
 
 #[test]

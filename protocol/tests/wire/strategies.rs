@@ -116,9 +116,11 @@ prop_compose! {
     fn message()(
         conversation in conversation(), seq in seq(), sender in user(), device in device(), id in message_id(),
         time_ms: u64, body in option::of(body()), change in option::of(change()), reference in option::of(reference()),
-        deleted: bool,
+        deleted: bool, (expires_ms, timer_s) in any::<(u64, u32)>(),
     ) -> Message {
-        Message { conversation, seq, sender, device, id, time_ms, body, change, reference, deleted }
+        Message {
+            conversation, seq, sender, device, id, time_ms, body, change, reference, deleted, expires_ms, timer_s,
+        }
     }
 }
 
@@ -146,9 +148,17 @@ fn messaging_frame() -> impl Strategy<Value = ClientFrame> {
             |(token, client, resume, window_events)| Hello { token, client, resume, window_events }.into()
         ),
         any::<u64>().prop_map(|nonce| Heartbeat { nonce }.into()),
-        (request(), conversation(), message_id(), option::of(message_id()), body(), option::of(reference()))
-            .prop_map(|(request, conversation, id, after, body, reference)| {
-                Send { request, conversation, id, after, body, reference }.into()
+        (
+            request(),
+            conversation(),
+            message_id(),
+            option::of(message_id()),
+            body(),
+            option::of(reference()),
+            any::<u32>()
+        )
+            .prop_map(|(request, conversation, id, after, body, reference, expires_s)| {
+                Send { request, conversation, id, after, body, reference, expires_s }.into()
             }),
         stamp().prop_map(|stamp| Ack { stamp }.into()),
         (request(), conversation(), seq()).prop_map(|(request, conversation, seq)| Read {

@@ -238,6 +238,36 @@ pub enum Finding {
         /// The edit's.
         edit: Seq,
     },
+    /// A message would never disappear that is to.
+    #[error("message {seq} in {conversation}: it is to disappear at {expires_ms}, and that is not noted")]
+    ExpiryNotNoted {
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// When, milliseconds since 1970.
+        expires_ms: u64,
+    },
+    /// A message is noted to disappear that is to at another time, or never.
+    #[error("message {seq} in {conversation}: it is noted to disappear at {expires_ms}, and is not to")]
+    ExpiryOfAnother {
+        /// Where.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// When it is noted to, milliseconds since 1970.
+        expires_ms: u64,
+    },
+    /// A message is noted to disappear that is not there, and was not trimmed.
+    #[error("message {seq} in {conversation}: it is noted to disappear at {expires_ms}, and is not there")]
+    ExpiryOfNothing {
+        /// Where it would be.
+        conversation: ConversationId,
+        /// Its place.
+        seq: Seq,
+        /// When it is noted to, milliseconds since 1970.
+        expires_ms: u64,
+    },
     /// Somebody does not find a conversation in their list.
     #[error("{conversation}: user {user} has no chat of it")]
     ConversationWithoutChat {

@@ -17,6 +17,7 @@ use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::{
     Mark, SentRecord, decode_head, edit_key, head_key, log_key, mark_key, sent_key, withheld_key,
 };
+use crate::keys::expiry::Expiry;
 use crate::keys::group::{self, Member, Members, Membership, members_key, membership_key};
 use crate::keys::inbox::{InboxEntry, MessagePointer};
 use crate::keys::node::{self, Incarnation, Lease, NodeId};
@@ -125,6 +126,7 @@ impl Page {
                 let (conversation, users) = (*conversation, sides(*conversation).filter(is_unlisted));
                 users.map(|user| Finding::ConversationWithoutChat { conversation, user }).collect()
             }
+            Record::Expiry(expiry) => self.judge_expiry(*expiry),
             Record::Edit(conversation, of, edit) => self.judge_edit(*conversation, *of, edit),
             Record::Chat(user, conversation, chat) => self.judge_chat(*user, *conversation, chat),
             Record::Hidden(user, conversation, seq) => self.judge_hidden(*user, *conversation, *seq),
@@ -219,7 +221,7 @@ impl Page {
 
     fn judge_event(&self, user: UserId, stamp: Stamp, entry: &InboxEntry) -> Vec<Finding> {
         match entry {
-            InboxEntry::Message(MessagePointer { conversation, seq, sender }) => {
+            InboxEntry::Message(MessagePointer { conversation, seq, sender, .. }) => {
                 let (conversation, seq, sender) = (*conversation, *seq, *sender);
                 match self.message(conversation, seq) {
                     Pointed::Missing => vec![Finding::EventOfNothing { user, stamp, conversation, seq }],
@@ -276,6 +278,14 @@ impl Page {
             None => false,
         };
         findings.extend(found(!leads_here, || Finding::MessageWithoutAnswer { conversation, seq, id }));
+        let expires_ms = message.expires_ms;
+        let is_to_expire = expires_ms != 0 && !message.deleted;
+        let is_noted = is_to_expire && self.value(&Expiry::from(message).key()).is_some();
+        findings.extend(found(is_to_expire && !is_noted, || Finding::ExpiryNotNoted {
+            conversation,
+            seq,
+            expires_ms,
+        }));
         findings.extend(found(message.deleted && message.body.is_some(), || Finding::DeletedAndSaid {
             conversation,
             seq,
@@ -290,7 +300,8 @@ impl Page {
                 of,
                 edit: seq,
             }));
-            let is_left = is_edit && about.deleted && !message.deleted;
+            // Of a message and an edit that disappear together one may be the first.
+            let is_left = is_edit && about.deleted && !message.deleted && expires_ms == 0;
             findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq }));
             // What nobody else sees has deleted nothing that they do.
             let is_withheld = self.value(&withheld_key(conversation, seq)).is_some();
@@ -298,6 +309,19 @@ impl Page {
             findings.extend(found(is_left, || Finding::DeletedAndSaid { conversation, seq: of }));
         }
         findings
+    }
+
+    fn judge_expiry(&self, expiry: Expiry) -> Vec<Finding> {
+        let Expiry { expires_ms, conversation, seq } = expiry;
+        match self.message(conversation, seq) {
+            Pointed::Missing => vec![Finding::ExpiryOfNothing { conversation, seq, expires_ms }],
+            Pointed::There(message) => found(message.expires_ms != expires_ms, || Finding::ExpiryOfAnother {
+                conversation,
+                seq,
+                expires_ms,
+            }),
+            Pointed::Gone => Vec::new(),
+        }
     }
 
     fn judge_edit(&self, conversation: ConversationId, of: Seq, edit: &MessageHead) -> Vec<Finding> {

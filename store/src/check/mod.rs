@@ -10,6 +10,7 @@
 //! | a conversation's log | dense up to the head, from where retention has left it, and no further; each message has its answer |
 //! | answers to message ids | the message they name, unless it was trimmed |
 //! | what is noted of edits, messages that are about another | those they name; what is deleted says nothing |
+//! | messages that disappear, what is noted of that | each other |
 //! | marks | `shown <= read <= delivered <= head` |
 //! | events in inboxes | the message they point to, unless it was trimmed; the mark they tell of |
 //! | stamps of events and cursors | the store's version, which gives the next |
@@ -73,6 +74,8 @@ pub struct Counts {
     pub messages: u64,
     /// What is noted of messages' edits.
     pub edits: u64,
+    /// Messages that are noted to disappear.
+    pub expiries: u64,
     /// Answers to message ids.
     pub answers: u64,
     /// Members' marks.

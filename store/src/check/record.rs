@@ -13,6 +13,7 @@ use crate::keys::channel::Following;
 use crate::keys::chat::Chat;
 use crate::keys::conversation::{Mark, SentRecord};
 use crate::keys::device::Device;
+use crate::keys::expiry::Expiry;
 use crate::keys::group::{Group, Members, Membership};
 use crate::keys::inbox::InboxEntry;
 use crate::keys::mail::{Bell, Entry};
@@ -21,8 +22,8 @@ use crate::keys::person::Person;
 use crate::keys::user::User;
 use crate::keys::view::ClusterView;
 use crate::keys::{
-    ban, channel, chat, conversation, cursor, decode, device, family, group, handle, hidden, last_seen, mail,
-    meta, node, person, report, user, view,
+    ban, channel, chat, conversation, cursor, decode, device, expiry, family, group, handle, hidden,
+    last_seen, mail, meta, node, person, report, user, view,
 };
 
 /// What is under a key.
@@ -44,6 +45,7 @@ pub(super) enum Record {
     Following(UserId, GroupId),
     Follower(GroupId, UserId),
     Message(ConversationId, Seq, Message),
+    Expiry(Expiry),
     Mark(ConversationId, UserId, Mark),
     Answer(Answer),
     Group(GroupId),
@@ -141,6 +143,7 @@ impl Record {
             Self::Edit(..) => &mut counts.edits,
             Self::Following(..) => &mut counts.followed,
             Self::Message(..) => &mut counts.messages,
+            Self::Expiry(_) => &mut counts.expiries,
             Self::Mark(..) => &mut counts.marks,
             Self::Answer(_) => &mut counts.answers,
             Self::Group(_) => &mut counts.groups,
@@ -258,6 +261,13 @@ fn parse(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError> {
         family::FOLLOWER => match (parts.group(), parts.user()) {
             (Some(group), Some(user)) => Record::Follower(group, user),
             _ => return Ok(None),
+        },
+        family::EXPIRY => match Expiry::of(key) {
+            Some(expiry) => {
+                expiry::decode(value)?;
+                return Ok(Some(Record::Expiry(expiry)));
+            }
+            None => return Ok(None),
         },
         family::GROUP => match parts.group() {
             Some(group) => {
@@ -418,10 +428,17 @@ pub(super) fn refers_to(record: &Record, keys: &mut Vec<Vec<u8>>) {
                 keys.push(edit_key(*conversation, reference.seq, *seq));
                 keys.push(withheld_key(*conversation, *seq));
             }
+            if message.expires_ms != 0 {
+                keys.push(Expiry::from(message).key());
+            }
         }
         Record::Edit(conversation, of, edit) => {
             keys.push(log_key(*conversation, *of));
             keys.push(log_key(*conversation, edit.seq));
+        }
+        Record::Expiry(expiry) => {
+            keys.push(log_key(expiry.conversation, expiry.seq));
+            keys.push(head_key(expiry.conversation));
         }
         Record::Head(conversation) => {
             for side in sides(*conversation) {
@@ -492,6 +509,7 @@ pub(super) fn points_to(record: &Record) -> Option<(ConversationId, Seq)> {
     match record {
         Record::Event(_, _, InboxEntry::Message(pointer)) => Some((pointer.conversation, pointer.seq)),
         Record::Answer(answer) => Some((answer.conversation, answer.seq)),
+        Record::Expiry(expiry) => Some((expiry.conversation, expiry.seq)),
         _ => None,
     }
 }

@@ -21,6 +21,9 @@ positional! {
         pub seq: Seq,
         /// Who sent it: acknowledging one's own message is no receipt.
         pub sender: UserId,
+        since later:
+        /// When it disappears, milliseconds since 1970; 0: never.
+        pub expires_ms: u64,
     }
 }
 
@@ -65,6 +68,13 @@ impl ShownChange {
     pub fn shown(self) -> Shown {
         let Self { conversation, settings, up_to, seqs, .. } = self;
         Shown { conversation, settings, up_to, seqs }
+    }
+}
+
+impl MessagePointer {
+    /// Whether the message has disappeared by then.
+    pub fn has_expired(&self, now_ms: u64) -> bool {
+        (1..=now_ms).contains(&self.expires_ms)
     }
 }
 
@@ -175,7 +185,7 @@ mod tests {
     use super::*;
 
     fn entry() -> impl Strategy<Value = InboxEntry> {
-        let pointer = (arbitrary::conversation(), arbitrary::seq(), arbitrary::user());
+        let pointer = (arbitrary::conversation(), arbitrary::seq(), arbitrary::user(), any::<u64>());
         let receipt = (arbitrary::conversation(), arbitrary::user(), arbitrary::seq(), arbitrary::seq());
         let person = (arbitrary::user(), any::<(bool, bool, bool)>());
         let person = person.prop_map(|(user, (is_contact, is_excepted, is_blocked))| Person {
@@ -191,8 +201,8 @@ mod tests {
         let seqs = prop::collection::vec(arbitrary::seq(), 0..4);
         let shown = (arbitrary::conversation(), prop::option::of(settings), arbitrary::seq(), seqs);
         prop_oneof![
-            pointer.prop_map(|(conversation, seq, sender)| {
-                InboxEntry::Message(MessagePointer { conversation, seq, sender })
+            pointer.prop_map(|(conversation, seq, sender, expires_ms)| {
+                InboxEntry::Message(MessagePointer { conversation, seq, sender, expires_ms })
             }),
             receipt.prop_map(|(conversation, user, delivered, read)| {
                 InboxEntry::Receipt(Receipt { conversation, user, delivered, read })
@@ -213,12 +223,16 @@ mod tests {
         let key = key(user, Stamp::from_bytes([7; 12]));
         assert_eq!(key, [[0x15, 0, 0, 0, 0, 0, 0, 0, 1].as_slice(), &[7; 12]].concat());
         let conversation = ConversationId::direct(user, user);
-        let pointer = MessagePointer { conversation, seq: Seq::new(2), sender: user };
-        let value = InboxEntry::Message(pointer).encode();
-        let mut expected = vec![1, 0x93, 0xc4, 17];
+        let pointer = MessagePointer { conversation, seq: Seq::new(2), sender: user, expires_ms: 5 };
+        let mut expected = vec![1, 0x94, 0xc4, 17];
         expected.extend_from_slice(&conversation.to_bytes());
-        expected.extend_from_slice(&[2, 1]);
-        assert_eq!(value, expected);
+        expected.extend_from_slice(&[2, 1, 5]);
+        assert_eq!(InboxEntry::Message(pointer.clone()).encode(), expected);
+        // As it was written before messages could disappear.
+        expected.pop();
+        expected[1] = 0x93;
+        let older = InboxEntry::decode(&expected).expect("it was right then");
+        assert_eq!(older, InboxEntry::Message(MessagePointer { expires_ms: 0, ..pointer }));
         let shown = Shown { conversation, settings: None, up_to: Seq::new(2), seqs: vec![Seq::new(4)] };
         let shown = ShownChange::new(shown, 5);
         let mut expected = vec![3, 0x95, 0xc4, 17];

@@ -22,6 +22,7 @@
 //! | `0x1d` | followers, in [`channel`] | group, shard | their number, 8 bytes |
 //! | `0x1e` | follower, in [`channel`] | group, user | one byte |
 //! | `0x20` | [`conversation`] | conversation, part, ... | by part |
+//! | `0x21` | [`expiry`] | time, conversation, seq | one byte |
 //! | `0x30` | [`group`] | group | [`group::Group`] |
 //! | `0x31` | members, in [`group`] | group | [`group::Members`], packed |
 //! | `0x32` | member-of, in [`group`] | user, group | [`group::Membership`] |
@@ -38,6 +39,7 @@ pub mod chat;
 pub mod conversation;
 pub mod cursor;
 pub mod device;
+pub mod expiry;
 pub mod group;
 pub mod handle;
 pub mod hidden;
@@ -78,6 +80,7 @@ pub(crate) mod family {
     pub(crate) const FOLLOWERS: u8 = 0x1d;
     pub(crate) const FOLLOWER: u8 = 0x1e;
     pub(crate) const CONVERSATION: u8 = 0x20;
+    pub(crate) const EXPIRY: u8 = 0x21;
     pub(crate) const GROUP: u8 = 0x30;
     pub(crate) const MEMBERS: u8 = 0x31;
     pub(crate) const MEMBER_OF: u8 = 0x32;

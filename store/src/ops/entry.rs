@@ -9,6 +9,7 @@ use rookery_protocol::{
 use super::asker::{Asker, Objection};
 use crate::error::StoreError;
 use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
+use crate::keys::expiry::{self, Expiry};
 use crate::keys::inbox::{self, InboxEntry, MessagePointer};
 use crate::keys::{self, user};
 use crate::op::{Reads, View, Writes};
@@ -59,6 +60,8 @@ pub struct Accepted {
     pub logged: Bytes,
     /// Who has it in their inbox.
     pub told: Vec<UserId>,
+    /// When it disappears, milliseconds since 1970; 0: never.
+    pub expires_ms: u64,
 }
 
 /// Why an entry may not be, as the store is now.
@@ -174,11 +177,22 @@ impl Author {
     }
 }
 
-/// What an entry says: a member's body and perhaps what it is about, or a change.
+/// What an entry says: something of a member's, or a change.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    Message(Body, Option<Reference>),
+    Message(Said),
     Change(GroupChange),
+}
+
+/// What a member says, perhaps about another message, and for how long.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    pub(super) body: Body,
+    pub(super) reference: Option<Reference>,
+    /// When it disappears; 0: never.
+    pub(super) expires_ms: u64,
+    /// Of a timer: what it sets.
+    pub(super) timer_s: u32,
 }
 
 /// The place of the conversation's next entry.
@@ -195,9 +209,11 @@ pub(super) fn append(
     content: Content,
     told: Vec<UserId>,
 ) -> Accepted {
-    let (body, change, reference) = match content {
-        Content::Message(body, reference) => (Some(body), None, reference),
-        Content::Change(change) => (None, Some(change), None),
+    let (body, change, reference, expires_ms, timer_s) = match content {
+        Content::Message(Said { body, reference, expires_ms, timer_s }) => {
+            (Some(body), None, reference, expires_ms, timer_s)
+        }
+        Content::Change(change) => (None, Some(change), None, 0, 0),
     };
     let Author { user: sender, device, id, time_ms, .. } = *author;
     let logged = keys::encode(&Message {
@@ -211,15 +227,21 @@ pub(super) fn append(
         change,
         reference,
         deleted: false,
+        expires_ms,
+        timer_s,
     });
     writes.put(head_key(conversation), encode_head(seq));
     writes.put(log_key(conversation, seq), logged.clone());
     writes.put(author.sent_key(conversation, id), keys::encode(&SentRecord { seq, time_ms }));
 
+    if expires_ms != 0 {
+        writes.put(Expiry { expires_ms, conversation, seq }.key(), Bytes::from_static(expiry::VALUE));
+    }
+
     let slot = writes.new_stamp();
-    let pointer = InboxEntry::Message(MessagePointer { conversation, seq, sender }).encode();
+    let pointer = InboxEntry::Message(MessagePointer { conversation, seq, sender, expires_ms }).encode();
     for user in &told {
         writes.put_stamped(inbox::prefix(*user), slot, pointer.clone());
     }
-    Accepted { seq, slot, logged, told }
+    Accepted { seq, slot, logged, told, expires_ms }
 }

@@ -9,6 +9,7 @@ mod ban;
 mod chat;
 mod cluster;
 mod entry;
+mod expire;
 mod follow;
 mod group;
 mod people;
@@ -31,6 +32,7 @@ pub use cluster::{
     RenewOutcome, SetDraining, SetWeight, TakeMail,
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
+pub use expire::ExpireMessages;
 pub use follow::Follow;
 pub use group::{ChangeGroup, CreateGroup, DeleteGroup, RemoveMember, Withdraw};
 pub use people::{SetPerson, SetPrivacy, SetProfile};

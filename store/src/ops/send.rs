@@ -4,7 +4,7 @@ use rookery_protocol::{
     Body, ConversationId, MessageId, Reference, ReferenceKind, Role, Seq, UserId, limits,
 };
 
-use super::entry::{Author, Content, Outcome, Refusal, append, next_seq};
+use super::entry::{Author, Content, Outcome, Refusal, Said, append, next_seq};
 use super::reference::{self, Sender, refer};
 use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
@@ -27,6 +27,8 @@ pub struct SendMessage {
     pub body: Body,
     /// The message it is about; [`Reference::check`] has found nothing wrong with it.
     pub reference: Option<Reference>,
+    /// It disappears so long after this, in seconds; 0: never. Of a timer: what it sets.
+    pub expires_s: u32,
 }
 
 /// Who gets a message: everybody in the conversation.
@@ -50,7 +52,8 @@ impl SendMessage {
     fn sender(&self, view: &View<'_>) -> Result<Result<Sender, Refusal>, StoreError> {
         let sender = self.author.user;
         let is_shadow_banned = self.author.is_shadow_banned(view)?;
-        let direct = |told| Sender { from: Seq::ZERO.next(), is_admin: false, is_shadow_banned, told };
+        let from = Seq::ZERO.next();
+        let direct = |told| Sender { from, is_admin: false, is_shadow_banned, may_set_timer: true, told };
         match self.place() {
             Place::Direct { peer } if view.get(&user::key(peer)).is_none() => {
                 Ok(Err(Refusal::NoSuchUser(peer)))
@@ -69,19 +72,19 @@ impl SendMessage {
                     Some(member) if members.settings.only_admins_send && member.role != Role::Admin => {
                         Err(Refusal::OnlyAdmins)
                     }
-                    Some(member) => Ok(Sender {
-                        from: member.from,
-                        is_admin: member.role == Role::Admin,
-                        is_shadow_banned,
-                        told: members.users().collect(),
-                    }),
+                    Some(member) => {
+                        let is_admin = member.role == Role::Admin;
+                        let may_set_timer = is_admin || !members.settings.only_admins_edit;
+                        let told = members.users().collect();
+                        Ok(Sender { from: member.from, is_admin, is_shadow_banned, may_set_timer, told })
+                    }
                 })
             }
         }
     }
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
-        let Self { conversation, author, after, body, reference } = self;
+        let Self { conversation, author, after, body, reference, expires_s } = self;
         if let Some(objection) = author.objection(*conversation, view)? {
             return Ok(objection);
         }
@@ -93,10 +96,18 @@ impl SendMessage {
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
         let place = (*conversation, next_seq(*conversation, view)?);
-        if let Some(reference) = *reference
-            && let Err(refusal) = refer(view, writes, (author, &sender), place, reference)?
-        {
-            return Ok(Outcome::Refused(refusal));
+        let mut said = Said { body: body.clone(), reference: *reference, expires_ms: 0, timer_s: 0 };
+        if *expires_s != 0 {
+            said.expires_ms = author.time_ms.saturating_add(1000 * u64::from(*expires_s));
+        }
+        if let Some(reference) = *reference {
+            match refer(view, writes, (author, &sender), place, reference)? {
+                Ok(expires_ms) => said.expires_ms = expires_ms.unwrap_or(said.expires_ms),
+                Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            }
+            if reference.kind == ReferenceKind::Timer {
+                said.timer_s = *expires_s;
+            }
         }
         let mut told = sender.told;
         if sender.is_shadow_banned {
@@ -104,8 +115,7 @@ impl SendMessage {
             told = vec![author.user];
         }
         self.list(view, writes, &told);
-        let content = Content::Message(body.clone(), *reference);
-        Ok(Outcome::Accepted(append(writes, author, place, content, told)))
+        Ok(Outcome::Accepted(append(writes, author, place, Content::Message(said), told)))
     }
 
     /// Puts the conversation, if it is a direct one, into the lists of those who get the message, unless it is there.

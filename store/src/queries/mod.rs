@@ -3,6 +3,7 @@
 mod channels;
 mod chats;
 mod cluster;
+mod expiry;
 mod group;
 mod log;
 mod people;
@@ -26,6 +27,7 @@ use crate::op::KeyRange;
 pub use channels::{followed, followers, followers_count, following, follows};
 pub use chats::{Listed, Standing, chat, conversations, hidden, standings};
 pub use cluster::{leases, mail, view};
+pub use expiry::due_messages;
 pub use group::{group, groups, marks_of, members, membership};
 pub use log::{first_seq, first_since, head, log, log_backwards, messages, withheld};
 pub use people::{is_blocked, may_see, may_see_each, people, person, privacy, profiles};

@@ -185,7 +185,12 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
         rookery_protocol::decode_value(&value).expect("it is an account")
     };
     let nobody = UserId::new(77).expect("a small number is an id");
-    let pointer = |seq, sender| InboxEntry::Message(MessagePointer { conversation, seq: Seq::new(seq), sender });
+    let pointer = |seq, sender| InboxEntry::Message(MessagePointer {
+        conversation,
+        seq: Seq::new(seq),
+        sender,
+        expires_ms: 0,
+    });
     let event = |seq| Finding::EventOfNothing { user: bert.user, stamp: first, conversation, seq: Seq::new(seq) };
     let receipt = |delivered, read| {
         let (delivered, read) = (Seq::new(delivered), Seq::new(read));

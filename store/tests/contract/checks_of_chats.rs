@@ -21,7 +21,7 @@ use crate::references::about;
 type Case = (&'static str, Vec<u8>, Option<Bytes>, Vec<Finding>);
 
 /// Writes one after the other, and takes each back.
-async fn found(store: &Store, cases: Vec<Case>) {
+pub(crate) async fn found(store: &Store, cases: Vec<Case>) {
     assert_eq!(check(store, 1_000).await.0, []);
     for (what, key, value, expected) in cases {
         let before = spoil(store, key.clone(), value).await;

@@ -91,7 +91,7 @@ pub(crate) async fn both_inboxes_point_at_the_message(mut test: UnderTest) {
     let op = message(anna, bert.user, 1);
     let conversation = op.conversation;
     let committed = store.submit(&conversation, op).await.expect("it commits");
-    let Outcome::Accepted(Accepted { seq, slot, ref logged, ref told }) = committed.answer else {
+    let Outcome::Accepted(Accepted { seq, slot, ref logged, ref told, .. }) = committed.answer else {
         panic!("{:?}", committed.answer)
     };
     assert_eq!(*told, [anna.user, bert.user]);

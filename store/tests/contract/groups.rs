@@ -46,6 +46,7 @@ pub(crate) fn say(by: At, group: GroupId, number: u128) -> SendMessage {
         after: None,
         body: Body::new(format!("message {number}").into_bytes()),
         reference: None,
+        expires_s: 0,
     }
 }
 

@@ -133,6 +133,15 @@ contract! {
         both_inboxes_point_at_the_message
         notes_to_oneself_arrive_once
     }
+    expiry {
+        a_message_is_emptied_at_its_time_and_keeps_its_place
+        what_adds_to_a_message_disappears_with_it_and_nothing_else
+        nothing_refers_to_what_has_disappeared_or_to_a_timer
+        a_groups_timer_is_left_to_its_admins_where_editing_is
+        what_was_deleted_or_trimmed_before_its_time_is_left_so
+        emptying_and_what_else_happens_in_one_batch_agree
+        what_is_wrong_with_messages_that_disappear_is_found
+    }
     group_accounts {
         a_removed_account_leaves_its_groups_as_if_its_user_had
         a_removal_that_was_interrupted_goes_on_and_leaves_once

@@ -74,6 +74,7 @@ pub(crate) fn message(from: At, to: UserId, number: u128) -> SendMessage {
         after: None,
         body: Body::new(format!("message {number}").into_bytes()),
         reference: None,
+        expires_s: 0,
     }
 }
 

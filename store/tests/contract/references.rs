@@ -22,7 +22,7 @@ pub(crate) fn about(message: SendMessage, kind: ReferenceKind, seq: u64) -> Send
 }
 
 /// The same at another time.
-fn at(time_ms: u64, message: SendMessage) -> SendMessage {
+pub(crate) fn at(time_ms: u64, message: SendMessage) -> SendMessage {
     SendMessage { author: Author { time_ms, ..message.author }, ..message }
 }
 

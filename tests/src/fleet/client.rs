@@ -263,6 +263,7 @@ impl Listener {
             Event::Terminal(error) => note(What::Ended { reason: error.to_string() }),
             // Of what no invariant speaks.
             Event::Shown(_)
+            | Event::Expired { .. }
             | Event::Account { .. }
             | Event::Watching
             | Event::Presence(_)

@@ -70,7 +70,15 @@ async fn a_message_cut_off_anywhere_is_not_sent() {
     let notes = ConversationId::direct(mallory.user, mallory.user);
     let send = |number| {
         let (request, id) = (RequestId::new(1), message_id(number));
-        encode(&Send { request, conversation: notes, id, after: None, body: Body::new("x"), reference: None })
+        encode(&Send {
+            request,
+            conversation: notes,
+            id,
+            after: None,
+            body: Body::new("x"),
+            reference: None,
+            expires_s: 0,
+        })
     };
     for cut in 0..send(0).len() {
         let (mut peer, _) = RawPeer::welcomed(&node, Port::Tcp, token).await;

@@ -33,7 +33,7 @@ async fn a_frame_that_is_never_whole_counts_as_silence() {
     let (mut peer, _) = RawPeer::welcomed(&node, Port::Tcp, &mallory.devices[0].token).await;
     let conversation = ConversationId::direct(mallory.user, mallory.user);
     let (request, id, body) = (RequestId::new(1), message_id(1), Body::new(vec![0; 1000]));
-    let send = encode(&Send { request, conversation, id, after: None, body, reference: None });
+    let send = encode(&Send { request, conversation, id, after: None, body, reference: None, expires_s: 0 });
     let answer = dribble(&mut peer, &send).await;
     assert_closing(answer, ErrorCode::HeartbeatTimeout);
     peer.expect_closed().await;

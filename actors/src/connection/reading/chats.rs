@@ -16,6 +16,7 @@ pub(super) async fn conversations(
     snapshot: &dyn Snapshot,
     user: UserId,
     list: &ListConversations,
+    now_ms: u64,
 ) -> Result<ConversationList, Refusal> {
     // One more than a page, to know whether there is another.
     let limit = limits::CONVERSATIONS_MAX + 1;
@@ -28,14 +29,18 @@ pub(super) async fn conversations(
             if bytes > limits::HISTORY_BYTES_MAX && !conversations.is_empty() {
                 break 'page;
             }
-            conversations.push(conversation(user, listed, standing)?);
+            conversations.push(conversation((user, now_ms), listed, standing)?);
         }
     }
     let more = conversations.len() < listed.len();
     Ok(ConversationList { request: list.request, conversations, more })
 }
 
-fn conversation(user: UserId, listed: &Listed, standing: Standing) -> Result<Conversation, StoreError> {
+fn conversation(
+    (user, now_ms): (UserId, u64),
+    listed: &Listed,
+    standing: Standing,
+) -> Result<Conversation, StoreError> {
     let Standing { first, head, read, last, is_last_hidden } = standing;
     let last = last.map(|logged| decode_value::<Message>(&logged)).transpose();
     let last = last.map_err(|error| StoreError::Corrupt(error.to_string()))?;
@@ -48,6 +53,6 @@ fn conversation(user: UserId, listed: &Listed, standing: Standing) -> Result<Con
         head,
         read,
         unread: if is_own { 0 } else { head.get().saturating_sub(seen) },
-        last: last.filter(|_| !is_last_hidden),
+        last: last.filter(|_| !is_last_hidden).map(|message| message.at(now_ms)),
     })
 }

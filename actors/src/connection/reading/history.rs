@@ -32,6 +32,7 @@ pub(super) async fn page(
     snapshot: &dyn Snapshot,
     user: UserId,
     history: &History,
+    now_ms: u64,
 ) -> Result<HistoryPage, Refusal> {
     let History { request, conversation, mut from, mut to, backwards, time_ms } = *history;
     let (first, head) = visible(snapshot, user, conversation).await?;
@@ -57,8 +58,9 @@ pub(super) async fn page(
     let is_all = logged.len() < limit;
     let mut wanted: Vec<(Message, usize)> = Vec::with_capacity(logged.len());
     for logged in logged {
-        let message = decode_value(&logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        wanted.push((message, logged.len()));
+        let message: Message =
+            decode_value(&logged).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        wanted.push((message.at(now_ms), logged.len()));
     }
 
     // Where the page ends, if it says something about all that there is.

@@ -26,7 +26,12 @@ impl Client {
         }
     }
 
-    async fn backwards(&mut self, conversation: ConversationId, from: u64, to: u64) -> HistoryPage {
+    pub(super) async fn backwards(
+        &mut self,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+    ) -> HistoryPage {
         self.part(conversation, (from, to), (true, 0)).await.unwrap()
     }
 

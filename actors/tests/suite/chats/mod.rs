@@ -7,6 +7,8 @@ use rookery_protocol::{
 
 use crate::client::{Client, Event};
 
+mod expiry;
+mod expiry_refusals;
 mod history;
 mod listing;
 mod reference_refusals;
@@ -40,9 +42,21 @@ impl Client {
         (kind, seq): (ReferenceKind, u64),
         body: &[u8],
     ) -> Result<u64, Refused> {
+        self.say_for(conversation, (Some(reference(kind, seq)), 0), body).await
+    }
+
+    /// Sends a message, perhaps about another, that disappears after `expires_s`.
+    async fn say_for(
+        &mut self,
+        conversation: ConversationId,
+        (reference, expires_s): (Option<Reference>, u32),
+        body: &[u8],
+    ) -> Result<u64, Refused> {
         let (request, id) = (self.new_request(), self.new_id());
-        let (body, reference) = (Body::new(body.to_vec()), Some(reference(kind, seq)));
-        self.tell(&rookery_protocol::Send { request, conversation, id, after: None, body, reference }).await;
+        let body = Body::new(body.to_vec());
+        let send =
+            rookery_protocol::Send { request, conversation, id, after: None, body, reference, expires_s };
+        self.tell(&send).await;
         match self.answer().await {
             ServerFrame::Sent(sent) => Ok(sent.seq.get()),
             ServerFrame::Error(error) => Err(refused(&error)),

@@ -114,7 +114,11 @@ async fn what_makes_no_sense_is_refused_before_it_reaches_the_store() {
     let (_node, mut alice, _bob, ours) = said().await;
     let long = vec![b'x'; limits::REACTION_BYTES_MAX + 1];
     for (kind, body, text) in [
-        (ReferenceKind::Unknown(9), &b"x"[..], "a reference is a reply, a reaction, an edit or a deletion"),
+        (
+            ReferenceKind::Unknown(9),
+            &b"x"[..],
+            "a reference is a reply, a reaction, an edit, a deletion or a timer",
+        ),
         (ReferenceKind::Reaction, &long, "a reaction has at most 512 bytes"),
         (ReferenceKind::Delete, b"x", "a deletion has no body"),
     ] {

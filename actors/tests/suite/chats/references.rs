@@ -97,7 +97,15 @@ async fn a_retried_deletion_is_answered_as_before() {
         let request = alice.new_request();
         let reference = Some(reference(ReferenceKind::Delete, 1));
         let body = Body::default();
-        let send = rookery_protocol::Send { request, conversation: ours, id, after: None, body, reference };
+        let send = rookery_protocol::Send {
+            request,
+            conversation: ours,
+            id,
+            after: None,
+            body,
+            reference,
+            expires_s: 0,
+        };
         alice.tell(&send).await;
         let sent = alice.sent(request).await;
         answers.push((sent.seq, sent.time_ms));

@@ -107,7 +107,8 @@ async fn a_block_that_comes_while_messages_are_under_way_ends_them_at_one_place(
     for number in 1..=40 {
         let (request, body) = (bob.new_request(), rookery_protocol::Body::new(b"x".to_vec()));
         let conversation = direct(1, 2);
-        bob.tell(&Send { request, conversation, id: id(number), after, body, reference: None }).await;
+        bob.tell(&Send { request, conversation, id: id(number), after, body, reference: None, expires_s: 0 })
+            .await;
         after = Some(id(number));
         requests.push(request);
         if number == 20 {

@@ -23,6 +23,12 @@ pub(super) struct MessageLine {
     pub(super) reference: Option<ReferenceLine>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) deleted: bool,
+    /// When it disappears, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_ms: Option<u64>,
+    /// What it sets, if it is a timer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timer_s: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +44,7 @@ impl From<Reference> for ReferenceLine {
             ReferenceKind::Reaction => "reaction",
             ReferenceKind::Edit => "edit",
             ReferenceKind::Delete => "delete",
+            ReferenceKind::Timer => "timer",
             ReferenceKind::Unknown(_) => "unknown",
         };
         Self { kind, seq: reference.seq.get() }
@@ -163,6 +170,7 @@ fn change_word(change: &GroupChange) -> &'static str {
 
 impl MessageLine {
     pub(super) fn new(message: Message, from: Option<Handle>) -> Self {
+        let is_timer = message.reference.is_some_and(|it| it.kind == ReferenceKind::Timer);
         Self {
             conversation: message.conversation.to_string(),
             seq: message.seq.get(),
@@ -174,6 +182,8 @@ impl MessageLine {
             text: std::str::from_utf8(message.body.as_bytes()).ok().map(str::to_owned),
             reference: message.reference.map(ReferenceLine::from),
             deleted: message.deleted,
+            expires_ms: Some(message.expires_ms).filter(|time_ms| *time_ms != 0),
+            timer_s: Some(message.timer_s).filter(|_| is_timer),
         }
     }
 }

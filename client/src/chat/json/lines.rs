@@ -40,6 +40,13 @@ pub(super) enum Command {
         seq: u64,
         tag: Option<Value>,
     },
+    Timer {
+        to: Option<Handle>,
+        conversation: Option<String>,
+        /// 0: messages stay.
+        seconds: u32,
+        tag: Option<Value>,
+    },
     Read {
         to: Option<Handle>,
         conversation: Option<String>,
@@ -303,6 +310,10 @@ pub(super) enum Output {
         line: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         tag: Option<Value>,
+    },
+    Expired {
+        conversation: String,
+        seq: u64,
     },
     Shown(ShownLine),
     Account {

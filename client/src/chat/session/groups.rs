@@ -176,6 +176,8 @@ mod tests {
             body: Body::new("ahoy"),
             reference: None,
             deleted: false,
+            expires_ms: 0,
+            timer_s: 0,
         };
         assert_eq!(session.event(Event::Message(ahoy)).unwrap(), "10:00 #crew bob: ahoy");
         session.event(changed(9, 4, GroupChange::Named("the crew".to_owned())));

@@ -1,14 +1,15 @@
 //! What a person does with messages of the open conversation.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rookery_protocol::{Body, ConversationId, GroupChange, Reference, ReferenceKind, Seq};
 
 use super::{Session, Update, plainly};
-use crate::Message;
 use crate::chat::message_command::MessageCommand;
 use crate::chat::rooms::{Room, Unsent, What, clock, printable};
 use crate::chat::words;
+use crate::{EnqueueError, Message, SendTicket};
 
 impl Session {
     pub(super) fn message_command(&mut self, command: Result<MessageCommand, String>) {
@@ -19,6 +20,7 @@ impl Session {
         let Some(conversation) = self.open_or_notice() else { return };
         match command {
             MessageCommand::Refer { kind, to, text } => self.refer(conversation, kind, to, &text),
+            MessageCommand::Timer(after) => self.set_timer(conversation, after),
             MessageCommand::Hide(seqs) => self.hide(conversation, Seq::ZERO, seqs),
             MessageCommand::HideAll => {
                 let head = self.rooms.room(conversation).head;
@@ -56,10 +58,28 @@ impl Session {
             None => self.client.send(conversation, body),
             Some(reference) => self.client.refer(conversation, reference, body),
         };
+        self.put(conversation, sending, reference, &shown);
+    }
+
+    fn set_timer(&mut self, conversation: ConversationId, after: Option<Duration>) {
+        let sending = self.client.set_timer(conversation, after);
+        let reference = Reference { kind: ReferenceKind::Timer, seq: Seq::ZERO };
+        let seconds = after.map_or(0, |after| u32::try_from(after.as_secs()).unwrap_or(u32::MAX));
+        self.put(conversation, sending, Some(reference), &words::of_timer(seconds));
+    }
+
+    /// Shows what is being sent, or why it is not.
+    fn put(
+        &mut self,
+        conversation: ConversationId,
+        sending: Result<SendTicket, EnqueueError>,
+        reference: Option<Reference>,
+        shown: &str,
+    ) {
         self.scrolled = None;
         match sending {
             Ok(ticket) => {
-                let text = printable(&shown);
+                let text = printable(shown);
                 let unsent = Unsent { id: ticket.id(), text, reference, refused: None };
                 self.rooms.room(conversation).unsent.push(unsent);
             }

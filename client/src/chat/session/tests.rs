@@ -81,6 +81,8 @@ fn message(conversation: ConversationId, seq: u64, sender: u64, text: &str) -> M
         body: Body::new(text.to_owned()),
         reference: None,
         deleted: false,
+        expires_ms: 0,
+        timer_s: 0,
     }
 }
 

@@ -529,6 +529,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
                 after: Some(after),
                 body: Body::new(b"!".to_vec()),
                 reference: None,
+                expires_s: 0,
             };
             if batch.bytes() + send.bytes_hint() > 200_000 {
                 break;
@@ -576,6 +577,7 @@ fn messages_to_the_largest_groups_go_in_as_many_transactions_as_they_need() {
                 after: None,
                 body: Body::new(b"!".to_vec()),
                 reference: None,
+                expires_s: 0,
             };
             if rest.bytes() + send.bytes_hint() > 200_000 {
                 break;
