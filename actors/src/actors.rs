@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ractor::{Actor, ActorRef};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -196,6 +197,11 @@ impl Actors {
     /// Rings users, wherever their devices are, for something that has been committed to their inboxes by no client.
     pub fn ring(&self, users: &[UserId]) {
         self.context.router.ring_many(users, None, None);
+    }
+
+    /// Tells those who follow a channel of an entry of its log that no client has asked for.
+    pub fn tell_followers(&self, group: GroupId, logged: &Bytes) {
+        self.context.tell_followers(ConversationId::group(group), logged);
     }
 
     /// Who is in a group has been changed by no client: those who are not any more have it open no longer.

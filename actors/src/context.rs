@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use bytes::Bytes;
 use ractor::ActorRef;
-use rookery_protocol::{ErrorCode, Goaway};
+use rookery_protocol::{ConversationId, ErrorCode, Goaway};
 use rookery_store::Store;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use crate::cluster::Cluster;
 use crate::config::ActorsConfig;
 use crate::connection::{Connection, ConnectionId, Reply, SupervisorMessage};
 use crate::inspect::Steps;
-use crate::looking::{Looking, LookingMessage};
+use crate::looking::{Looking, LookingMessage, News};
 use crate::metrics::Meters;
 use crate::nodes::{ClientNodes, NodeList};
 use crate::rates::{Buckets, Doer, Doing};
@@ -115,6 +116,13 @@ impl Context {
     /// Clients may stay that come from now on.
     pub(crate) fn welcome_again(&self) {
         self.useless.store(false, Ordering::Release);
+    }
+
+    /// Tells those who follow a channel, wherever they are connected, of an entry that is in its log.
+    pub(crate) fn tell_followers(&self, conversation: ConversationId, logged: &Bytes) {
+        if let Some(group) = conversation.group_id() {
+            self.looking.tell(LookingMessage::Publish(News::Said(group, logged.clone())));
+        }
     }
 
     /// Tells every shard who owns what now. `lost`: bells may have been lost, whoever they were for.

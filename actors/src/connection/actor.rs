@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use rookery_protocol::{
-    Ack, ErrorCode, Goaway, Hello, Read, Stamp, Typing, TypingNotice, Watch, Welcome, encode, limits,
+    Ack, ErrorCode, Goaway, GroupId, Hello, Read, Stamp, Typing, TypingNotice, Watch, Welcome, encode, limits,
 };
 use rookery_store::{StoreError, queries};
 use tokio::time::Instant;
@@ -160,13 +160,18 @@ impl ConnectionStart {
             }
         };
         match self.admit(token, &hello).await {
-            Ok(Ok((welcome, told, attachment, identity))) => {
+            Ok(Ok((welcome, told, attachment, identity, channels))) => {
                 self.connection.identify(identity);
                 // Queued before the session can push anything.
                 self.connection.push(encode(&welcome));
                 // The nodes may have changed since the list was read.
                 self.connection.nodes_told(&told);
                 self.connection.nodes_changed(&self.context.nodes);
+                if !channels.is_empty() {
+                    let (connection, version) = (self.connection.clone(), attachment.admitted);
+                    let follows = LookingMessage::Follows { connection, version, channels, reply: None };
+                    self.context.looking.tell(follows);
+                }
                 let arriving = Arriving::new(attachment);
                 self.context.router.to_shard(token.user, ShardMessage::Attach { user: token.user, arriving });
                 tracing::debug!(
@@ -196,7 +201,7 @@ impl ConnectionStart {
         &self,
         token: DeviceToken,
         hello: &Hello,
-    ) -> Result<Result<(Welcome, Arc<Told>, Attachment, Identity), Refusal>, StoreError> {
+    ) -> Result<Result<(Welcome, Arc<Told>, Attachment, Identity, Vec<GroupId>), Refusal>, StoreError> {
         let revoked = || {
             let text = "the token's user or device was removed, or its tokens were revoked";
             Ok(Err(Refusal(ErrorCode::TokenRevoked, text.into())))
@@ -219,6 +224,8 @@ impl ConnectionStart {
             is_unlimited: user.standing.is_unlimited,
         };
         let cursor = queries::cursor(&*snapshot, token.user, token.device).await?;
+        let followed = queries::followed(&*snapshot, token.user).await?;
+        let channels = followed.into_iter().map(|(group, _)| group).collect();
         let config = &self.context.config;
         let window_events = match hello.window_events {
             0 => limits::WINDOW_EVENTS_DEFAULT.min(config.window_events_max),
@@ -248,6 +255,6 @@ impl ConnectionStart {
             admitted,
             resume: hello.resume.unwrap_or(Stamp::ZERO),
         };
-        Ok(Ok((welcome, told, attachment, identity)))
+        Ok(Ok((welcome, told, attachment, identity, channels)))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use metrics::counter;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use rookery_protocol::{ConversationId, Done, MemberMark, Presence, UserId, Watch, encode};
+use rookery_protocol::{ConversationId, Done, GroupId, MemberMark, Presence, UserId, Watch, encode};
 use rookery_store::StoreError;
 use rookery_store::keys::conversation::Mark;
 use tokio::time::Instant;
@@ -38,6 +38,11 @@ pub(crate) enum LookingMessage {
     Opened { watch: u64, conversations: Vec<ConversationId>, reply: Reply },
     /// What may be seen on a connection, as a look has found; none if it has failed.
     Seen { connection: ConnectionId, look: u64, sights: Option<Vec<(UserId, Sight)>> },
+    /// A connection's user follows other channels than before, perhaps. Whoever has asked for that is answered when what is
+    /// said there from now on comes to the connection.
+    Refollow { connection: Arc<Connection>, reply: Option<Reply> },
+    /// A connection's user follows these channels, by this version of the store.
+    Follows { connection: Arc<Connection>, version: u64, channels: Vec<GroupId>, reply: Option<Reply> },
     /// A connection that has watched has gone.
     Gone(ConnectionId),
     /// How a user is whose owner this node is.
@@ -92,6 +97,19 @@ impl Actor for LookingActor {
         context: Arc<Context>,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(TICK, || LookingMessage::Tick);
+        // Of one that has failed: clients watch anew by themselves, and follow what they did.
+        let (connections, to) = (context.connections.all(), myself.clone());
+        let store = context.store.clone();
+        tokio::spawn(async move {
+            for connection in connections {
+                let Some(identity) = connection.identity() else { continue };
+                if let Ok((version, channels)) = look::followed(&store, identity.user).await
+                    && !channels.is_empty()
+                {
+                    drop(to.cast(LookingMessage::Follows { connection, version, channels, reply: None }));
+                }
+            }
+        });
         let (placed, now) = (context.cluster.as_ref().map(|cluster| cluster.placed()), Instant::now());
         Ok(State { context, myself, placed, host: Host::new(now), owner: Owner::new(now) })
     }
@@ -119,6 +137,14 @@ impl Actor for LookingActor {
                 None => state.host.unseen((connection, look)),
             },
             LookingMessage::Gone(connection) => state.host.gone(connection, &mut as_host),
+            LookingMessage::Refollow { connection, reply } => state.refollow(connection, reply),
+            LookingMessage::Follows { connection, version, channels, reply } => {
+                state.follows(now, &connection, version, channels);
+                if let Some(reply) = reply {
+                    let request = reply.request();
+                    reply.answer(&Done { request });
+                }
+            }
             LookingMessage::Present(presence) => state.owner.present(presence, &mut as_owner),
             LookingMessage::Publish(news) => state.publish(now, news),
             LookingMessage::Moved { conversation, user, mark } => {
@@ -175,6 +201,37 @@ impl State {
                 tracing::debug!(user = %identity.user, %error, "what a user may watch could not be read");
             }
         });
+    }
+
+    fn refollow(&self, connection: Arc<Connection>, reply: Option<Reply>) {
+        let Some(identity) = connection.identity() else { return };
+        let (context, myself) = (self.context.clone(), self.myself.clone());
+        tokio::spawn(async move {
+            match look::followed(&context.store, identity.user).await {
+                Ok((version, channels)) => {
+                    drop(myself.cast(LookingMessage::Follows { connection, version, channels, reply }));
+                }
+                Err(error) => {
+                    tracing::debug!(user = %identity.user, %error, "which channels are followed could not be read");
+                    if let Some(reply) = reply {
+                        let (code, text) = of_store(&error);
+                        reply.refuse(code, text);
+                    }
+                }
+            }
+        });
+    }
+
+    fn follows(&mut self, now: Instant, connection: &Arc<Connection>, version: u64, channels: Vec<GroupId>) {
+        // Said first: if it has not gone yet, it says so when it goes.
+        connection.set_watching();
+        if connection.is_gone() {
+            return;
+        }
+        let mut effects = Vec::new();
+        let to = (connection.id, connection.clone());
+        self.host.follows(now, to, version, channels, &mut effects);
+        self.perform(now, effects, Vec::new());
     }
 
     fn watching(&mut self, now: Instant, place: &Place, epoch: u64, topics: Vec<Topic>) {
@@ -317,6 +374,7 @@ impl State {
             Notice::Presence(notice) => ("presence", encode(notice)),
             Notice::Typing(notice) => ("typing", encode(notice)),
             Notice::Receipts(notice) => ("receipts", encode(notice)),
+            Notice::Channel(frame) => ("channel", frame.clone()),
         };
         let mut pushed = 0;
         for connection in connections {

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rookery_protocol::{
-    Availability, ConversationId, MemberMark, Presence, PresenceNotice, ReceiptsNotice, TypingNotice, UserId,
-    Watch, limits,
+    Availability, ConversationId, GroupId, MemberMark, Presence, PresenceNotice, ReceiptsNotice,
+    TypingNotice, UserId, Watch, encode_channel_notice, limits,
 };
 use tokio::time::Instant;
 
@@ -37,6 +38,7 @@ const MINUTE_MS: u64 = 60_000;
 pub(crate) struct Host<C> {
     watchers: HashMap<ConnectionId, Watcher<C>>,
     topics: HashMap<Topic, Followed>,
+    followers: HashMap<ConnectionId, Follower<C>>,
     /// Watchers who may have to be told of presence, and whose.
     untold: BTreeMap<ConnectionId, BTreeSet<UserId>>,
     /// Of members here, not told yet.
@@ -73,6 +75,15 @@ struct Watcher<C> {
     /// Those that the user is in.
     conversations: Vec<ConversationId>,
     _counted: Counted,
+}
+
+/// A connection whose user follows channels, or has done so. It ends with the connection.
+#[derive(Debug)]
+struct Follower<C> {
+    to: C,
+    /// The version of the store that says what is followed.
+    version: u64,
+    channels: Vec<Topic>,
 }
 
 /// A user as one connection sees them.
@@ -136,6 +147,8 @@ pub(crate) enum Notice {
     Presence(PresenceNotice),
     Typing(TypingNotice),
     Receipts(ReceiptsNotice),
+    /// The frame of an entry of a channel.
+    Channel(Bytes),
 }
 
 impl<C: Clone> Host<C> {
@@ -143,6 +156,7 @@ impl<C: Clone> Host<C> {
         Self {
             watchers: HashMap::new(),
             topics: HashMap::new(),
+            followers: HashMap::new(),
             untold: BTreeMap::new(),
             marks: BTreeMap::new(),
             marks_count: 0,
@@ -241,9 +255,39 @@ impl<C: Clone> Host<C> {
 
     /// A connection has gone.
     pub(crate) fn gone(&mut self, connection: ConnectionId, effects: &mut Vec<Effect<C>>) {
+        if let Some(follower) = self.followers.remove(&connection) {
+            self.leave_all(connection, follower.channels, effects);
+        }
+        self.watches_no_more(connection, effects);
+    }
+
+    /// The user of a connection follows these channels, by this version of the store.
+    pub(crate) fn follows(
+        &mut self,
+        now: Instant,
+        (connection, to): (ConnectionId, C),
+        version: u64,
+        channels: impl IntoIterator<Item = GroupId>,
+        effects: &mut Vec<Effect<C>>,
+    ) {
+        let new = || Follower { to, version, channels: Vec::new() };
+        let follower = self.followers.entry(connection).or_insert_with(new);
+        if version < follower.version {
+            return;
+        }
+        let after: Vec<Topic> = channels.into_iter().map(Topic::Channel).collect();
+        follower.version = version;
+        let before = std::mem::replace(&mut follower.channels, after.clone());
+        self.change(now, connection, &before, &after, effects);
+    }
+
+    fn watches_no_more(&mut self, connection: ConnectionId, effects: &mut Vec<Effect<C>>) {
         let Some(watcher) = self.watchers.remove(&connection) else { return };
         self.untold.remove(&connection);
-        let topics = watcher.topics();
+        self.leave_all(connection, watcher.topics(), effects);
+    }
+
+    fn leave_all(&mut self, connection: ConnectionId, topics: Vec<Topic>, effects: &mut Vec<Effect<C>>) {
         let unwatched: Vec<Topic> =
             topics.into_iter().filter(|topic| self.leave(connection, *topic)).collect();
         if !unwatched.is_empty() {
@@ -288,6 +332,16 @@ impl<C: Clone> Host<C> {
             News::Receipts(ReceiptsNotice { conversation, marks }) => {
                 self.tell_receipts(conversation, &marks, effects);
             }
+            News::Said(group, entry) => {
+                let here = self.topics.get(&Topic::Channel(group)).map_or(&[][..], |it| &it.watchers);
+                let followers = here.iter().filter_map(|connection| self.followers.get(connection));
+                let to: Vec<C> = followers.map(|follower| follower.to.clone()).collect();
+                if !to.is_empty() {
+                    effects.push(Effect::Push(to, Notice::Channel(encode_channel_notice(&entry))));
+                }
+            }
+            // Channels are open to all.
+            News::Recheck(Topic::Channel(_)) => {}
             News::Recheck(Topic::Conversation(conversation)) => {
                 if self.topics.contains_key(&Topic::Conversation(conversation)) {
                     self.turns.wait(Turn::Members(conversation));
@@ -356,7 +410,7 @@ impl<C: Clone> Host<C> {
             self.look_at = now + LOOK_EVERY;
             let over = self.watchers.iter().filter(|(_, watcher)| watcher.until <= now);
             let over: Vec<ConnectionId> = over.map(|(connection, _)| *connection).collect();
-            over.into_iter().for_each(|connection| self.gone(connection, effects));
+            over.into_iter().for_each(|connection| self.watches_no_more(connection, effects));
             self.renew_before(now, now.checked_sub(RENEWED_EVERY), |_| true, effects);
         }
     }

@@ -1,6 +1,6 @@
 //! What may be seen, read from the store.
 
-use rookery_protocol::{ConversationId, TypingNotice, UserId};
+use rookery_protocol::{ConversationId, GroupId, TypingNotice, UserId};
 use rookery_store::engine::Snapshot;
 use rookery_store::queries::{self, Aspect};
 use rookery_store::{Store, StoreError};
@@ -51,6 +51,14 @@ pub(super) async fn outsiders(
     let is_member = |user| members.as_ref().is_some_and(|members| members.get(user).is_some());
     let outsiders = watchers.into_iter().filter(|(_, user)| !is_member(*user));
     Ok(outsiders.map(|(connection, _)| connection).collect())
+}
+
+/// The channels that a user follows, and the version of the store that says so.
+pub(super) async fn followed(store: &Store, user: UserId) -> Result<(u64, Vec<GroupId>), StoreError> {
+    let snapshot = store.snapshot().await?;
+    let version = snapshot.version().await?;
+    let followed = queries::followed(&*snapshot, user).await?;
+    Ok((version, followed.into_iter().map(|(group, _)| group).collect()))
 }
 
 /// Whether others may hear of this: whoever types is in the conversation, and in a direct one neither has blocked the other.

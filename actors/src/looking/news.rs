@@ -1,8 +1,8 @@
 //! What nodes tell one another of what is looked at, and how it is written. Numbers are big-endian.
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use rookery_protocol::{
-    ConversationId, Presence, PresenceNotice, ReceiptsNotice, TypingNotice, UserId, decode_value,
+    ConversationId, GroupId, Presence, PresenceNotice, ReceiptsNotice, TypingNotice, UserId, decode_value,
     encode_value,
 };
 use rookery_store::placement::Slot;
@@ -17,12 +17,16 @@ pub(crate) enum Topic {
     User(UserId),
     /// Who is typing in a conversation and, in a group, how far members have come.
     Conversation(ConversationId),
+    /// What is said in a channel, for those who follow it.
+    Channel(GroupId),
 }
 
 /// Bytes of a topic, at most.
 const TOPIC_BYTES_MAX: usize = 17;
 /// What begins a user's topic: no conversation begins with it.
 const USER: u8 = b'u';
+/// What begins a channel's.
+const CHANNEL: u8 = b'c';
 
 impl Topic {
     /// Its slot, whose owner is the topic's.
@@ -30,6 +34,7 @@ impl Topic {
         match self {
             Self::User(user) => Slot::of_user(user),
             Self::Conversation(conversation) => Slot::of_conversation(conversation),
+            Self::Channel(group) => Slot::of_conversation(ConversationId::group(group)),
         }
     }
 
@@ -40,6 +45,10 @@ impl Topic {
                 out.put_u64(user.get());
             }
             Self::Conversation(conversation) => out.extend_from_slice(&conversation.to_bytes()),
+            Self::Channel(group) => {
+                out.put_u8(CHANNEL);
+                out.put_u64(group.get());
+            }
         }
     }
 
@@ -52,6 +61,9 @@ impl Topic {
         *bytes = rest;
         match topic {
             [USER, user @ ..] => UserId::new(u64::from_be_bytes(user.try_into().ok()?)).ok().map(Self::User),
+            [CHANNEL, group @ ..] => {
+                GroupId::new(u64::from_be_bytes(group.try_into().ok()?)).ok().map(Self::Channel)
+            }
             _ => ConversationId::from_bytes(topic).ok().map(Self::Conversation),
         }
     }
@@ -92,6 +104,8 @@ pub(crate) enum News {
     Recheck(Topic),
     /// What one viewer may see of a user may have changed.
     RecheckViewer { user: UserId, viewer: UserId },
+    /// An entry of a channel's log, as it was written there.
+    Said(GroupId, Bytes),
 }
 
 impl News {
@@ -118,6 +132,11 @@ impl News {
                 out.put_u8(5);
                 put_topics(&[Topic::User(*user), Topic::User(*viewer)], out);
             }
+            Self::Said(group, entry) => {
+                out.put_u8(6);
+                out.put_u64(group.get());
+                out.extend_from_slice(entry);
+            }
         }
     }
 
@@ -136,6 +155,11 @@ impl News {
                 [Topic::User(user), Topic::User(viewer)] => Some(Self::RecheckViewer { user, viewer }),
                 _ => None,
             },
+            6 => {
+                let (group, entry) = rest.split_first_chunk()?;
+                let group = GroupId::new(u64::from_be_bytes(*group)).ok()?;
+                Some(Self::Said(group, Bytes::copy_from_slice(entry)))
+            }
             _ => None,
         }
     }
@@ -148,6 +172,7 @@ impl News {
             Self::Receipts(receipts) => Some(Topic::Conversation(receipts.conversation)),
             Self::Recheck(topic) => Some(*topic),
             Self::RecheckViewer { user, .. } => Some(Topic::User(*user)),
+            Self::Said(group, _) => Some(Topic::Channel(*group)),
         }
     }
 
@@ -158,6 +183,7 @@ impl News {
             Self::Typing(_) => 40,
             Self::Receipts(receipts) => 40 + 46 * receipts.marks.len(),
             Self::Recheck(_) | Self::RecheckViewer { .. } => 1 + 2 * TOPIC_BYTES_MAX,
+            Self::Said(_, entry) => 9 + entry.len(),
         }
     }
 }

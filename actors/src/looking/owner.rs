@@ -54,6 +54,7 @@ struct Host {
 enum How {
     User(Option<Presence>),
     Conversation { marks: BTreeMap<UserId, MemberMark>, not_before: Instant },
+    Channel,
 }
 
 /// What is to be done.
@@ -242,6 +243,7 @@ impl Watched {
         let is = match topic {
             Topic::User(_) => How::User(None),
             Topic::Conversation(_) => How::Conversation { marks: BTreeMap::new(), not_before: now },
+            Topic::Channel(_) => How::Channel,
         };
         Self { hosts: Vec::with_capacity(1), is }
     }
@@ -261,7 +263,7 @@ impl Watched {
 fn unfollow(topic: Topic) -> Option<Effect> {
     match topic {
         Topic::User(user) => Some(Effect::Unfollow(user)),
-        Topic::Conversation(_) => None,
+        Topic::Conversation(_) | Topic::Channel(_) => None,
     }
 }
 

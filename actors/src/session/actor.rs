@@ -162,6 +162,9 @@ impl Actor for Session {
                 if swept.is_about_seeing {
                     state.look_again();
                 }
+                if swept.is_about_following {
+                    state.follow_again();
+                }
                 state.context.meters.sweep_events.record(swept.events.len() as f64);
                 let effects = state.machine.swept(&swept.events, swept.exhausted);
                 state.hints.pushed(state.machine.pushed_to_all());
@@ -356,6 +359,14 @@ impl State {
         let watching: Vec<ConnectionId> = watching.map(|attached| attached.connection.id).collect();
         if !watching.is_empty() {
             self.context.looking.tell(LookingMessage::RecheckFor(watching));
+        }
+    }
+
+    /// What is said in other channels than before comes to the connections from now on.
+    fn follow_again(&self) {
+        for attached in &self.attached {
+            let connection = attached.connection.clone();
+            self.context.looking.tell(LookingMessage::Refollow { connection, reply: None });
         }
     }
 

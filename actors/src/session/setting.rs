@@ -76,8 +76,13 @@ impl Setting {
         if let Err((code, text)) = self.check(user) {
             return reply.refuse(code, text);
         }
-        let settling =
-            Settling { context: context.clone(), user, news: self.news(user), reported: self.reported() };
+        let settling = Settling {
+            context: context.clone(),
+            user,
+            news: self.news(user),
+            is_about_following: matches!(self, Self::Follow(_)),
+            reported: self.reported(),
+        };
         let asker = Asker { user, device, generation, time_ms: context.clock.now_ms() };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
@@ -130,6 +135,7 @@ struct Settling {
     context: Arc<Context>,
     user: UserId,
     news: Option<News>,
+    is_about_following: bool,
     reported: Option<UserId>,
 }
 
@@ -144,6 +150,11 @@ impl Settling {
                         tracing::info!(reporter = %user, %reported, "a user has been reported");
                     }
                     self.tell();
+                    if self.is_about_following {
+                        let (connection, reply) = (reply.connection().clone(), Some(reply));
+                        self.context.looking.tell(LookingMessage::Refollow { connection, reply });
+                        return;
+                    }
                     let request = reply.request();
                     return reply.answer(&Done { request });
                 }

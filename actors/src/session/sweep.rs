@@ -25,6 +25,8 @@ pub(crate) struct Swept {
     pub(super) exhausted: bool,
     /// What others show the user may be more than before, or less.
     pub(super) is_about_seeing: bool,
+    /// The user may follow other channels than before.
+    pub(super) is_about_following: bool,
 }
 
 /// Reads what follows `sweep.after`. `hints` spare reading the log. What has disappeared by `now_ms` is given without what it
@@ -61,6 +63,10 @@ pub(super) async fn sweep(
         InboxEntry::Account(change) => matches!(change.part, AccountPart::Privacy | AccountPart::People),
         _ => false,
     });
+    let is_about_following = entries.iter().any(|(_, entry)| match entry {
+        InboxEntry::Account(change) => change.part == AccountPart::Followed,
+        _ => false,
+    });
     let events = entries.into_iter().map(|(stamp, entry)| match entry {
         InboxEntry::Message(pointer) => {
             let (frame, for_sender) = match hint_for(stamp, &pointer) {
@@ -84,7 +90,7 @@ pub(super) async fn sweep(
             Event { stamp, bytes: HEADER_BYTES, frame: None, for_sender: None, receipt: None }
         }
     });
-    Ok(Swept { events: events.collect(), exhausted, is_about_seeing })
+    Ok(Swept { events: events.collect(), exhausted, is_about_seeing, is_about_following })
 }
 
 /// The frame of a message as logged. `None`: it has disappeared, and what is left of it cannot be read.

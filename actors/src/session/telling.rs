@@ -135,7 +135,7 @@ impl Telling {
     }
 
     fn accepted(mut self, accepted: &Accepted, stamp: Stamp, took: Duration) {
-        let Accepted { seq, logged, told, expires_ms, .. } = accepted;
+        let Accepted { seq, logged, told, expires_ms, is_for_followers, .. } = accepted;
         self.context.meters.accepted.increment(1);
         self.context.steps.committed(&self.elided, *seq, Some(stamp), took);
         let (context, connection) = (self.context.clone(), self.reply.connection().id);
@@ -147,9 +147,12 @@ impl Telling {
             let message = self.elided.clone();
             (connection, encode(&MessageEvent { stamp, message }))
         });
-        let (id, time_ms) = (self.elided.id, self.elided.time_ms);
+        let Message { id, time_ms, conversation, .. } = self.elided;
         self.answer(*seq, time_ms);
         context.router.ring_many(told, Some(id), Some(&Hint { stamp, frame, sender }));
+        if *is_for_followers {
+            context.tell_followers(conversation, logged);
+        }
     }
 
     fn answer(self, seq: Seq, time_ms: u64) {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rookery_protocol::{
-    AccountEvent, Ack, Body, ConversationEvent, ConversationId, Done, Error, ErrorCode, FrameDecoder, Goaway,
-    Heartbeat, HeartbeatAck, Hello, History, HistoryPage, MessageEvent, MessageId, Nodes, Payload, Read,
-    ReceiptEvent, RequestId, Send, Sent, Seq, ServerFrame, Stamp, UserId, Welcome, encode, limits,
+    AccountEvent, Ack, Body, ChannelNotice, ConversationEvent, ConversationId, Done, Error, ErrorCode,
+    FrameDecoder, Goaway, Heartbeat, HeartbeatAck, Hello, History, HistoryPage, MessageEvent, MessageId,
+    Nodes, Payload, Read, ReceiptEvent, RequestId, Send, Sent, Seq, ServerFrame, Stamp, UserId, Welcome,
+    encode, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::timeout;
@@ -86,6 +87,8 @@ pub(crate) struct Client {
     events: VecDeque<Event>,
     others: VecDeque<ServerFrame>,
     nodes: VecDeque<Nodes>,
+    /// Of channels.
+    notices: VecDeque<ChannelNotice>,
     /// No other client of this process has it.
     number: u64,
     requests: u32,
@@ -100,6 +103,7 @@ impl Client {
             events: VecDeque::new(),
             others: VecDeque::new(),
             nodes: VecDeque::new(),
+            notices: VecDeque::new(),
             number: CLIENTS.fetch_add(1, Ordering::Relaxed) + 1,
             requests: 0,
             messages: 0,
@@ -220,6 +224,7 @@ impl Client {
             ServerFrame::ConversationEvent(event) => self.events.push_back(Event::Shown(event)),
             ServerFrame::AccountEvent(event) => self.events.push_back(Event::Account(event)),
             ServerFrame::Nodes(nodes) => self.nodes.push_back(nodes),
+            ServerFrame::ChannelNotice(notice) => self.notices.push_back(notice),
             other => self.others.push_back(other),
         }
     }
@@ -239,6 +244,16 @@ impl Client {
         loop {
             if let Some(Nodes { nodes }) = self.nodes.pop_front() {
                 return nodes;
+            }
+            self.file_next().await;
+        }
+    }
+
+    /// The next notice of a channel.
+    pub(crate) async fn channel_notice(&mut self) -> ChannelNotice {
+        loop {
+            if let Some(notice) = self.notices.pop_front() {
+                return notice;
             }
             self.file_next().await;
         }
@@ -332,6 +347,7 @@ impl Client {
     pub(crate) async fn quiet_for(&mut self, time: Duration) {
         assert_eq!((&self.events, &self.others), (&VecDeque::new(), &VecDeque::new()));
         assert!(self.nodes.is_empty(), "{:?}", self.nodes);
+        assert!(self.notices.is_empty(), "{:?}", self.notices);
         if let Ok(frame) = timeout(time, self.next()).await {
             panic!("{frame:?}");
         }

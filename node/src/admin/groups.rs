@@ -124,8 +124,11 @@ pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(group): Path<
 
 /// Rings at those who have the entry in their inboxes.
 fn told(shared: &Shared, group: GroupId, entry: Option<&Accepted>) -> Json<Done> {
-    if let Some(Accepted { told, .. }) = entry {
+    if let Some(Accepted { told, logged, is_for_followers, .. }) = entry {
         shared.actors.ring(told);
+        if *is_for_followers {
+            shared.actors.tell_followers(group, logged);
+        }
         shared.actors.members_changed(group);
     }
     Json(Done { changed: entry.is_some() })

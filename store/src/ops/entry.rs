@@ -62,6 +62,8 @@ pub struct Accepted {
     pub told: Vec<UserId>,
     /// When it disappears, milliseconds since 1970; 0: never.
     pub expires_ms: u64,
+    /// Whether it is for those who follow a channel as well.
+    pub is_for_followers: bool,
 }
 
 /// Why an entry may not be, as the store is now.
@@ -243,5 +245,5 @@ pub(super) fn append(
     for user in &told {
         writes.put_stamped(inbox::prefix(*user), slot, pointer.clone());
     }
-    Accepted { seq, slot, logged, told, expires_ms }
+    Accepted { seq, slot, logged, told, expires_ms, is_for_followers: false }
 }

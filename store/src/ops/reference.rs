@@ -21,6 +21,8 @@ pub(super) struct Sender {
     pub(super) may_set_timer: bool,
     /// Everybody in the conversation.
     pub(super) told: Vec<UserId>,
+    /// Whether that is a channel.
+    pub(super) is_in_channel: bool,
 }
 
 fn edits(conversation: ConversationId, of: Seq) -> KeyRange {

@@ -4,7 +4,7 @@ use rookery_protocol::{
     Body, ConversationId, MessageId, Reference, ReferenceKind, Role, Seq, UserId, limits,
 };
 
-use super::entry::{Author, Content, Outcome, Refusal, Said, append, next_seq};
+use super::entry::{Accepted, Author, Content, Outcome, Refusal, Said, append, next_seq};
 use super::reference::{self, Sender, refer};
 use crate::audience::{blocks, reads_blocks};
 use crate::error::StoreError;
@@ -52,8 +52,8 @@ impl SendMessage {
     fn sender(&self, view: &View<'_>) -> Result<Result<Sender, Refusal>, StoreError> {
         let sender = self.author.user;
         let is_shadow_banned = self.author.is_shadow_banned(view)?;
-        let from = Seq::ZERO.next();
-        let direct = |told| Sender { from, is_admin: false, is_shadow_banned, may_set_timer: true, told };
+        let (from, is_admin, is_in_channel) = (Seq::ZERO.next(), false, false);
+        let direct = |told| Sender { from, is_admin, is_shadow_banned, may_set_timer: true, told, is_in_channel };
         match self.place() {
             Place::Direct { peer } if view.get(&user::key(peer)).is_none() => {
                 Ok(Err(Refusal::NoSuchUser(peer)))
@@ -74,9 +74,14 @@ impl SendMessage {
                     }
                     Some(member) => {
                         let is_admin = member.role == Role::Admin;
-                        let may_set_timer = is_admin || !members.settings.only_admins_edit;
-                        let told = members.users().collect();
-                        Ok(Sender { from: member.from, is_admin, is_shadow_banned, may_set_timer, told })
+                        Ok(Sender {
+                            from: member.from,
+                            is_admin,
+                            is_shadow_banned,
+                            may_set_timer: is_admin || !members.settings.only_admins_edit,
+                            told: members.users().collect(),
+                            is_in_channel: members.settings.is_channel,
+                        })
                     }
                 })
             }
@@ -109,13 +114,15 @@ impl SendMessage {
                 said.timer_s = *expires_s;
             }
         }
-        let mut told = sender.told;
+        let (mut told, mut is_for_followers) = (sender.told, sender.is_in_channel);
         if sender.is_shadow_banned {
             writes.put(withheld_key(*conversation, place.1), vec![1]);
             told = vec![author.user];
+            is_for_followers = false;
         }
         self.list(view, writes, &told);
-        Ok(Outcome::Accepted(append(writes, author, place, Content::Message(said), told)))
+        let accepted = append(writes, author, place, Content::Message(said), told);
+        Ok(Outcome::Accepted(Accepted { is_for_followers, ..accepted }))
     }
 
     /// Puts the conversation, if it is a direct one, into the lists of those who get the message, unless it is there.

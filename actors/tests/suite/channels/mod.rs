@@ -8,6 +8,7 @@ use rookery_protocol::{
 use crate::client::{Client, Event};
 
 mod following;
+mod notices;
 mod refusals;
 
 /// How a request was refused: the code and the words.

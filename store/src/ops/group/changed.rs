@@ -46,7 +46,11 @@ impl Changed {
             writes.put(membership_key(new.user, group), keys::encode(&membership));
             told.push(new.user);
         }
-        append(writes, author, (ConversationId::group(group), seq), Content::Change(entry), told)
+        // By the entry that makes it one, and by that which makes it one no more.
+        let is_for_followers = before.settings.is_channel || members.settings.is_channel;
+        let conversation = ConversationId::group(group);
+        let accepted = append(writes, author, (conversation, seq), Content::Change(entry), told);
+        Accepted { is_for_followers, ..accepted }
     }
 }
 
