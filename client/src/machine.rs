@@ -384,6 +384,9 @@ impl Machine {
             self.effects.push_back(Effect::HandUpOther { delivery: None, event });
         }
         while let Some(id) = self.requests.expire(now) {
+            if let Phase::Online(online) = &mut self.phase {
+                online.forget_call(id);
+            }
             self.effects.push_back(Effect::Answer { id, answer: Err(RequestError::Timeout) });
         }
     }

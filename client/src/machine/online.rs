@@ -171,8 +171,18 @@ impl Online {
 
     /// The server knows nothing of WATCH: it owes no answer.
     fn forget_watch(&mut self) {
-        let watch = |asked: &Asked| matches!(asked.purpose, Purpose::Watch);
-        let request = self.in_flight.iter().find(|(_, asked)| watch(asked)).map(|(request, _)| *request);
+        self.forget(|purpose| matches!(purpose, Purpose::Watch));
+    }
+
+    /// Nobody waits for the answer any more. A server that does not know the request, and did not say which it was, never
+    /// gives one.
+    pub(crate) fn forget_call(&mut self, call: CallId) {
+        self.forget(|purpose| matches!(purpose, Purpose::Call(id) if *id == call));
+    }
+
+    fn forget(&mut self, is_it: impl Fn(&Purpose) -> bool) {
+        let found = self.in_flight.iter().find(|(_, asked)| is_it(&asked.purpose));
+        let request = found.map(|(request, _)| *request);
         request.and_then(|request| self.answered(request));
     }
 

@@ -264,6 +264,34 @@ fn a_busy_node_holds_nobody_from_trying_another() {
 }
 
 #[test]
+fn calls_that_a_server_does_not_know_leave_room_for_messages_once_their_time_is_up() {
+    let mut bench = Bench::online();
+    bench.input(Input::Committed(Ok(())));
+    for id in 1..=7 {
+        bench.input(Input::Call { id, call: Call::Privacy });
+        let unknown =
+            rookery_protocol::Error::new(rookery_protocol::RequestId::new(0), ErrorCode::UnknownOpcode, "?");
+        bench.input(Input::Frame(raw(&unknown)));
+    }
+    assert_eq!(bench.frames().len(), 7);
+    send(&mut bench, 1, 1);
+    assert_eq!(bench.frames(), [], "there is no room while they may be answered");
+    let limit = bench.now + Duration::from_secs(60);
+    let mut expired = 0;
+    while expired < 7 && bench.now < limit {
+        bench.now = bench.machine.deadline().unwrap();
+        bench.input(Input::Tick);
+        bench.input(Input::Heard);
+        let timeout =
+            |effect: &Effect| matches!(effect, Effect::Answer { answer: Err(RequestError::Timeout), .. });
+        expired += bench.effects().iter().filter(|effect| timeout(effect)).count();
+    }
+    assert_eq!(expired, 7);
+    let sends = bench.frames().into_iter().filter(|frame| matches!(frame, ClientFrame::Send(_)));
+    assert_eq!(sends.count(), 1);
+}
+
+#[test]
 fn requests_leave_the_server_room_for_a_heartbeat() {
     let mut bench = Bench::online();
     bench.input(Input::Committed(Ok(())));
