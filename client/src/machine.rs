@@ -315,7 +315,10 @@ impl Machine {
             }
             Input::Read { conversation, seq } => self.requests.mark(conversation, seq),
             Input::Call { id, call } => self.requests.call(id, call, now + self.request_deadline),
-            Input::Watch(view) => self.looking.watch(view),
+            Input::Watch(view) => {
+                let back = self.looking.watch(view);
+                self.hand_up_presence(back);
+            }
             Input::Active(active) => self.looking.set_active(active),
             Input::Typing { conversation, doing } => self.type_in(now, conversation, doing),
             Input::Close => self.closing = self.closing.or(Some(now + CLOSING)),
@@ -446,6 +449,7 @@ impl Machine {
             committing.ack = None;
         }
         self.alarms.clear();
+        self.looking.lose_sight();
         if let Phase::Online(online) = &self.phase {
             let lived = now.saturating_sub(online.since());
             if lived >= STABLE {

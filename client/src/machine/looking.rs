@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rookery_protocol::{ConversationId, Doing, UserId, limits};
+use rookery_protocol::{ConversationId, Doing, Presence, UserId, limits};
 
 /// When the server hears again what is watched: well before it forgets.
 const RENEWED_AFTER: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
@@ -31,11 +31,15 @@ struct Typed {
 pub(crate) struct Looking {
     view: View,
     due: bool,
-    /// A WATCH has no answer yet. The next one waits for it, so that the last one told is the last one heard.
-    asked: bool,
-    /// What was told last, and whether it is what the server tells of since an earlier WATCH of this connection.
-    is_renewal: bool,
-    known: Option<View>,
+    /// A WATCH without an answer yet. The next one waits for it, so that the last one told is the last one heard.
+    asked: Option<View>,
+    /// What the server tells of, by its last answer on this connection.
+    heard: Option<View>,
+    /// A WATCH was refused since, and the time of the one before may have run out.
+    is_doubtful: bool,
+    /// What the server has told of those whom it watches for this connection. It does not repeat that to a user who looks
+    /// elsewhere and back before it has heard.
+    seen: BTreeMap<UserId, Presence>,
     renew_at: Option<Duration>,
     away: bool,
     away_told: bool,
@@ -43,20 +47,29 @@ pub(crate) struct Looking {
 }
 
 impl Looking {
-    /// The user looks at something else.
-    pub(crate) fn watch(&mut self, view: View) {
-        if view != self.view {
-            self.view = view;
-            self.due = true;
+    /// The user looks at something else. Gives what is known of those who were not looked at just now.
+    pub(crate) fn watch(&mut self, view: View) -> Vec<Presence> {
+        if view == self.view {
+            return Vec::new();
         }
+        let before = std::mem::replace(&mut self.view, view);
+        self.due = true;
+        let back = self.view.users.iter().filter(|user| !before.users.contains(user));
+        back.filter_map(|user| self.seen.get(user).cloned()).collect()
     }
 
     /// A connection began: it knows of nothing, and takes the user to be there.
     pub(crate) fn restart(&mut self) {
         self.due = self.view != View::default();
-        (self.asked, self.renew_at, self.away_told) = (false, None, false);
-        self.known = None;
+        (self.renew_at, self.away_told) = (None, false);
+        self.lose_sight();
         self.typed.clear();
+    }
+
+    /// The connection is gone, and with it what was told on it.
+    pub(crate) fn lose_sight(&mut self) {
+        (self.asked, self.heard, self.is_doubtful) = (None, None, false);
+        self.seen.clear();
     }
 
     pub(crate) fn pass_time(&mut self, now: Duration) {
@@ -65,39 +78,48 @@ impl Looking {
 
     /// When time has to pass at the latest.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.renew_at.filter(|_| !self.due && !self.asked)
+        self.renew_at.filter(|_| !self.due && self.asked.is_none())
     }
 
     pub(crate) fn is_watch_due(&self) -> bool {
-        self.due && !self.asked
+        self.due && self.asked.is_none()
     }
 
     /// What to tell the server now.
     pub(crate) fn tell_watch(&mut self, now: Duration) -> View {
-        (self.due, self.asked) = (false, true);
+        self.due = false;
         self.renew_at = (self.view != View::default()).then_some(now + RENEWED_AFTER);
-        self.is_renewal = self.known.as_ref() == Some(&self.view);
-        self.known = Some(self.view.clone());
+        self.asked = Some(self.view.clone());
         self.view.clone()
     }
 
     /// The server tells of what is watched from now on. Says whether it did not before.
     pub(crate) fn watch_begun(&mut self) -> bool {
-        self.asked = false;
-        !self.is_renewal
+        let Some(asked) = self.asked.take() else { return false };
+        self.seen.retain(|user, _| asked.users.contains(user));
+        let is_renewal = !self.is_doubtful && self.heard.as_ref() == Some(&asked);
+        (self.heard, self.is_doubtful) = (Some(asked), false);
+        !is_renewal
     }
 
     /// The server does not: it is told again at the usual time, or when it asks for that.
     pub(crate) fn watch_refused(&mut self, again_at: Option<Duration>) {
-        (self.asked, self.known) = (false, None);
+        (self.asked, self.is_doubtful) = (None, true);
         if again_at.is_some() {
             self.renew_at = again_at;
         }
     }
 
-    /// Is this user watched?
-    pub(crate) fn watches_user(&self, user: UserId) -> bool {
-        self.view.users.contains(&user)
+    /// The server tells how these are. Gives those whom the user looks at.
+    pub(crate) fn presence(&mut self, people: Vec<Presence>) -> Vec<Presence> {
+        for presence in &people {
+            let user = presence.user;
+            if [&self.asked, &self.heard].into_iter().flatten().any(|view| view.users.contains(&user)) {
+                self.seen.insert(user, presence.clone());
+            }
+        }
+        let looked_at = people.into_iter().filter(|presence| self.view.users.contains(&presence.user));
+        looked_at.collect()
     }
 
     /// Is this conversation watched?

@@ -42,6 +42,22 @@ impl Bench {
         self.effects().iter().any(heard)
     }
 
+    /// The server says so of a user; gives what the application hears.
+    fn tell(&mut self, number: u64, availability: Availability) -> Vec<Presence> {
+        let people = vec![Presence { user: user(number), availability, last_seen_ms: 0 }];
+        self.input(Input::Frame(raw(&PresenceNotice { people })));
+        self.seen()
+    }
+
+    /// Whose presence is handed up now.
+    fn seen(&mut self) -> Vec<Presence> {
+        let seen = self.effects().into_iter().filter_map(|effect| match effect {
+            Effect::HandUpOther { event: Event::Presence(people), .. } => Some(people),
+            _ => None,
+        });
+        seen.flatten().collect()
+    }
+
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(next) = self.machine.deadline().filter(|next| *next < until) {
@@ -164,4 +180,63 @@ fn that_the_user_is_away_and_what_they_type_is_told_without_an_answer() {
     bench.frames();
     bench.welcomed();
     assert_eq!(bench.frames(), [ClientFrame::Active(Active { active: false })]);
+}
+
+#[test]
+fn presence_told_while_the_user_looked_elsewhere_is_handed_up_when_they_look_back() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let first = bench.watched().unwrap();
+    bench.watch(&[3]);
+    assert_eq!(bench.tell(2, Availability::Online), [], "nobody looks");
+    bench.watch(&[2]);
+    let online = Presence { user: user(2), availability: Availability::Online, last_seen_ms: 0 };
+    assert_eq!(bench.seen(), [online], "the server, which knows of no other view, does not repeat it");
+    bench.answer(&first);
+    let second = bench.watched().unwrap();
+    bench.answer(&second);
+    assert_eq!(bench.seen(), []);
+}
+
+#[test]
+fn what_was_handed_up_before_is_handed_up_again_to_who_looks_back_unless_the_server_will_tell_it_anew() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let watch = bench.watched().unwrap();
+    bench.answer(&watch);
+    let idle = Presence { user: user(2), availability: Availability::Idle, last_seen_ms: 0 };
+    assert_eq!(bench.tell(2, Availability::Idle), std::slice::from_ref(&idle));
+    bench.watch(&[3]);
+    let elsewhere = bench.watched().unwrap();
+    bench.input(Input::Frame(raw(&Error::new(elsewhere.request, ErrorCode::Busy, "busy"))));
+    bench.watch(&[2, 3]);
+    assert_eq!(bench.seen(), [idle], "what was watched before stays");
+    let both = bench.watched().unwrap();
+    bench.answer(&both);
+    bench.watch(&[3]);
+    let without = bench.watched().unwrap();
+    bench.answer(&without);
+    bench.watch(&[2, 3]);
+    assert_eq!(bench.seen(), [], "the server tells of those who begin to be watched");
+}
+
+#[test]
+fn presence_of_a_connection_that_is_lost_is_not_handed_up_later() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let watch = bench.watched().unwrap();
+    bench.answer(&watch);
+    bench.tell(2, Availability::Online);
+    bench.input(Input::Lost { reason: String::new() });
+    bench.watch(&[3]);
+    bench.watch(&[2]);
+    assert_eq!(bench.seen(), []);
+    bench.now = bench.machine.deadline().unwrap();
+    bench.input(Input::Tick);
+    bench.input(Input::Dialed { token: "t".to_owned() });
+    bench.frames();
+    bench.welcomed();
+    bench.watch(&[3]);
+    bench.watch(&[2]);
+    assert_eq!(bench.seen(), []);
 }

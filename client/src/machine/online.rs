@@ -7,9 +7,9 @@ use rookery_protocol::{
     AccountEvent, Active, ChangeGroup, ConversationEvent, ConversationId, CreateGroup, DecodeError, Error,
     ErrorCode, FindPeople, GetGroup, GetPrivacy, GetProfiles, GetReceipts, Goaway, GroupChange, Heartbeat,
     Hide, History, HistoryPage, ListConversations, ListGroups, ListPeople, Lookup, MessageEvent, Opcode,
-    PresenceNotice, RawFrame, Read, ReceiptEvent, ReceiptsNotice, Report, RequestId, Send, Sent, ServerFrame,
-    SetConversation, SetPerson, SetPrivacy, SetProfile, Stamp, TypingNotice, UserId, Watch, Welcome,
-    decode_value, limits, positional,
+    Presence, PresenceNotice, RawFrame, Read, ReceiptEvent, ReceiptsNotice, Report, RequestId, Send, Sent,
+    ServerFrame, SetConversation, SetPerson, SetPrivacy, SetProfile, Stamp, TypingNotice, UserId, Watch,
+    Welcome, decode_value, limits, positional,
 };
 
 use super::acks::Settled;
@@ -481,8 +481,11 @@ impl Machine {
     }
 
     fn presence(&mut self, notice: PresenceNotice) {
-        let mut people = notice.people;
-        people.retain(|presence| self.looking.watches_user(presence.user));
+        let people = self.looking.presence(notice.people);
+        self.hand_up_presence(people);
+    }
+
+    pub(super) fn hand_up_presence(&mut self, people: Vec<Presence>) {
         if !people.is_empty() {
             let event = Event::Presence(people);
             self.effects.push_back(Effect::HandUpOther { delivery: None, event });
