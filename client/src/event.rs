@@ -242,13 +242,15 @@ pub enum Event {
         /// What they do.
         doing: Doing,
     },
-    /// Members of a watched group have come further since [`Client::receipts`] was asked, or since the last of these.
+    /// Members of a watched group have come further since [`Client::receipts`] was asked, or since the last of these. One
+    /// of these may be lost; so about every minute there is one with all members of whom something is known, news or not:
+    /// keep the maximum of each.
     ///
     /// [`Client::receipts`]: crate::Client::receipts
     Receipts {
         /// Where.
         conversation: ConversationId,
-        /// Those who have, as far as they have come.
+        /// These members, as far as they have come.
         marks: Vec<MemberMark>,
     },
     /// The client has ended by itself. Nothing follows.

@@ -211,9 +211,17 @@ async fn what_is_only_for_those_who_look_reads_as_documented() {
         .await;
     let (delivered, read) = (Seq::new(3), Seq::new(2));
     let mark = MemberMark { user: user(2), delivered, read, delivered_ms: 5, read_ms: 0 };
-    connection.send(ReceiptsNotice { conversation, marks: vec![mark] }).await;
+    connection.send(ReceiptsNotice { conversation, marks: vec![mark.clone()] }).await;
     chat.expect(
         r#"{"event":"receipts_changed","conversation":"d:1:2","members":[{"user":2,"handle":"bob","delivered":3,"read":2,"delivered_ms":5}]}"#,
+    )
+    .await;
+    // How things are, which the client asks now and then, is no news.
+    connection.send(ReceiptsNotice { conversation, marks: vec![mark.clone()] }).await;
+    let further = MemberMark { user: user(1), ..mark.clone() };
+    connection.send(ReceiptsNotice { conversation, marks: vec![mark, further] }).await;
+    chat.expect(
+        r#"{"event":"receipts_changed","conversation":"d:1:2","members":[{"user":1,"handle":"alice","delivered":3,"read":2,"delivered_ms":5}]}"#,
     )
     .await;
     chat.say(r#"{"op":"typing","to":"bob","doing":"typing"}"#).await;

@@ -17,7 +17,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use rookery_protocol::{
-    Body, ConversationId, Handle, HistoryPage, MessageId, Receipt, Reference, ReferenceKind, Seq, UserId,
+    Body, ConversationId, Handle, HistoryPage, MemberMark, MessageId, Receipt, Reference, ReferenceKind, Seq,
+    UserId,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -430,7 +431,11 @@ impl<'a> Chat<'a> {
             Event::Typing { conversation, user, doing } => {
                 Box::pin(async move { vec![looking::typing(people, conversation, user, doing).await] })
             }
-            Event::Receipts { conversation, marks } => {
+            Event::Receipts { conversation, mut marks } => {
+                marks.retain(|mark| self.is_news(conversation, mark));
+                if marks.is_empty() {
+                    return Box::pin(std::future::ready(Vec::new()));
+                }
                 Box::pin(async move { vec![looking::marks(people, conversation, marks).await] })
             }
             Event::Terminal(error) => {
@@ -438,6 +443,14 @@ impl<'a> Chat<'a> {
                 now(Output::Error { line: None, code, text, id: None, tag: None })
             }
         }
+    }
+
+    /// Whether a member has come further than was told. Notes that it is told now.
+    fn is_news(&mut self, conversation: ConversationId, mark: &MemberMark) -> bool {
+        let known = self.receipts.entry((conversation, mark.user)).or_default();
+        let before = *known;
+        *known = (before.0.max(mark.delivered), before.1.max(mark.read));
+        *known != before
     }
 
     fn name_entry(&mut self, entry: Entry) -> Work<'a, Vec<Output>> {

@@ -13,7 +13,8 @@ impl Client {
     /// [`Event::Presence`](crate::Event::Presence), [`Event::Typing`](crate::Event::Typing) and
     /// [`Event::Receipts`](crate::Event::Receipts), after an [`Event::Watching`](crate::Event::Watching).
     ///
-    /// The server is told again before it forgets, and on each connection.
+    /// The server is told again before it forgets, and on each connection; about every minute it is asked how far the
+    /// members of each open group have come.
     ///
     /// # Errors
     /// When it is more than a connection may watch; nothing has changed then.

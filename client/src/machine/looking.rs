@@ -1,7 +1,7 @@
 //! What the user is looking at, whether the user is there, and where they are typing. The server forgets all of it with
 //! the connection, and the first after a while: it is told again in time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rookery_protocol::{ConversationId, Doing, Presence, UserId, limits};
@@ -10,6 +10,9 @@ use rookery_protocol::{ConversationId, Doing, Presence, UserId, limits};
 const RENEWED_AFTER: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 2);
 /// A little later than the server takes it: what comes sooner, because the time before was late, is dropped.
 const TYPING_EVERY: Duration = Duration::from_millis(limits::TYPING_EVERY_MS as u64 + 500);
+/// A notice of receipts may be lost: with each so-manieth renewal, about every minute and not all clients at once, it is
+/// asked how things are.
+const RECEIPTS_WITH_RENEWALS: u32 = 2;
 const TYPING_HOLDS: Duration = Duration::from_millis(limits::TYPING_MS as u64);
 
 /// What is on the user's screen.
@@ -40,6 +43,10 @@ pub(crate) struct Looking {
     /// What the server has told of those whom it watches for this connection. It does not repeat that to a user who looks
     /// elsewhere and back before it has heard.
     seen: BTreeMap<UserId, Presence>,
+    /// Since the server began to tell of this.
+    renewals: u32,
+    /// Open groups of which it is to be asked how far their members have come.
+    receipts_due: VecDeque<ConversationId>,
     renew_at: Option<Duration>,
     away: bool,
     away_told: bool,
@@ -70,6 +77,7 @@ impl Looking {
     pub(crate) fn lose_sight(&mut self) {
         (self.asked, self.heard, self.is_doubtful) = (None, None, false);
         self.seen.clear();
+        self.receipts_due.clear();
     }
 
     pub(crate) fn pass_time(&mut self, now: Duration) {
@@ -98,8 +106,24 @@ impl Looking {
         let Some(asked) = self.asked.take() else { return false };
         self.seen.retain(|user, _| asked.users.contains(user));
         let is_renewal = !self.is_doubtful && self.heard.as_ref() == Some(&asked);
+        self.renewals = if is_renewal { self.renewals + 1 } else { 0 };
+        if is_renewal && self.renewals.is_multiple_of(RECEIPTS_WITH_RENEWALS) {
+            let groups = asked.conversations.iter().copied().filter(|open| open.group_id().is_some());
+            self.receipts_due = groups.collect();
+        }
         (self.heard, self.is_doubtful) = (Some(asked), false);
         !is_renewal
+    }
+
+    /// Whether there is an open group of whose receipts it is to be asked.
+    pub(crate) fn are_receipts_due(&self) -> bool {
+        !self.receipts_due.is_empty()
+    }
+
+    /// A group to ask of, if it is open still.
+    pub(crate) fn ask_receipts(&mut self) -> Option<ConversationId> {
+        let Self { receipts_due, view, .. } = self;
+        std::iter::from_fn(|| receipts_due.pop_front()).find(|group| view.conversations.contains(group))
     }
 
     /// The server does not: it is told again at the usual time, or when it asks for that.

@@ -1,8 +1,8 @@
 //! What is only for those who are looking, in virtual time: told again in time, on each connection, and one at a time.
 
 use rookery_protocol::{
-    Active, Availability, ClientFrame, Done, Error, ErrorCode, Presence, PresenceNotice, RequestId,
-    TypingNotice, Watch,
+    Active, Availability, ClientFrame, Done, Error, ErrorCode, GroupId, MemberMark, Presence, PresenceNotice,
+    Receipts, RequestId, TypingNotice, Watch,
 };
 
 use super::tests::{Bench, conversation, raw, user};
@@ -239,4 +239,47 @@ fn presence_of_a_connection_that_is_lost_is_not_handed_up_later() {
     bench.watch(&[3]);
     bench.watch(&[2]);
     assert_eq!(bench.seen(), []);
+}
+
+#[test]
+fn receipts_of_open_groups_are_asked_for_again_with_every_other_renewal_and_one_at_a_time() {
+    let mut bench = Bench::quiet();
+    let crews = [5, 6].map(|number| ConversationId::group(GroupId::new(number).unwrap()));
+    let conversations = vec![crews[0], conversation(), crews[1]];
+    bench.input(Input::Watch(View { users: Vec::new(), conversations }));
+    let asked = |bench: &mut Bench| -> Vec<(RequestId, ConversationId)> {
+        let asked = bench.frames().into_iter().filter_map(|frame| match frame {
+            ClientFrame::GetReceipts(get) => Some((get.request, get.conversation)),
+            _ => None,
+        });
+        asked.collect()
+    };
+    for renewals in 0..5 {
+        let watch = bench.watched().unwrap();
+        bench.answer(&watch);
+        let first = asked(&mut bench);
+        if renewals % 2 == 1 || renewals == 0 {
+            assert_eq!(first, [], "the application asks when it begins, and then a minute passes");
+        } else {
+            let [(request, crew)] = first[..] else { panic!("{first:?}") };
+            assert_eq!(crew, crews[0]);
+            let (delivered, read) = (Seq::new(3), Seq::new(2));
+            let marks = vec![MemberMark { user: user(3), delivered, read, delivered_ms: 5, read_ms: 4 }];
+            bench.input(Input::Frame(raw(&Receipts { request, marks: marks.clone() })));
+            let effects = bench.effects();
+            let handed_up = effects.iter().any(|effect| {
+                let Effect::HandUpOther { delivery: None, event } = effect else { return false };
+                matches!(event, Event::Receipts { conversation, marks: told }
+                    if *conversation == crews[0] && *told == marks)
+            });
+            assert!(handed_up, "{effects:?}");
+            let second = asked(&mut bench);
+            let [(request, crew)] = second[..] else { panic!("{second:?}") };
+            assert_eq!(crew, crews[1]);
+            // Who is no member any more is told nothing, and the next time comes all the same.
+            bench.input(Input::Frame(raw(&Error::new(request, ErrorCode::NotMember, "gone"))));
+            assert_eq!(asked(&mut bench), []);
+        }
+        bench.pass(RENEWED_AFTER);
+    }
 }

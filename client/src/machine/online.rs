@@ -45,11 +45,16 @@ positional! {
 /// What a request was for.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
-    Send { conversation: ConversationId, order: u64 },
+    Send {
+        conversation: ConversationId,
+        order: u64,
+    },
     Mark(ConversationId),
     Call(CallId),
     Fill(ConversationId),
     Watch,
+    /// How far the members of an open group have come.
+    Receipts(ConversationId),
 }
 
 /// A request that has no answer yet.
@@ -186,6 +191,11 @@ impl Online {
         request.and_then(|request| self.answered(request));
     }
 
+    /// One at a time, for it is in nobody's way.
+    fn is_asking_receipts(&self) -> bool {
+        self.in_flight.values().any(|asked| matches!(asked.purpose, Purpose::Receipts(_)))
+    }
+
     fn has_room(&self) -> bool {
         self.leaving.is_none() && self.in_flight.len() < self.requests_max
     }
@@ -266,6 +276,12 @@ impl Machine {
         } else if let Some((conversation, seq)) = self.requests.next_mark() {
             let request = online.request(Purpose::Mark(conversation));
             self.put(&Read { request, conversation, seq });
+        } else if self.looking.are_receipts_due()
+            && !online.is_asking_receipts()
+            && let Some(conversation) = self.looking.ask_receipts()
+        {
+            let request = online.request(Purpose::Receipts(conversation));
+            self.put(&GetReceipts { request, conversation });
         } else if let Some(message) = self.outbox.next_transmission() {
             let (conversation, order) = (message.conversation, message.order);
             let request = online.request(Purpose::Send { conversation, order });
@@ -359,9 +375,13 @@ impl Machine {
             Ok(ServerFrame::GroupCreated(made)) => self.answer_call(made.request, Answer::Created(made)),
             Ok(ServerFrame::Group(group)) => self.answer_call(group.request, Answer::Group(group)),
             Ok(ServerFrame::GroupList(list)) => self.answer_call(list.request, Answer::Groups(list)),
-            Ok(ServerFrame::Receipts(receipts)) => {
-                self.answer_call(receipts.request, Answer::Receipts(receipts));
-            }
+            Ok(ServerFrame::Receipts(receipts)) => match self.answered(receipts.request) {
+                Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Receipts(receipts))),
+                Some(Purpose::Receipts(conversation)) if !receipts.marks.is_empty() => {
+                    self.notice(conversation, Event::Receipts { conversation, marks: receipts.marks });
+                }
+                _ => {}
+            },
             Ok(ServerFrame::Error(error)) => self.refused(now, error),
             Ok(ServerFrame::Goaway(goaway)) => self.goaway(now, goaway),
             Ok(ServerFrame::ConversationEvent(ConversationEvent { stamp, shown })) => {
@@ -622,6 +642,8 @@ impl Machine {
             }
             Purpose::Mark(conversation) => self.requests.mark_answered(conversation),
             Purpose::Watch => self.looking.watch_refused(retryable.then_some(now + wait)),
+            // It is asked again soon enough.
+            Purpose::Receipts(_) => {}
             Purpose::Fill(conversation) if retryable => {
                 self.set_alarm(now + wait, Alarm::Fill(conversation));
             }
