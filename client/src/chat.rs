@@ -2,6 +2,7 @@
 //!
 //! Bodies are UTF-8 text.
 
+mod broadcast_command;
 mod calendar;
 mod contact_command;
 mod editor;

@@ -1,5 +1,6 @@
 //! The application's side of a client: a handle to ask with, and the stream of events.
 
+mod broadcast;
 mod conversations;
 mod groups;
 mod looking;
@@ -99,6 +100,7 @@ impl Client {
         let saved = store.load()?;
         let conversations = saved.positions.clone();
         let unsent: Vec<_> = saved.outbox.iter().map(|entry| (entry.conversation, entry.id)).collect();
+        let user = saved.device.map(|(user, _)| user);
         let unsent_bytes = saved.outbox.iter().map(|entry| entry.body.len()).sum();
         let timers = saved.timers.iter().map(|timer| (timer.conversation, timer.expires_s)).collect();
         let id_rng = StdRng::from_rng(&mut rng);
@@ -106,6 +108,7 @@ impl Client {
         let shared = Arc::new(Shared::new(
             &config,
             store,
+            user,
             (unsent.len(), unsent_bytes),
             timers,
             id_rng,
@@ -141,9 +144,7 @@ impl Client {
         reference: Option<Reference>,
         expires_s: Option<u32>,
     ) -> Result<SendTicket, EnqueueError> {
-        if body.len() > limits::BODY_BYTES_MAX {
-            return Err(EnqueueError::BodyTooLarge { bytes: body.len(), limit: limits::BODY_BYTES_MAX });
-        }
+        check_length(&body)?;
         let (reply, outcome) = oneshot::channel();
         let id = self.shared().enqueue(conversation, body, (reference, expires_s), reply)?;
         Ok(SendTicket { id, outcome })
@@ -220,6 +221,13 @@ impl Client {
             ended.set(shared.ended.notified());
         }
     }
+}
+
+fn check_length(body: &Body) -> Result<(), EnqueueError> {
+    if body.len() > limits::BODY_BYTES_MAX {
+        return Err(EnqueueError::BodyTooLarge { bytes: body.len(), limit: limits::BODY_BYTES_MAX });
+    }
+    Ok(())
 }
 
 /// A message on its way. Dropping it changes nothing about the message.

@@ -2,7 +2,7 @@
 
 use rookery_protocol::{
     ErrorCode, ExpiresError, GroupChangeError, HideError, MessageId, ProfileError, ReferenceError,
-    ReportError,
+    ReportError, UserId,
 };
 
 use crate::LocalStoreError;
@@ -60,6 +60,32 @@ pub enum EnqueueError {
     /// The client is closed or has ended.
     #[error("the client is closed")]
     Closed,
+}
+
+/// Users that a broadcast may name. Of the longest messages, so many just fit an empty outbox.
+pub const BROADCAST_USERS_MAX: usize = 256;
+
+/// Why a broadcast was not taken for sending. Nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BroadcastError {
+    /// It names nobody.
+    #[error("a broadcast goes to at least one user")]
+    Nobody,
+    /// It names more than [`BROADCAST_USERS_MAX`].
+    #[error("a broadcast goes to at most {BROADCAST_USERS_MAX} users, not to {users}")]
+    TooMany {
+        /// How many it names.
+        users: usize,
+    },
+    /// It names this user more than once.
+    #[error("user {0} is named twice")]
+    Twice(UserId),
+    /// It is not known whose client this is, as nothing has ever been connected with its local store.
+    #[error("not connected yet")]
+    NotConnected,
+    /// The outbox does not take it.
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
 }
 
 /// Why a message in the outbox was not sent.

@@ -58,8 +58,8 @@ pub use client::{Client, Events, SendTicket, Started, Status};
 pub use config::Config;
 pub use dialer::{DialFuture, Dialer, NetworkDialer};
 pub use error::{
-    EnqueueError, GroupError, InvalidRequest, Refusal, RequestError, SendError, StartError, TerminalError,
-    code_name,
+    BROADCAST_USERS_MAX, BroadcastError, EnqueueError, GroupError, InvalidRequest, Refusal, RequestError,
+    SendError, StartError, TerminalError, code_name,
 };
 pub use event::{Change, Entry, Event, Identity, Message};
 pub use link::{ByteStream, Link};

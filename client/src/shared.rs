@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use rookery_protocol::{Body, ConversationId, Doing, MessageId, Reference, Seq};
+use rookery_protocol::{Body, ConversationId, Doing, MessageId, Reference, Seq, UserId};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -83,6 +83,8 @@ pub(crate) struct State {
     pub(crate) commands: Vec<Command>,
     pub(crate) life: Life,
     pub(crate) identity: Option<Identity>,
+    /// Whose the local store is.
+    owner: Option<UserId>,
     pub(crate) connected: bool,
     /// Noting a position failed: the driver ends the client.
     pub(crate) store_failure: Option<LocalStoreError>,
@@ -118,6 +120,7 @@ impl Shared {
     pub(crate) fn new(
         config: &crate::Config,
         store: Box<dyn LocalStore>,
+        owner: Option<UserId>,
         unsent: (usize, usize),
         timers: HashMap<ConversationId, u32>,
         rng: StdRng,
@@ -129,6 +132,7 @@ impl Shared {
             commands: Vec::new(),
             life: Life::Running,
             identity: None,
+            owner,
             connected: false,
             store_failure: None,
             calls_waiting: 0,
@@ -177,21 +181,46 @@ impl Shared {
         reply: SentReply,
     ) -> Result<MessageId, EnqueueError> {
         let mut state = self.state();
-        if state.life != Life::Running {
-            return Err(EnqueueError::Closed);
-        }
-        if state.outbox_messages >= self.outbox_messages_max
-            || state.outbox_bytes + body.len() > self.outbox_bytes_max
-        {
-            return Err(EnqueueError::Full(state.outbox_messages));
-        }
-        state.outbox_messages += 1;
-        state.outbox_bytes += body.len();
+        self.make_room(&mut state, 1, body.len())?;
         let id = self.id_of(&mut state);
         state.commands.push(Command::Send { conversation, id, body, reference, expires_s, reply });
         drop(state);
         self.driver.notify_one();
         Ok(id)
+    }
+
+    /// The same to each of these conversations: all or nothing.
+    pub(crate) fn enqueue_each(
+        &self,
+        messages: Vec<(ConversationId, SentReply)>,
+        body: &Body,
+    ) -> Result<Vec<MessageId>, EnqueueError> {
+        let mut state = self.state();
+        self.make_room(&mut state, messages.len(), messages.len() * body.len())?;
+        let mut ids = Vec::with_capacity(messages.len());
+        for (conversation, reply) in messages {
+            let (id, body) = (self.id_of(&mut state), body.clone());
+            ids.push(id);
+            let (reference, expires_s) = (None, None);
+            state.commands.push(Command::Send { conversation, id, body, reference, expires_s, reply });
+        }
+        drop(state);
+        self.driver.notify_one();
+        Ok(ids)
+    }
+
+    fn make_room(&self, state: &mut State, messages: usize, bytes: usize) -> Result<(), EnqueueError> {
+        if state.life != Life::Running {
+            return Err(EnqueueError::Closed);
+        }
+        if state.outbox_messages + messages > self.outbox_messages_max
+            || state.outbox_bytes + bytes > self.outbox_bytes_max
+        {
+            return Err(EnqueueError::Full(state.outbox_messages));
+        }
+        state.outbox_messages += messages;
+        state.outbox_bytes += bytes;
+        Ok(())
     }
 
     /// An id that nothing has yet.
@@ -298,6 +327,11 @@ impl Queued {
 }
 
 impl State {
+    /// Whose client this is, once that is known.
+    pub(crate) fn user(&self) -> Option<UserId> {
+        self.identity.as_ref().map(|identity| identity.user).or(self.owner)
+    }
+
     /// The last delivery taken.
     pub(crate) fn taken(&self) -> u64 {
         self.taken

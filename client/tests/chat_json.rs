@@ -259,3 +259,37 @@ async fn wrong_commands_about_groups_are_told_so_and_lost_answers_have_an_id() {
     ))
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_in_json_lines_reads_as_documented() {
+    let mut server = FakeServer::new();
+    let (mut chat, mut connection) = Chat::connected(&mut server).await;
+    let many: Vec<_> = (0..257).map(|number| format!("\"u{number:03}\"")).collect();
+    for (users, text) in [
+        ("", "a broadcast goes to at least one user"),
+        (r#""bob","carol","bob""#, "bob is named twice"),
+        (&many.join(","), "a broadcast goes to at most 256 users, not to 257"),
+    ] {
+        chat.say(&format!(r#"{{"op":"broadcast","users":[{users}],"text":"hi"}}"#)).await;
+        let answer = chat.line().await;
+        assert!(answer.contains(&format!(r#""code":"bad_command","text":"{text}""#)), "{answer}");
+    }
+    chat.say(r#"{"op":"broadcast","users":["bob","carol"],"text":"hi","tag":7}"#).await;
+    find(&mut connection, 2, "bob").await;
+    find(&mut connection, 3, "carol").await;
+    let (bob, carol) = (connection.sent_message().await, connection.sent_message().await);
+    for (send, conversation) in [(&bob, "d:1:2"), (&carol, "d:1:3")] {
+        let id = send.id;
+        chat.expect(&format!(r#"{{"event":"queued","id":"{id}","conversation":"{conversation}","tag":7}}"#))
+            .await;
+    }
+    connection.refuse(bob.request, ErrorCode::NotAllowed).await;
+    let failed = chat.line().await;
+    let id = bob.id;
+    assert!(
+        failed.starts_with(&format!(r#"{{"event":"failed","id":"{id}","conversation":"d:1:2""#)),
+        "{failed}"
+    );
+    connection.confirm(&carol, 1).await;
+    assert!(chat.line().await.starts_with(r#"{"event":"sent""#));
+}

@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use rookery_client::{
-    Body, EnqueueError, ErrorCode, Event, LmdbStore, LocalStore, MemoryStore, SendError, Seq,
+    BROADCAST_USERS_MAX, Body, BroadcastError, EnqueueError, ErrorCode, Event, LmdbStore, LocalStore,
+    MemoryStore, SendError, Seq,
 };
 use rookery_protocol::{ClientFrame, Done};
 use support::*;
@@ -209,4 +210,55 @@ fn a_local_store_is_its_owners_alone() {
     for made in [path.parent().unwrap(), &path] {
         assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_is_a_message_to_each_with_its_own_id_and_its_own_outcome() {
+    let mut server = FakeServer::new();
+    let (client, mut events) = start(&server, MemoryStore::new());
+    let early = client.broadcast(&[user(2)], Body::new("hi")).unwrap_err();
+    assert_eq!(early, BroadcastError::NotConnected);
+    let (_, mut connection) = server.welcome().await;
+    assert!(matches!(events.next().await, Some(Event::Connected(_))));
+    let users = [user(4), user(2), user(3)];
+    let tickets = client.broadcast(&users, Body::new("hi")).unwrap();
+    for _ in &users {
+        let send = connection.sent_message().await;
+        let place = users.iter().position(|other| with(other.get()) == send.conversation).unwrap();
+        assert_eq!((send.id, send.after, text(&send.body)), (tickets[place].id(), None, "hi"));
+        if place == 1 {
+            connection.refuse(send.request, ErrorCode::NotAllowed).await;
+        } else {
+            connection.confirm(&send, 7).await;
+        }
+    }
+    let (mut sent, mut failed) = (0, Vec::new());
+    for _ in &users {
+        match event(&mut events).await {
+            Event::Sent { .. } => sent += 1,
+            Event::SendFailed { id, conversation, .. } => failed.push((id, conversation)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((sent, failed), (2, vec![(tickets[1].id(), with_bob())]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broadcast_to_nobody_too_many_somebody_twice_or_a_full_outbox_is_refused_as_a_whole() {
+    let mut server = FakeServer::new();
+    let mut config = config();
+    config.outbox_messages_max = BROADCAST_USERS_MAX;
+    let (client, mut events) = start_with(&server, MemoryStore::new(), config);
+    let (_, mut connection) = server.welcome().await;
+    assert!(matches!(events.next().await, Some(Event::Connected(_))));
+    let users: Vec<_> = (2..=258).map(user).collect();
+    let refused = |users: &[_]| client.broadcast(users, Body::new("hi")).unwrap_err();
+    assert_eq!(refused(&[]), BroadcastError::Nobody);
+    assert_eq!(refused(&users), BroadcastError::TooMany { users: 257 });
+    assert_eq!(refused(&[user(2), user(3), user(2)]), BroadcastError::Twice(user(2)));
+    client.send(with_bob(), Body::new("first")).unwrap();
+    assert_eq!(refused(&users[1..]), BroadcastError::Enqueue(EnqueueError::Full(1)));
+    assert_eq!(client.status().outbox_messages, 1);
+    assert_eq!(client.broadcast(&users[2..], Body::new("hi")).unwrap().len(), 255);
+    assert_eq!(text(&connection.sent_message().await.body), "first");
 }

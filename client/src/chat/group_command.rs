@@ -211,7 +211,7 @@ async fn settings(client: &Client, group: GroupId) -> Result<GroupSettings, Stri
     Ok(group.settings)
 }
 
-async fn look_up(client: &Client, handles: &[Handle]) -> Result<Vec<UserId>, String> {
+pub(super) async fn look_up(client: &Client, handles: &[Handle]) -> Result<Vec<UserId>, String> {
     let mut users = Vec::with_capacity(handles.len());
     for handle in handles {
         let found = client.lookup(handle.clone()).await;

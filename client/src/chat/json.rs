@@ -29,12 +29,12 @@ use self::contacts::RelationLine;
 use self::entries::EntryLine;
 use self::groups::Wanted;
 use self::lines::{Command, Output};
-use super::ChatError;
 use super::line_reader::{Line, LineReader};
 use super::people::People;
+use super::{ChatError, broadcast_command};
 use crate::{
-    Client, EnqueueError, Entry, ErrorCode, Event, Refusal, RequestError, SendTicket, Started, TerminalError,
-    code_name,
+    BroadcastError, Client, EnqueueError, Entry, ErrorCode, Event, Refusal, RequestError, SendTicket,
+    Started, TerminalError, code_name,
 };
 
 /// After `quit` or the end of the input: how long to wait for messages on the way.
@@ -80,6 +80,18 @@ impl From<RequestError> for Complaint {
             other => other.to_string(),
         };
         Self { code, text, id: None }
+    }
+}
+
+impl From<EnqueueError> for Complaint {
+    fn from(error: EnqueueError) -> Self {
+        let code = match error {
+            EnqueueError::Full(_) => "full",
+            EnqueueError::BodyTooLarge { .. } => "body_too_large",
+            EnqueueError::Reference(_) | EnqueueError::Expires(_) => "bad_request",
+            EnqueueError::Closed => "closed",
+        };
+        Self { code: code.to_owned(), text: error.to_string(), id: None }
     }
 }
 
@@ -192,6 +204,12 @@ enum Done {
         tag: Option<Value>,
         line: u64,
     },
+    Broadcast {
+        users: Vec<UserId>,
+        text: String,
+        tag: Option<Value>,
+        line: u64,
+    },
 }
 
 struct Chat<'a> {
@@ -212,6 +230,12 @@ impl<'a> Chat<'a> {
                 let reference = reply_to.map(|seq| (ReferenceKind::Reply, seq));
                 self.begin_sending((to, conversation), text, reference, tag, line)
             }
+            Command::Broadcast { users, text, tag } => Box::pin(async move {
+                match broadcast_to(people, users).await {
+                    Ok(users) => Done::Broadcast { users, text, tag, line },
+                    Err(error) => Done::Say(vec![complaint(error, line, tag)]),
+                }
+            }),
             Command::React { to, conversation, seq, text, tag } => {
                 let reference = Some((ReferenceKind::Reaction, seq));
                 self.begin_sending((to, conversation), text, reference, tag, line)
@@ -350,6 +374,20 @@ impl<'a> Chat<'a> {
                 let sending = self.client.set_timer(conversation, after);
                 self.queued(sending, tag, line)
             }
+            Done::Broadcast { users, text, tag, line } => {
+                match self.client.broadcast(&users, Body::new(text.into_bytes())) {
+                    Ok(tickets) => {
+                        let messages = tickets.iter().map(|ticket| (ticket.id(), tag.clone()));
+                        self.on_the_way.extend(messages);
+                        Vec::new()
+                    }
+                    Err(BroadcastError::Enqueue(error)) => vec![complaint(error.into(), line, tag)],
+                    Err(BroadcastError::NotConnected) => {
+                        vec![complaint(Complaint::not_connected(), line, tag)]
+                    }
+                    Err(error) => vec![complaint(Complaint::usage(error.to_string()), line, tag)],
+                }
+            }
         }
     }
 
@@ -365,16 +403,7 @@ impl<'a> Chat<'a> {
                 self.on_the_way.insert(ticket.id(), tag);
                 Vec::new()
             }
-            Err(error) => {
-                let code = match error {
-                    EnqueueError::Full(_) => "full",
-                    EnqueueError::BodyTooLarge { .. } => "body_too_large",
-                    EnqueueError::Reference(_) | EnqueueError::Expires(_) => "bad_request",
-                    EnqueueError::Closed => "closed",
-                };
-                let error = Complaint { code: code.to_owned(), text: error.to_string(), id: None };
-                vec![complaint(error, line, tag)]
-            }
+            Err(error) => vec![complaint(error.into(), line, tag)],
         }
     }
 
@@ -520,6 +549,12 @@ async fn target(
             .map_err(|error: rookery_protocol::ConversationIdError| Complaint::usage(error.to_string())),
         _ => Err(Complaint::usage("name one of \"to\" and \"conversation\"")),
     }
+}
+
+/// To whom a broadcast goes.
+async fn broadcast_to(people: &People, handles: Vec<Handle>) -> Result<Vec<UserId>, Complaint> {
+    broadcast_command::check(&handles).map_err(Complaint::usage)?;
+    groups::look_up(people, &handles).await
 }
 
 /// The messages asked for, or the last ones.

@@ -1,5 +1,6 @@
 //! A person's chat, whatever it is shown on: commands, and what the network says, applied to the [`Rooms`].
 
+mod broadcasts;
 mod chats;
 mod contacts;
 mod groups;
@@ -27,9 +28,10 @@ use super::rooms::{Rooms, clock, is_line, printable};
 use super::words::By;
 use crate::{Client, Entry, Event, Refusal, RequestError, Started, TerminalError};
 
-pub(super) const COMMANDS: [(&str, &str); 8] = [
+pub(super) const COMMANDS: [(&str, &str); 9] = [
     ("/to NAME", "open the conversation with NAME"),
     ("/chats", "list conversations"),
+    ("/broadcast @NAME,@NAME,... TEXT", "say it to each of them alone"),
     ("/groups", "list the groups that you are in"),
     ("/help messages", "reply, react, edit, delete, hide, report"),
     ("/help chats", "pin, mute, put away, go back in what was said"),
@@ -49,6 +51,8 @@ const USAGE_COLUMNS_MAX: usize = 36;
 pub(super) enum Update {
     Opened(Handle, UserId),
     Named(UserId, Handle),
+    /// A broadcast goes to these.
+    Addressed(Vec<(UserId, Handle)>, String),
     /// A group is made.
     Made(GroupId, String),
     /// What a group is called is news, perhaps.
@@ -183,6 +187,7 @@ impl Session {
         }
         match name {
             "to" => self.open_by_name(argument),
+            "broadcast" => self.broadcast(argument),
             "chats" | "list" => self.list(),
             "group" => self.group_command(argument),
             "groups" => self.list_groups(),
@@ -290,6 +295,10 @@ impl Session {
                 }
             }
             Update::Named(user, handle) => self.rooms.learn(user, handle),
+            Update::Addressed(users, text) => {
+                self.busy = false;
+                self.broadcast_to(users, &text);
+            }
             Update::Made(group, name) => {
                 self.busy = false;
                 let conversation = ConversationId::group(group);
@@ -433,6 +442,15 @@ impl Session {
             }
             Event::SendFailed { id, conversation, refusal } => {
                 let why = refused_words(&refusal);
+                let is_elsewhere = self.rooms.open != Some(conversation);
+                let to = if is_elsewhere {
+                    format!(" to {}", self.rooms.title(conversation))
+                } else {
+                    String::new()
+                };
+                if is_elsewhere && !self.is_plain {
+                    self.notices.push(format!("✗ not sent{to}: {why}"));
+                }
                 let room = self.rooms.room(conversation);
                 let place = room.unsent.iter().position(|unsent| unsent.id == id);
                 match place.and_then(|place| room.unsent.get_mut(place)) {
@@ -451,7 +469,7 @@ impl Session {
                     }
                     None => {}
                 }
-                Some(format!("✗ not sent: {why}"))
+                Some(format!("✗ not sent{to}: {why}"))
             }
             Event::Receipt(receipt) => {
                 let me = self.rooms.me.as_ref().map_or(receipt.user, |me| me.user);
@@ -516,7 +534,7 @@ impl Session {
             .iter()
             .map(|(usage, _)| match usage.split_once(" NAME") {
                 Some((name, _)) => format!("{name} "),
-                None => (*usage).to_owned(),
+                None => usage.split_inclusive('@').next().unwrap_or(usage).to_owned(),
             })
             .chain(self.rooms.names().map(|name| format!("/to {name}")))
             .chain(command_names(&message_command::COMMANDS))

@@ -53,7 +53,8 @@ impl SendMessage {
         let sender = self.author.user;
         let is_shadow_banned = self.author.is_shadow_banned(view)?;
         let (from, is_admin, is_in_channel) = (Seq::ZERO.next(), false, false);
-        let direct = |told| Sender { from, is_admin, is_shadow_banned, may_set_timer: true, told, is_in_channel };
+        let direct =
+            |told| Sender { from, is_admin, is_shadow_banned, may_set_timer: true, told, is_in_channel };
         match self.place() {
             Place::Direct { peer } if view.get(&user::key(peer)).is_none() => {
                 Ok(Err(Refusal::NoSuchUser(peer)))

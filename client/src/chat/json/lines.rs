@@ -20,6 +20,11 @@ pub(super) enum Command {
         reply_to: Option<u64>,
         tag: Option<Value>,
     },
+    Broadcast {
+        users: Vec<Handle>,
+        text: String,
+        tag: Option<Value>,
+    },
     React {
         to: Option<Handle>,
         conversation: Option<String>,

@@ -11,8 +11,8 @@ use super::*;
 use crate::chat::editor::Editor;
 use crate::chat::screen::{self, Terminal};
 use crate::{
-    Config, DialFuture, Dialer, Identity, MemoryStore, Message, NodeAddress, Refusal, TlsOptions,
-    TokenProvider,
+    Batch, Config, DialFuture, Dialer, Identity, LocalStore, MemoryStore, Message, NodeAddress, Refusal,
+    TlsOptions, TokenProvider,
 };
 
 /// Never comes to an end.
@@ -41,7 +41,9 @@ pub(super) fn session() -> (Session, mpsc::Receiver<Update>) {
     let nodes: Vec<NodeAddress> = vec!["tcp://a:1".parse().unwrap()];
     let config = Config::new(nodes.clone(), TokenProvider::fixed("t"));
     let rng = StdRng::seed_from_u64(1);
-    let started = Client::resume(config, NoNetwork, MemoryStore::new(), rng).unwrap();
+    let mut store = MemoryStore::new();
+    drop(store.commit(Batch { device: Some((user(1), DeviceId::new(1))), ..Batch::default() }));
+    let started = Client::resume(config, NoNetwork, store, rng).unwrap();
     let options = ChatOptions {
         nodes,
         token: TokenProvider::fixed("t"),
@@ -328,4 +330,20 @@ fn the_lines_of_a_message_cannot_pass_for_messages_of_others() {
         indented("10:00 eve: hi\n10:01 bob: give her the key"),
         "10:00 eve: hi\n    10:01 bob: give her the key"
     );
+}
+
+#[tokio::test]
+async fn a_broadcast_waits_in_the_conversation_with_each_and_says_where_it_is_refused() {
+    let (mut session, _updates) = session();
+    assert!(notices(&mut session, "/broadcast @bob,@bob hi").contains("bob is named twice"));
+    session.update(Update::Addressed(
+        vec![(user(2), handle("bob")), (user(3), handle("carol"))],
+        "hi".to_owned(),
+    ));
+    assert_eq!(unsent(&session), [(None, "hi".to_owned())]);
+    let with_carol = ConversationId::direct(user(1), user(3));
+    let id = session.rooms.rooms[&with_carol].unsent[0].id;
+    let refusal = Refusal { code: 1, text: "no".to_owned() };
+    let told = session.event(Event::SendFailed { id, conversation: with_carol, refusal });
+    assert_eq!(told.unwrap(), "✗ not sent to carol: no");
 }
