@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 use rookery_actors::DeviceToken;
-use rookery_protocol::{DeviceId, ErrorCode, Handle, Message, Stamp, UserId, decode_value};
+use rookery_protocol::{DeviceId, ErrorCode, GroupId, Handle, Message, Stamp, UserId, decode_value};
 use rookery_store::engine::Snapshot;
 use rookery_store::keys::device::Device as StoredDevice;
 use rookery_store::keys::inbox::InboxEntry;
@@ -89,17 +89,18 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(user): Path<Str
     let snapshot = shared.store.snapshot().await?;
     let (user, account) = find_user(&*snapshot, &user).await?;
     let devices = devices_of(&*snapshot, user).await?;
-    let groups = Some(count_groups(&*snapshot, user).await?);
+    let groups = Some(groups_of(&*snapshot, user).await?.len() as u64);
     Ok(Json(UserShown { user: of_account(user, account), devices, groups }))
 }
 
-/// How many groups the user is in now.
-async fn count_groups(snapshot: &dyn Snapshot, user: UserId) -> Result<u64, ApiError> {
-    let (mut count, mut after) = (0, None);
+/// Which groups the user is in now.
+async fn groups_of(snapshot: &dyn Snapshot, user: UserId) -> Result<Vec<GroupId>, ApiError> {
+    let (mut groups, mut after) = (Vec::new(), None);
     loop {
         let some = queries::groups(snapshot, user, after, GROUPS).await?;
-        count += some.iter().filter(|(_, membership)| membership.is_current()).count() as u64;
-        let Some((last, _)) = some.last().filter(|_| some.len() == GROUPS) else { return Ok(count) };
+        let current = some.iter().filter(|(_, membership)| membership.is_current());
+        groups.extend(current.map(|(group, _)| *group));
+        let Some((last, _)) = some.last().filter(|_| some.len() == GROUPS) else { return Ok(groups) };
         after = Some(*last);
         // As with inboxes.
         tokio::task::yield_now().await;
@@ -136,8 +137,14 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, Body(wanted): Body<Ad
 }
 
 pub(super) async fn remove(State(shared): State<Arc<Shared>>, Path(user): Path<String>) -> Answer<Done> {
-    let (user, account) = find_user(&*shared.store.snapshot().await?, &user).await?;
-    let changed = remove_user(&shared.store, user, shared.clock.now_ms()).await?;
+    let snapshot = shared.store.snapshot().await?;
+    let (user, account) = find_user(&*snapshot, &user).await?;
+    let groups = groups_of(&*snapshot, user).await?;
+    drop(snapshot);
+    let removed = remove_user(&shared.store, user, shared.clock.now_ms()).await;
+    // Also of what has failed a part may have been done.
+    groups.into_iter().for_each(|group| shared.actors.members_changed(group));
+    let changed = removed?;
     close(&shared, user, None, ErrorCode::TokenRevoked, "this account has been removed");
     tracing::info!(%user, handle = %account.handle, "an operator has removed a user");
     Ok(Json(Done { changed }))
