@@ -76,7 +76,7 @@ pub(crate) async fn a_report_is_of_somebody_and_from_where_the_reporter_is_or_wa
     let store = test.store().await;
     let [anna, bert, carl] = [add(&store, 1).await, add(&store, 2).await, add(&store, 3).await];
     let group = made(&store, anna, 1, &[bert]).await;
-    let leave = rookery_protocol::GroupChange::Left { successor: None };
+    let leave = GroupChange::Left { successor: None };
     accepted(&store, change(bert, group, 2, leave)).await;
     let at = |reporter: UserId, conversation| Report {
         conversation: Some(conversation),
