@@ -25,7 +25,7 @@ pub async fn remove_user(store: &Store, user: UserId, time_ms: u64) -> Result<bo
         let followed = queries::followed(&*snapshot, user).await?;
         drop(snapshot);
         for (group, _) in followed {
-            let op = Follow { user, group, follow: false, time_ms };
+            let op = Follow { user, asker: None, group, follow: false, time_ms };
             if let Settled::Corrupt(error) = store.submit(&user, op).await?.answer {
                 return Err(error);
             }

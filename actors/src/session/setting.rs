@@ -106,7 +106,8 @@ impl Setting {
             }
             Self::Follow(Follow { group, follow, .. }) => {
                 let time_ms = context.clock.now_ms();
-                settling.submit(ops::Follow { user, group, follow, time_ms }, reply);
+                let asker = Some(asker);
+                settling.submit(ops::Follow { user, asker, group, follow, time_ms }, reply);
             }
         }
     }

@@ -1,7 +1,6 @@
 //! How a conversation is shown to one of those in it: how it is listed, and what of it is hidden. Nobody else learns that.
 //!
-//! There must be something in the conversation: then its first message has written the chats of a direct one, and need
-//! not look whether they are there.
+//! There must be something in the conversation.
 
 use rookery_protocol::{ConversationId, ConversationSettings, Seq, Shown, UserId};
 

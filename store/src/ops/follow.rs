@@ -2,6 +2,7 @@
 
 use rookery_protocol::{AccountPart, ConversationId, GroupId, Seq, UserId, limits};
 
+use super::asker::Asker;
 use super::entry::Refusal;
 use super::settled::Settled;
 use crate::error::StoreError;
@@ -17,6 +18,8 @@ use crate::op::{KeyRange, Op, Reads, View, Writes};
 pub struct Follow {
     /// Who.
     pub user: UserId,
+    /// The device that asks for it; `None`: the account is being removed.
+    pub asker: Option<Asker>,
     /// Which.
     pub group: GroupId,
     /// Whether. What is no channel any more may still be let go.
@@ -104,6 +107,9 @@ impl Op for Follow {
     type Answer = Settled;
 
     fn reads(&self, reads: &mut Reads) {
+        if let Some(asker) = &self.asker {
+            asker.reads(reads);
+        }
         reads.key(following_key(self.user, self.group));
         reads.key(count_key(self.group, self.user));
         reads.key(membership_key(self.user, self.group));
@@ -116,6 +122,9 @@ impl Op for Follow {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        self.decide(view, writes).unwrap_or_else(Settled::Corrupt)
+        match &self.asker {
+            Some(asker) => Settled::of(asker, view, || self.decide(view, writes)),
+            None => self.decide(view, writes).unwrap_or_else(Settled::Corrupt),
+        }
     }
 }

@@ -62,7 +62,7 @@ impl MakeReport {
         let mut evidence = Vec::new();
         for (place, withheld) in self.places() {
             let Some(logged) = view.get(&place) else { continue };
-            let message: Message = decode(&logged)?;
+            let message = decode::<Message>(&logged)?.at(self.asker.time_ms);
             if message.sender == self.asker.user || view.get(&withheld).is_none() {
                 evidence.push(Evidence::of(&message));
             }

@@ -25,7 +25,7 @@ async fn channel(store: &Store, by: At, number: u128) -> GroupId {
 }
 
 fn following(user: UserId, group: GroupId, follow: bool) -> Follow {
-    Follow { user, group, follow, time_ms: 9 }
+    Follow { user, asker: None, group, follow, time_ms: 9 }
 }
 
 async fn follow(store: &Store, user: UserId, group: GroupId) -> Settled {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rookery_protocol::{
-    AccountPart, Audience, ConversationSettings, ErrorCode, Hide, PrivacySettings, Profile, Report,
-    RequestId, Seq, SetConversation, SetPerson, SetPrivacy, SetProfile, encode, limits,
+    AccountPart, Audience, ConversationSettings, ErrorCode, Follow, GroupId, Hide, PrivacySettings, Profile,
+    Report, RequestId, Seq, SetConversation, SetPerson, SetPrivacy, SetProfile, encode, limits,
 };
 use rookery_store::keys::chat::Chat;
 use rookery_store::queries;
@@ -117,6 +117,7 @@ async fn a_device_that_is_revoked_or_suspended_while_connected_changes_and_repor
         encode(&SetProfile { request, profile: profile("Alice") }),
         encode(&SetPerson { request, person: person(2, BLOCKED) }),
         encode(&report),
+        encode(&Follow { request, group: GroupId::new(7).unwrap(), follow: true }),
     ];
     for frame in &frames {
         let mut alice = node.join(who(1, 1)).await;
