@@ -11,6 +11,8 @@ use rookery_store::ops::ExpireMessages;
 use rookery_store::{Store, StoreError, queries};
 use tokio::sync::watch;
 
+use crate::periodic::until_stopped;
+
 /// From having emptied all that was due to looking again: a message outlives its time by about this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -28,24 +30,19 @@ pub(crate) struct Expiring {
 
 impl Expiring {
     /// Looks for them until `stop` becomes true.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let looks = async {
-            loop {
-                match self.empty_due().await {
-                    Ok(0) => {}
-                    Ok(messages) => tracing::debug!(messages, "messages whose time has come are emptied"),
-                    Err(error) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(error, "looking for messages whose time has come: tried again later");
-                    }
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+        let this = &self;
+        let look = || async move {
+            match this.empty_due().await {
+                Ok(0) => {}
+                Ok(messages) => tracing::debug!(messages, "messages whose time has come are emptied"),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "looking for messages whose time has come: tried again later");
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
-        tokio::select! {
-            () = looks => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
+        until_stopped(stop, LOOK_EVERY, look).await;
     }
 
     /// Empties all that are due. How many there were.

@@ -16,6 +16,7 @@ pub mod logging;
 pub mod metrics;
 mod node;
 mod open_files;
+mod periodic;
 mod retention;
 mod sampled;
 pub mod shutdown;

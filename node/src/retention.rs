@@ -12,6 +12,8 @@ use rookery_store::queries::{self, StepLimits};
 use rookery_store::{Store, StoreError};
 use tokio::sync::watch;
 
+use crate::periodic::until_stopped;
+
 /// Between the end of a walk and the next.
 const WALK_EVERY: Duration = Duration::from_secs(60 * 60);
 
@@ -30,24 +32,19 @@ pub(crate) struct Retention {
 
 impl Retention {
     /// Walks until `stop` becomes true.
-    pub(crate) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let walks = async {
-            loop {
-                match self.walk().await {
-                    Ok(0) => {}
-                    Ok(trims) => tracing::info!(trims, "messages past their age have been removed"),
-                    Err(error) => {
-                        let error = &error as &dyn std::error::Error;
-                        tracing::warn!(error, "looking for messages past their age: tried again later");
-                    }
+    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+        let this = &self;
+        let look = || async move {
+            match this.walk().await {
+                Ok(0) => {}
+                Ok(trims) => tracing::info!(trims, "messages past their age have been removed"),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "looking for messages past their age: tried again later");
                 }
-                tokio::time::sleep(WALK_EVERY).await;
             }
         };
-        tokio::select! {
-            () = walks => {}
-            _ = stop.wait_for(|stop| *stop) => {}
-        }
+        until_stopped(stop, WALK_EVERY, look).await;
     }
 
     /// One walk over everything. How many conversations and inboxes it had to trim, each as often as it was, and how
