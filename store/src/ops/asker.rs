@@ -3,6 +3,7 @@
 use rookery_protocol::{DeviceId, UserId};
 
 use crate::error::StoreError;
+use crate::keys::user::Standing;
 use crate::keys::{self, device, user};
 use crate::op::{Reads, View};
 
@@ -29,22 +30,27 @@ pub(super) enum Objection {
 }
 
 impl Asker {
-    /// Declares what [`objection`](Self::objection) looks at.
+    /// Declares what [`admitted`](Self::admitted) looks at.
     pub(super) fn reads(&self, reads: &mut Reads) {
         reads.key(device::key(self.user, self.device));
         reads.key(user::key(self.user));
     }
 
-    /// Why it may not.
-    pub(super) fn objection(&self, view: &View<'_>) -> Result<Option<Objection>, StoreError> {
+    /// What operators have said of the user, or why the device may do nothing.
+    pub(super) fn admitted(&self, view: &View<'_>) -> Result<Result<Standing, Objection>, StoreError> {
         let asking = view.get(&device::key(self.user, self.device));
         let asking = asking.map(|value| keys::decode::<device::Device>(&value)).transpose()?;
         if asking.is_none_or(|device| device.generation != self.generation) {
-            return Ok(Some(Objection::Revoked));
+            return Ok(Err(Objection::Revoked));
         }
         let account = view.get(&user::key(self.user));
         let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
-        let suspension = account.and_then(|account| account.suspension);
-        Ok(suspension.map(|suspension| Objection::Suspended(suspension.reason)))
+        Ok(match account {
+            Some(user::User { suspension: Some(suspension), .. }) => {
+                Err(Objection::Suspended(suspension.reason))
+            }
+            Some(account) => Ok(account.standing),
+            None => Ok(Standing::default()),
+        })
     }
 }

@@ -8,10 +8,11 @@ use rookery_protocol::{
 
 use super::asker::{Asker, Objection};
 use crate::error::StoreError;
+use crate::keys;
 use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
 use crate::keys::expiry::{self, Expiry};
 use crate::keys::inbox::{self, InboxEntry, MessagePointer};
-use crate::keys::{self, user};
+use crate::keys::user::Standing;
 use crate::op::{Reads, View, Writes};
 use crate::stamp::StampSlot;
 
@@ -147,35 +148,29 @@ impl Author {
         sent_key(conversation, self.user, self.device, id)
     }
 
-    /// Declares what [`objection`](Self::objection) and [`append`] look at.
+    /// Declares what [`admitted`](Self::admitted) and [`append`] look at.
     pub(super) fn reads(&self, conversation: ConversationId, reads: &mut Reads) {
         self.asker().reads(reads);
         reads.key(self.sent_key(conversation, self.id));
         reads.key(head_key(conversation));
     }
 
-    /// What is to be answered whatever the entry is, if it is not to be written.
-    pub(super) fn objection(
+    /// What operators have said of the author, or what is to be answered whatever the entry is, if it is not to be
+    /// written.
+    pub(super) fn admitted(
         &self,
         conversation: ConversationId,
         view: &View<'_>,
-    ) -> Result<Option<Outcome>, StoreError> {
-        match self.asker().objection(view)? {
-            Some(Objection::Revoked) => return Ok(Some(Outcome::Revoked)),
-            Some(Objection::Suspended(reason)) => return Ok(Some(Outcome::Suspended(reason))),
-            None => {}
+    ) -> Result<Result<Standing, Outcome>, StoreError> {
+        let standing = match self.asker().admitted(view)? {
+            Ok(standing) => standing,
+            Err(Objection::Revoked) => return Ok(Err(Outcome::Revoked)),
+            Err(Objection::Suspended(reason)) => return Ok(Err(Outcome::Suspended(reason))),
+        };
+        match view.get(&self.sent_key(conversation, self.id)) {
+            Some(record) => Ok(Err(Outcome::Duplicate(keys::decode(&record)?))),
+            None => Ok(Ok(standing)),
         }
-        let record = view.get(&self.sent_key(conversation, self.id));
-        record.map(|record| keys::decode(&record).map(Outcome::Duplicate)).transpose()
-    }
-}
-
-impl Author {
-    /// Whether nobody but the author is to see what the author says.
-    pub(super) fn is_shadow_banned(&self, view: &View<'_>) -> Result<bool, StoreError> {
-        let account = view.get(&user::key(self.user));
-        let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
-        Ok(account.is_some_and(|account| account.standing.is_shadow_banned))
     }
 }
 

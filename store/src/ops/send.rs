@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::keys::chat::{self, Chat};
 use crate::keys::conversation::withheld_key;
 use crate::keys::group::{Members, members_key};
+use crate::keys::user::Standing;
 use crate::keys::{self, user};
 use crate::op::{Op, Reads, View, Writes};
 
@@ -49,9 +50,12 @@ impl SendMessage {
     }
 
     /// What the sender may do, and who is to have it.
-    fn sender(&self, view: &View<'_>) -> Result<Result<Sender, Refusal>, StoreError> {
+    fn sender(
+        &self,
+        view: &View<'_>,
+        Standing { is_shadow_banned, .. }: Standing,
+    ) -> Result<Result<Sender, Refusal>, StoreError> {
         let sender = self.author.user;
-        let is_shadow_banned = self.author.is_shadow_banned(view)?;
         let (from, is_admin, is_in_channel) = (Seq::ZERO.next(), false, false);
         let direct =
             |told| Sender { from, is_admin, is_shadow_banned, may_set_timer: true, told, is_in_channel };
@@ -91,13 +95,14 @@ impl SendMessage {
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
         let Self { conversation, author, after, body, reference, expires_s } = self;
-        if let Some(objection) = author.objection(*conversation, view)? {
-            return Ok(objection);
-        }
+        let standing = match author.admitted(*conversation, view)? {
+            Ok(standing) => standing,
+            Err(outcome) => return Ok(outcome),
+        };
         if after.is_some_and(|after| view.get(&author.sent_key(*conversation, after)).is_none()) {
             return Ok(Outcome::OutOfOrder);
         }
-        let sender = match self.sender(view)? {
+        let sender = match self.sender(view, standing)? {
             Ok(sender) => sender,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };

@@ -27,10 +27,10 @@ impl Settled {
         view: &View<'_>,
         decide: impl FnOnce() -> Result<Self, StoreError>,
     ) -> Self {
-        let decided = asker.objection(view).and_then(|objection| match objection {
-            Some(Objection::Revoked) => Ok(Self::Revoked),
-            Some(Objection::Suspended(reason)) => Ok(Self::Suspended(reason)),
-            None => decide(),
+        let decided = asker.admitted(view).and_then(|admitted| match admitted {
+            Err(Objection::Revoked) => Ok(Self::Revoked),
+            Err(Objection::Suspended(reason)) => Ok(Self::Suspended(reason)),
+            Ok(_) => decide(),
         });
         decided.unwrap_or_else(Self::Corrupt)
     }

@@ -27,9 +27,10 @@ impl ChangeGroup {
     }
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
-        if let Some(objection) = self.author.objection(self.conversation(), view)? {
-            return Ok(objection);
-        }
+        let standing = match self.author.admitted(self.conversation(), view)? {
+            Ok(standing) => standing,
+            Err(outcome) => return Ok(outcome),
+        };
         let record = view.get(&group::key(self.group));
         let members = view.get(&members_key(self.group));
         let (Some(record), Some(members)) = (record, members) else {
@@ -38,7 +39,7 @@ impl ChangeGroup {
         let (record, before) = (keys::decode::<Group>(&record)?, Members::decode(&members)?);
         let seq = next_seq(self.conversation(), view)?;
         let mut unwilling = self.unwilling(view, &before)?;
-        if self.author.is_shadow_banned(view)? {
+        if standing.is_shadow_banned {
             // Others would see what it says of the group, and not be told why it does.
             match &self.change {
                 GroupChange::Left { .. } => {}

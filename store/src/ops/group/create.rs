@@ -40,9 +40,10 @@ impl CreateGroup {
 
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Outcome, StoreError> {
         let Author { user: creator, device, id, time_ms, .. } = self.author;
-        if let Some(objection) = self.author.objection(self.conversation(), view)? {
-            return Ok(objection);
-        }
+        let standing = match self.author.admitted(self.conversation(), view)? {
+            Ok(standing) => standing,
+            Err(outcome) => return Ok(outcome),
+        };
         // Retention takes answers to ids away, but no group: a retry finds that, even when it has been deleted.
         if let Some(existing) = view.get(&group::key(self.group())) {
             let existing: Group = keys::decode(&existing)?;
@@ -53,9 +54,8 @@ impl CreateGroup {
         if let Some(nobody) = self.members.iter().find(|member| view.get(&user::key(**member)).is_none()) {
             return Ok(Outcome::Refused(Refusal::NoSuchUser(*nobody)));
         }
-        let is_shadow_banned = self.author.is_shadow_banned(view)?;
         for member in self.others() {
-            if is_shadow_banned || !Pair::of(view, creator, member)?.may_see(Aspect::Groups) {
+            if standing.is_shadow_banned || !Pair::of(view, creator, member)?.may_see(Aspect::Groups) {
                 return Ok(Outcome::Refused(Refusal::NotToBeAdded(member)));
             }
         }
