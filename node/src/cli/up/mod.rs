@@ -4,6 +4,7 @@ mod lines;
 mod nodes;
 mod process;
 mod restarts;
+mod terminal;
 mod welcome;
 
 use std::ffi::OsString;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rookery_store::keys::node::NodeName;
-use rustix::process::{Signal, getpid, getsid, kill_process};
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::lines::Lines;
 use super::process::{Event, NodeProcess, Said, how};
 use super::restarts::Restarts;
+use super::terminal;
 use crate::cli::failure::{self, NodeFailed};
 use crate::config::PORTS_APART;
 use crate::shutdown::{Asked, Signals};
@@ -179,7 +180,7 @@ impl Nodes {
     /// a little later, in the middle of something: nobody reads what they log.
     fn suspend(&self) {
         // The first of its session has no shell that could let it go on; the system does not stop such either.
-        if getsid(None).is_ok_and(|session| session == getpid()) {
+        if terminal::is_first_of_session() {
             return;
         }
         self.signal_all(Signal::STOP);
