@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rookery_client::{Body, ConversationId, DeviceId, GroupChange, MessageId, Refusal, Seq, UserId};
+use tokio::time::Instant;
 
 use crate::group_log::Changes;
 

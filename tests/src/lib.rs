@@ -36,6 +36,6 @@ pub use node_config::{Membership, NodeConfig, TlsFiles};
 pub use operator::{Operator, Service};
 pub use ports::free_port;
 pub use program::rookery;
-pub use proxy::{Cut, HowCut, Proxy, Weather};
+pub use proxy::{Cut, HowCut, Network, Proxy, Weather};
 pub use tokens::TokenForge;
 pub use verdict::Verdict;

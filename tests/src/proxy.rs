@@ -55,6 +55,15 @@ pub struct Cut {
     pub after_bytes: u64,
 }
 
+/// What lies between one client and its nodes, and can be made worse.
+pub trait Network: Send + Sync + std::fmt::Debug {
+    /// Changes the weather, for connections there are and connections to come.
+    fn set(&self, weather: Weather);
+
+    /// Ends the connections there are. Later ones are not concerned.
+    fn cut(&self, cut: Cut);
+}
+
 /// A listener on loopback that leads to a node.
 #[derive(Debug)]
 pub struct Proxy {
@@ -89,14 +98,14 @@ impl Proxy {
     pub fn aim(&self, upstream: SocketAddr) {
         self.upstream.send_replace(upstream);
     }
+}
 
-    /// Changes the weather.
-    pub fn set(&self, weather: Weather) {
+impl Network for Proxy {
+    fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
 
-    /// Ends the connections there are. Later ones are not concerned.
-    pub fn cut(&self, cut: Cut) {
+    fn cut(&self, cut: Cut) {
         self.cut.send_replace(Some(cut));
     }
 }

@@ -18,7 +18,8 @@ async fn a_client_that_was_restarted_while_the_node_hung_is_not_replaced_by_its_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_was_restarted_while_its_network_hung_is_not_replaced_by_its_own_past() {
-    let set = |fleet: &Fleet, weather| fleet.clients().iter().for_each(|client| client.proxy().set(weather));
+    let set =
+        |fleet: &Fleet, weather| fleet.clients().iter().for_each(|client| client.network().set(weather));
     restarted_while(|_, fleet| set(fleet, Weather::Stalled), |_, fleet| set(fleet, Weather::Clear)).await;
 }
 

@@ -61,11 +61,11 @@ impl ClientFault {
     /// When the client's local store cannot be opened again.
     pub(super) async fn befall(self, client: &FleetClient) {
         match self {
-            Self::Cut(cut) => client.proxy().cut(cut),
+            Self::Cut(cut) => client.network().cut(cut),
             Self::Weather { weather, lasts } => {
-                client.proxy().set(weather);
+                client.network().set(weather);
                 sleep(lasts).await;
-                client.proxy().set(Weather::Clear);
+                client.network().set(Weather::Clear);
             }
             Self::Restart { how, down } => {
                 client.stop(how).await;

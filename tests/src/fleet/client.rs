@@ -8,7 +8,7 @@ use anyhow::Result;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
-    Body, Change, Client as Library, Config, ConversationId, EnqueueError, Event, Events, LmdbStore,
+    Body, Change, Client as Library, Config, ConversationId, Dialer, EnqueueError, Event, Events, LmdbStore,
     MemoryStore, Message, MessageId, NodeAddress, Status, TokenProvider,
 };
 use tempfile::TempDir;
@@ -17,8 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::leased::Leased;
-use super::road::Road;
-use crate::Proxy;
+use crate::Network;
 use crate::deadline::SOON;
 use crate::history::{Client, Handed, Owner, Recorder, What};
 
@@ -45,13 +44,29 @@ pub enum HowStopped {
     CrashedWithMessageInHand,
 }
 
+/// How a client gets to its nodes.
+pub struct Access {
+    /// What lets it in.
+    pub token: String,
+    /// Where it goes first.
+    pub addresses: Vec<NodeAddress>,
+    /// How it gets there.
+    pub dialer: Arc<dyn Dialer>,
+    /// What is between, if that can be made worse.
+    pub network: Option<Arc<dyn Network>>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
+
 /// A client that comes and goes.
 #[derive(Debug)]
 pub struct FleetClient {
     pub(super) me: Client,
-    token: String,
-    addresses: Vec<NodeAddress>,
-    proxy: Option<Arc<Proxy>>,
+    access: Access,
     kept: Kept,
     seed: u64,
     pub(super) recorder: Recorder,
@@ -86,9 +101,7 @@ enum Order {
 impl FleetClient {
     pub(super) fn new(
         me: Client,
-        token: String,
-        addresses: Vec<NodeAddress>,
-        proxy: Option<Proxy>,
+        access: Access,
         on_disk: bool,
         seed: u64,
         recorder: Recorder,
@@ -99,16 +112,15 @@ impl FleetClient {
             Kept::InMemory(MemoryStore::new())
         };
         let (starts, running) = (AtomicU64::new(0), Mutex::default());
-        let proxy = proxy.map(Arc::new);
-        Ok(Self { me, token, addresses, proxy, kept, seed, recorder, starts, running })
+        Ok(Self { me, access, kept, seed, recorder, starts, running })
     }
 
     /// Its network.
     ///
     /// # Panics
     /// When its fleet has good networks only.
-    pub fn proxy(&self) -> &Proxy {
-        self.proxy.as_deref().expect("a fleet on bad networks")
+    pub fn network(&self) -> &dyn Network {
+        self.access.network.as_deref().expect("a fleet on bad networks")
     }
 
     /// Starts it, unless it runs.
@@ -122,7 +134,8 @@ impl FleetClient {
         }
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
-        let mut config = Config::new(self.addresses.clone(), TokenProvider::fixed(self.token.as_str()));
+        let Access { token, addresses, dialer, .. } = &self.access;
+        let mut config = Config::new(addresses.clone(), TokenProvider::fixed(token.as_str()));
         (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
         config.request_deadline = ANSWER;
         config.client_name = format!("fleet/{}", self.me.0);
@@ -130,7 +143,7 @@ impl FleetClient {
             Kept::InMemory(store) => Leased::new(store.clone()),
             Kept::OnDisk(directory) => Leased::new(LmdbStore::open(directory.path())?),
         };
-        let started = Library::resume(config, Road::new(self.proxy.clone()), store, rng)?;
+        let started = Library::resume(config, dialer.clone(), store, rng)?;
         self.recorder.note(self.me, What::Started);
         let (order, orders) = mpsc::channel(4);
         let listener = Listener {
@@ -226,6 +239,8 @@ impl Listener {
         let mut crash_with_message = false;
         loop {
             tokio::select! {
+                // A simulation must see the same order each time.
+                biased;
                 order = orders.recv() => match order {
                     Some(Order::CrashWithMessageInHand) => crash_with_message = true,
                     Some(Order::Crash) | None => return,

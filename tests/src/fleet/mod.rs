@@ -7,6 +7,7 @@ mod road;
 mod settle;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,11 +16,13 @@ use rand::{RngExt, SeedableRng};
 use rookery_client::UserId;
 
 use crate::history::{Client, Owner, Recorder};
-use crate::{Account, Port, Proxy, Service};
+use crate::{Account, Network, Port, Proxy, Service};
 
-pub use client::{FleetClient, HowStopped};
+pub use client::{Access, FleetClient, HowStopped};
 pub use groups::GroupAnswer;
 pub use settle::Unsettled;
+
+use self::road::Road;
 
 /// What lies between clients and nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,15 +63,33 @@ impl Fleet {
             let addresses = service.addresses(port);
             let proxy = match networks {
                 // Whoever dials says where it leads.
-                Networks::Bad => Some(Proxy::start((Ipv4Addr::LOCALHOST, 0).into()).await?),
+                Networks::Bad => Some(Arc::new(Proxy::start((Ipv4Addr::LOCALHOST, 0).into()).await?)),
                 Networks::Good => None,
             };
             let on_disk = rng.random_ratio(1, 8);
             let seed = rng.random();
-            let recorder = recorder.clone();
-            let (me, token) = (Client(index), device.token.clone());
-            clients.push(FleetClient::new(me, token, addresses, proxy, on_disk, seed, recorder)?);
+            let access = Access {
+                token: device.token.clone(),
+                addresses,
+                dialer: Arc::new(Road::new(proxy.clone())),
+                network: proxy.map(|proxy| proxy as Arc<dyn Network>),
+            };
+            clients.push(FleetClient::new(Client(index), access, on_disk, seed, recorder.clone())?);
         }
+        Ok(Self { clients, recorder })
+    }
+
+    /// Clients of a world without sockets and files, not started yet: their state is kept in memory.
+    ///
+    /// # Errors
+    /// Never: nothing is opened.
+    pub fn simulated(clients: Vec<(Owner, Access)>, seed: u64) -> Result<Self> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (owners, accesses): (Vec<_>, Vec<_>) = clients.into_iter().unzip();
+        let recorder = Recorder::new(owners);
+        let client =
+            |(index, access)| FleetClient::new(Client(index), access, false, rng.random(), recorder.clone());
+        let clients = accesses.into_iter().enumerate().map(client).collect::<Result<_>>()?;
         Ok(Self { clients, recorder })
     }
 

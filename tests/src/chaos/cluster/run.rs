@@ -106,7 +106,7 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     watch.phase("healing");
     scene.restore().await?;
     for client in fleet.clients() {
-        client.proxy().set(Weather::Clear);
+        client.network().set(Weather::Clear);
         client.start().await?;
     }
     if let Err(error) = cluster.whole(HEALED).await {

@@ -119,7 +119,7 @@ impl Storm {
             fault.context("a fault panicked")?;
         }
         for client in self.fleet.clients() {
-            client.proxy().set(Weather::Clear);
+            client.network().set(Weather::Clear);
             client.start().await?;
         }
         Ok(())
