@@ -1,6 +1,6 @@
 //! Who was in a group when, as its log says: its changes, by their places.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rookery_client::{ConversationId, GroupChange, Seq, UserId};
 
@@ -9,7 +9,7 @@ use crate::history::History;
 /// A group's changes, each with who made it.
 pub type Changes = BTreeMap<Seq, (UserId, GroupChange)>;
 
-/// A membership: the entry that began it, and the one that ended it. Both are for the member.
+/// A membership, or a time as an admin: the entry that began it, and the one that ended it. Both are for the member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interval {
     /// Its first entry.
@@ -25,12 +25,30 @@ impl Interval {
     }
 }
 
+/// Users' times, each in order.
+type Intervals = BTreeMap<UserId, Vec<Interval>>;
+
+fn begin(times: &mut Intervals, user: UserId, since: Seq) {
+    let intervals = times.entry(user).or_default();
+    if intervals.last().is_none_or(|last| last.until.is_some()) {
+        intervals.push(Interval { since, until: None });
+    }
+}
+
+fn end(times: &mut Intervals, user: UserId, until: Seq) {
+    let last = times.get_mut(&user).and_then(|intervals| intervals.last_mut());
+    if let Some(last) = last.filter(|last| last.until.is_none()) {
+        last.until = Some(until);
+    }
+}
+
 /// What a group has become by its changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupLog {
     /// Everybody who was ever in it, in order of time.
-    intervals: BTreeMap<UserId, Vec<Interval>>,
-    admins: BTreeSet<UserId>,
+    intervals: Intervals,
+    /// Everybody who was ever an admin.
+    admins: Intervals,
     /// What it is called.
     pub name: String,
 }
@@ -61,21 +79,25 @@ impl GroupLog {
         match change {
             GroupChange::Created { members, name } => {
                 self.name.clone_from(name);
-                self.admins.insert(sender);
-                members.iter().chain([&sender]).for_each(|user| self.begin(*user, seq));
+                begin(&mut self.admins, sender, seq);
+                members.iter().chain([&sender]).for_each(|user| begin(&mut self.intervals, *user, seq));
             }
-            GroupChange::Added(users) => users.iter().for_each(|user| self.begin(*user, seq)),
-            GroupChange::Removed(users) => users.iter().for_each(|user| self.end(*user, seq)),
+            GroupChange::Added(users) => {
+                users.iter().for_each(|user| begin(&mut self.intervals, *user, seq));
+            }
+            GroupChange::Removed(users) => users.iter().for_each(|user| self.go(*user, seq)),
             GroupChange::Left { successor } => {
-                self.end(sender, seq);
-                self.admins.extend(successor);
+                self.go(sender, seq);
+                successor.iter().for_each(|user| begin(&mut self.admins, *user, seq));
             }
-            GroupChange::Promoted(users) => self.admins.extend(users),
-            GroupChange::Demoted(users) => self.admins.retain(|admin| !users.contains(admin)),
+            GroupChange::Promoted(users) => {
+                users.iter().for_each(|user| begin(&mut self.admins, *user, seq));
+            }
+            GroupChange::Demoted(users) => users.iter().for_each(|user| end(&mut self.admins, *user, seq)),
             GroupChange::Named(name) => self.name.clone_from(name),
             GroupChange::Deleted => {
                 let members: Vec<UserId> = self.members().collect();
-                members.into_iter().for_each(|user| self.end(user, seq));
+                members.into_iter().for_each(|user| self.go(user, seq));
             }
             GroupChange::Described(_)
             | GroupChange::Pictured(_)
@@ -84,24 +106,19 @@ impl GroupLog {
         }
     }
 
-    fn begin(&mut self, user: UserId, since: Seq) {
-        let intervals = self.intervals.entry(user).or_default();
-        if intervals.last().is_none_or(|last| last.until.is_some()) {
-            intervals.push(Interval { since, until: None });
-        }
-    }
-
-    fn end(&mut self, user: UserId, until: Seq) {
-        self.admins.remove(&user);
-        let last = self.intervals.get_mut(&user).and_then(|intervals| intervals.last_mut());
-        if let Some(last) = last.filter(|last| last.until.is_none()) {
-            last.until = Some(until);
-        }
+    fn go(&mut self, user: UserId, until: Seq) {
+        end(&mut self.admins, user, until);
+        end(&mut self.intervals, user, until);
     }
 
     /// The times of a user in the group, in order.
     pub fn intervals(&self, user: UserId) -> &[Interval] {
         self.intervals.get(&user).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The times of a user as an admin, in order.
+    pub fn as_admin(&self, user: UserId) -> &[Interval] {
+        self.admins.get(&user).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Everybody for whom the entry at this place is.
@@ -121,9 +138,25 @@ impl GroupLog {
         self.intervals.iter().filter_map(|(user, intervals)| Some((*user, intervals.last()?.until)))
     }
 
+    /// How many were in it at one time, at most.
+    pub fn members_max(&self) -> usize {
+        let mut changes: BTreeMap<Seq, i64> = BTreeMap::new();
+        for interval in self.intervals.values().flatten() {
+            *changes.entry(interval.since).or_default() += 1;
+            if let Some(until) = interval.until {
+                *changes.entry(until).or_default() -= 1;
+            }
+        }
+        let counts = changes.values().scan(0, |count, change| {
+            *count += change;
+            Some(*count)
+        });
+        counts.max().and_then(|most| usize::try_from(most).ok()).unwrap_or_default()
+    }
+
     /// Whether this member is an admin now.
     pub fn is_admin(&self, user: UserId) -> bool {
-        self.admins.contains(&user)
+        self.as_admin(user).last().is_some_and(|last| last.until.is_none())
     }
 
     /// What comes next for a user who has had the entry `last`, or none yet; `None` when nothing does.
@@ -160,6 +193,10 @@ mod tests {
         assert_eq!((at(5), at(6)), (vec![alice, bob, carol], vec![alice, carol]));
         assert_eq!((at(10), at(11)), (vec![alice, bob, carol], vec![bob, carol]));
         assert_eq!(log.members().collect::<Vec<_>>(), [bob, carol]);
+        assert_eq!(log.members_max(), 3);
+        let as_admin =
+            |since, until: u64| [Interval { since: Seq::new(since), until: Some(Seq::new(until)) }];
+        assert_eq!((log.as_admin(alice), log.as_admin(carol)), (&as_admin(1, 10)[..], &[][..]));
         assert_eq!((log.name.as_str(), log.is_admin(bob), log.is_admin(alice)), ("fish", true, false));
         let after = |user, last: Option<u64>| log.after(user, last.map(Seq::new)).map(Seq::get);
         assert_eq!((after(bob, None), after(bob, Some(4)), after(bob, Some(5))), (Some(1), Some(5), Some(9)));

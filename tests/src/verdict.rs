@@ -13,8 +13,7 @@ pub struct Verdict {
     pub violations: Vec<Violation>,
     /// What was missing at the end, if anything was.
     pub unsettled: Option<Unsettled>,
-    /// What else should not have happened: clients that ended by themselves, messages that were refused for good, and
-    /// whatever the run itself noticed.
+    /// What else should not have happened: clients that ended by themselves, and whatever the run itself noticed.
     pub surprises: Vec<String>,
 }
 
@@ -22,10 +21,7 @@ impl Verdict {
     pub(crate) fn of(history: &History, unsettled: Option<Unsettled>, mut surprises: Vec<String>) -> Self {
         surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
             What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
-            // What groups refuse is the oracle's to judge.
-            What::Refused { conversation, id, refusal } if conversation.group_id().is_none() => {
-                Some(format!("{}'s message {id} was refused: {refusal}", entry.client))
-            }
+            // What is refused is the oracle's to judge.
             _ => None,
         }));
         Self { violations: oracle::judge(history), unsettled, surprises }

@@ -3,11 +3,15 @@
 //! What happens, and when, is a plan that grows from a seed alone: the same seed gives the same plan. How the
 //! processes interleave is the machine's doing, so a replay is the same storm, not the same raindrops.
 
+mod aside;
 mod client_fault;
 mod cluster;
 mod one_node;
 mod random;
+mod saying;
+mod talk;
 
+pub use aside::{Aside, AsideAct};
 pub use client_fault::ClientFault;
 pub(crate) use cluster::shown;
 pub use cluster::{
@@ -16,6 +20,7 @@ pub use cluster::{
     run_cluster,
 };
 pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
+pub use saying::Saying;
 
 /// Whoever wants to know how a run goes.
 pub trait Watch {

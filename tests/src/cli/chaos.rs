@@ -23,6 +23,10 @@ pub(crate) struct Chaos {
     #[arg(long, default_value_t = 200)]
     clients: usize,
 
+    /// Users besides who have no client: members of groups who are never connected
+    #[arg(long, default_value_t = 0)]
+    absent: usize,
+
     /// What the plan grows from [default: a random one, which is printed]
     #[arg(long, env = "ROOKERY_SEED")]
     seed: Option<u64>,
@@ -90,12 +94,15 @@ impl Chaos {
         ensure!(self.nodes >= 2, "there is no cluster without nodes");
         let seconds = self.seconds.unwrap_or(self.minutes * 60).max(1);
         let mut shape = ClusterShape::new(self.clients, Duration::from_secs(seconds));
-        (shape.nodes, shape.groups) = (self.nodes, self.groups);
+        (shape.nodes, shape.groups, shape.absent) = (self.nodes, self.groups, self.absent);
         if let Some(rate) = self.rate {
             shape.messages_per_second = rate;
         }
         let mut replay = format!("--seconds {seconds} --nodes {} --clients {}", self.nodes, self.clients);
         replay += &format!(" --groups {} --rate {} --seed {seed}", self.groups, shape.messages_per_second);
+        if self.absent > 0 {
+            replay += &format!(" --absent {}", self.absent);
+        }
         if !self.faults.is_empty() {
             replay += &format!(
                 " --faults '{}'",

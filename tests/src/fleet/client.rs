@@ -8,18 +8,19 @@ use anyhow::Result;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_client::{
-    Body, Change, Client as Library, Config, ConversationId, Dialer, EnqueueError, Event, Events, LmdbStore,
-    MemoryStore, Message, MessageId, NodeAddress, Status, TokenProvider,
+    Client as Library, Config, ConversationId, Dialer, EnqueueError, Entry, Event, Events, LmdbStore,
+    MemoryStore, Message, MessageId, NodeAddress, ReferenceKind, Status, TokenProvider,
 };
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::entry::handed;
 use super::leased::Leased;
 use crate::Network;
 use crate::deadline::SOON;
-use crate::history::{Client, Handed, Owner, Recorder, What};
+use crate::history::{Client, Recorder, Said, What};
 
 /// Every so many messages of others are marked as read.
 const READ_EVERY: u64 = 3;
@@ -193,7 +194,7 @@ impl FleetClient {
         let _ = timeout(SOON, gone).await.expect("a client's tasks end with it");
     }
 
-    /// Sends a message, if the client runs.
+    /// Sends a message that is about no other, if the client runs.
     ///
     /// # Errors
     /// When its outbox takes no more.
@@ -202,12 +203,32 @@ impl FleetClient {
         conversation: ConversationId,
         body: impl Into<bytes::Bytes>,
     ) -> Result<Option<MessageId>, EnqueueError> {
+        self.say(conversation, Said::plain(body)).await
+    }
+
+    /// Sends a message, if the client runs.
+    ///
+    /// # Errors
+    /// When its outbox takes no more, or no server would take it.
+    pub async fn say(
+        &self,
+        conversation: ConversationId,
+        said: Said,
+    ) -> Result<Option<MessageId>, EnqueueError> {
         let running = self.running.lock().await;
         let Some(running) = &*running else { return Ok(None) };
-        let body = Body::new(body);
         self.recorder.note_while(self.me, || {
-            let id = running.library.send(conversation, body.clone())?.id();
-            Ok((Some(id), What::Enqueued { conversation, id, body }))
+            let (library, Said { body, reference, timer_s }) = (&running.library, said.clone());
+            let ticket = match reference {
+                None => library.send(conversation, body),
+                Some(about) if about.kind == ReferenceKind::Timer => {
+                    let after = (timer_s != 0).then(|| Duration::from_secs(timer_s.into()));
+                    library.set_timer(conversation, after)
+                }
+                Some(about) => library.refer(conversation, about, body),
+            };
+            let id = ticket?.id();
+            Ok((Some(id), What::Enqueued { conversation, id, said }))
         })
     }
 
@@ -263,7 +284,7 @@ impl Listener {
             Event::Connected(_) => note(What::Connected),
             Event::Disconnected { reason, .. } => note(What::Disconnected { reason }),
             Event::Message(message) => self.take_message(message),
-            Event::Change(change) => self.take_change(change),
+            Event::Change(change) => note(What::Handed(handed(Entry::Change(change)))),
             Event::Stored { id, conversation } => note(What::Stored { conversation, id }),
             Event::Sent { id, conversation, seq, .. } => note(What::Accepted { conversation, id, seq }),
             Event::SendFailed { id, conversation, refusal } => {
@@ -287,18 +308,10 @@ impl Listener {
         }
     }
 
-    fn take_change(&self, change: Change) {
-        let Change { conversation, seq, sender, device, id, change, .. } = change;
-        let (sender, body) = (Owner { user: sender, device }, Body::default());
-        let handed = Handed { conversation, seq, sender, id, body, change: Some(change) };
-        self.recorder.note(self.me, What::Handed(handed));
-    }
-
     fn take_message(&self, message: Message) {
-        let Message { conversation, seq, sender, device, id, body, .. } = message;
-        let own = self.library.status().identity.is_some_and(|identity| identity.user == sender);
-        let sender = Owner { user: sender, device };
-        let handed = Handed { conversation, seq, sender, id, body, change: None };
+        let handed = handed(Entry::Message(message));
+        let (conversation, seq) = (handed.conversation, handed.seq);
+        let own = self.library.status().identity.is_some_and(|identity| identity.user == handed.sender.user);
         self.recorder.note(self.me, What::Handed(handed));
         if !own && seq.get().is_multiple_of(READ_EVERY) {
             self.recorder.note(self.me, What::Read { conversation, seq });

@@ -102,30 +102,19 @@ impl FleetClient {
         group: Option<GroupId>,
         change: GroupChange,
     ) -> Option<Result<(GroupId, Seq), GroupError>> {
-        let (library, mut lives) = {
-            let running = self.running.lock().await;
-            let running = running.as_ref()?;
-            (running.library.clone(), running.lives.subscribe())
-        };
-        let asked = async {
-            match (group, change) {
-                (None, GroupChange::Created { members, name }) => {
-                    let settings = GroupSettings::default();
-                    let made = library.create_group_as(id, name, members, settings).await?;
-                    Ok((made, Seq::new(1)))
-                }
-                (Some(group), change) => {
-                    let (seq, _) = library.change_group_as(id, group, change).await?;
-                    Ok((group, seq))
-                }
-                (None, _) => unreachable!("without a group there is one to be made"),
+        self.ask_library(async |library| match (group, change) {
+            (None, GroupChange::Created { members, name }) => {
+                let settings = GroupSettings::default();
+                let made = library.create_group_as(id, name, members, settings).await?;
+                Ok((made, Seq::new(1)))
             }
-        };
-        tokio::select! {
-            answer = asked => Some(answer),
-            // Whoever holds on to the library keeps the client from ending.
-            _ = lives.changed() => None,
-        }
+            (Some(group), change) => {
+                let (seq, _) = library.change_group_as(id, group, change).await?;
+                Ok((group, seq))
+            }
+            (None, _) => unreachable!("without a group there is one to be made"),
+        })
+        .await
     }
 }
 
@@ -158,7 +147,7 @@ impl Fleet {
         let mut wrong: Vec<String> =
             lists.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
         let records = stream::iter(groups).map(async |(conversation, log)| {
-            let client = users.get(&log.members().next()?)?;
+            let client = log.members().find_map(|user| users.get(&user))?;
             match self.clients()[client.0].group(conversation.group_id()?).await {
                 Ok(group) => differs(&group.members, &group.name, log)
                     .map(|how| format!("{conversation} is told to be otherwise: {how}")),
@@ -213,6 +202,25 @@ impl FleetClient {
     /// When the client does not run, or the server does not answer.
     pub async fn group(&self, group: GroupId) -> Result<rookery_client::Group> {
         Ok(self.library().await?.group(group).await?)
+    }
+
+    /// Asks the library something. `None` when the client does not run, or is ended before there is an answer.
+    pub(super) async fn ask_library<T>(
+        &self,
+        ask: impl AsyncFnOnce(&rookery_client::Client) -> T,
+    ) -> Option<T> {
+        let (library, mut lives) = {
+            let running = self.running.lock().await;
+            let running = running.as_ref()?;
+            (running.library.clone(), running.lives.subscribe())
+        };
+        tokio::select! {
+            // A simulation must see the same order each time.
+            biased;
+            answer = ask(&library) => Some(answer),
+            // Whoever holds on to the library keeps the client from ending.
+            _ = lives.changed() => None,
+        }
     }
 
     pub(super) async fn library(&self) -> Result<rookery_client::Client> {

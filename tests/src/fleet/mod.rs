@@ -1,8 +1,11 @@
 //! A fleet of real clients, each behind a network of its own, that note all they see.
 
 mod client;
+mod entry;
 mod groups;
 mod leased;
+mod quarrel;
+mod recall;
 mod road;
 mod settle;
 

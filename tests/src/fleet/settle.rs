@@ -118,8 +118,10 @@ impl Fleet {
                 }
             }
             for (conversation, changes) in &progress.changes {
-                let member = GroupLog::of(changes).members().next();
-                if let Some(client) = member.and_then(|user| history.of_user(user).next()) {
+                // Not every member has a client.
+                let log = GroupLog::of(changes);
+                let client = log.members().find_map(|user| history.of_user(user).next());
+                if let Some(client) = client {
                     conversations.insert(*conversation, client);
                 }
             }
@@ -165,6 +167,10 @@ fn lacking(recorder: &Recorder, heads: &BTreeMap<ConversationId, Seq>) -> Vec<St
                 let Some(peer) = conversation.direct_peer(user).filter(|peer| *peer != user) else {
                     continue;
                 };
+                // While one of them has blocked the other nobody is told, and not afterwards either.
+                if progress.quarrels.contains(conversation) {
+                    continue;
+                }
                 let sent = progress.sent.get(&(*conversation, user)).copied().unwrap_or_default();
                 let key = (client, *conversation, peer);
                 let delivered = progress.delivered.get(&key).copied().unwrap_or_default();

@@ -22,13 +22,15 @@ pub(super) fn check(history: &History) -> Vec<String> {
     let mut known: BTreeMap<(ConversationId, MessageId), Known> = BTreeMap::new();
     let mut handed = HashSet::new();
     let mut refused = HashSet::new();
-    // A group refuses those who are no longer members, and with its process a client may lose the news of that.
+    // What may be refused may have been, and with its process a client may lose the news of that.
+    let mut refusable = Refusable::default();
     let mut promised: HashMap<Client, Vec<MessageId>> = HashMap::new();
     for entry in &history.entries {
         let (client, user) = (entry.client, history.owner(entry.client).user);
+        refusable.follow(user, &entry.what);
         let (conversation, id, seq, author, how) = match &entry.what {
             What::Stored { conversation, id } => {
-                if conversation.group_id().is_some() {
+                if refusable.has(*conversation, *id) {
                     promised.entry(client).or_default().push(*id);
                 }
                 (*conversation, *id, Seq::ZERO, user, PROMISED)
@@ -70,6 +72,29 @@ pub(super) fn check(history: &History) -> Vec<String> {
         }
     }
     lost
+}
+
+/// What a server may refuse for good: of groups those who are no longer members, what is about a message that may be gone,
+/// and what goes to somebody who may be blocked, or may have blocked its author.
+#[derive(Default)]
+struct Refusable {
+    references: HashSet<MessageId>,
+    quarrels: HashSet<ConversationId>,
+}
+
+impl Refusable {
+    fn follow(&mut self, user: UserId, what: &What) {
+        match what {
+            What::Enqueued { id, said, .. } if said.reference.is_some() => _ = self.references.insert(*id),
+            What::BlockAsked { whom, .. } => _ = self.quarrels.insert(ConversationId::direct(user, *whom)),
+            _ => {}
+        }
+    }
+
+    fn has(&self, conversation: ConversationId, id: MessageId) -> bool {
+        let is_group = conversation.group_id().is_some();
+        is_group || self.references.contains(&id) || self.quarrels.contains(&conversation)
+    }
 }
 
 /// Whom entries are for.
@@ -194,5 +219,25 @@ mod tests {
         assert_eq!(check(&story.history), [""; 0]);
         story.accepted("alice", id, 2);
         assert_eq!(check(&story.history).len(), 3);
+    }
+
+    #[test]
+    fn so_may_the_news_that_a_message_could_not_be_edited_or_that_one_is_blocked() {
+        let crashed = |prepare: fn(&mut Story) -> MessageId| {
+            let mut story = Story::new();
+            let id = prepare(&mut story);
+            story.note("alice", What::Stored { conversation: story.place, id });
+            story.note("alice", What::Crashed);
+            check(&story.history).len()
+        };
+        assert_eq!(crashed(|story| story.enqueued("alice", "hello")), 3);
+        assert_eq!(crashed(|story| story.about("alice", rookery_client::ReferenceKind::Edit, 1, "hallo")), 0);
+        assert_eq!(
+            crashed(|story| {
+                story.block_asked("bob", "alice", true);
+                story.enqueued("alice", "hello")
+            }),
+            0
+        );
     }
 }

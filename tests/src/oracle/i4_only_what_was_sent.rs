@@ -1,11 +1,15 @@
-//! I4: nothing is handed up or confirmed that was not sent, by this sender, to this conversation, with this body; and no
-//! group is made or changed but as somebody asked, though perhaps for fewer users.
+//! I4: nothing is given or confirmed that was not sent, by this sender, to this conversation, saying this, unless
+//! its body has been taken from it; and no group is made or changed but as somebody asked, though perhaps for fewer users.
+//!
+//! A body may be missing from what somebody wants to be deleted, from what edits that, and from what disappears; and
+//! nothing disappears where nobody has set a timer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use rookery_client::{Body, ConversationId, GroupChange, MessageId, UserId};
+use rookery_client::{Body, ConversationId, GroupChange, MessageId, ReferenceKind, Seq, UserId};
 
-use crate::history::{Handed, History, Owner, What};
+use crate::history::{Handed, History, Owner, Said, What};
 
 struct Sent<'a> {
     by: Owner,
@@ -15,18 +19,20 @@ struct Sent<'a> {
 }
 
 enum Content<'a> {
-    Body(&'a Body),
+    Said(&'a Said),
     Change(&'a GroupChange),
 }
 
 pub(super) fn check(history: &History) -> Vec<String> {
     // A message may be handed to somebody before its sender has noted that it sent it, so order does not matter.
     let mut sent: HashMap<MessageId, Sent<'_>> = HashMap::new();
+    let mut fading = Fading::default();
     for entry in &history.entries {
         let by = history.owner(entry.client);
         match &entry.what {
-            What::Enqueued { conversation, id, body } => {
-                sent.insert(*id, Sent { by, to: Some(*conversation), what: Content::Body(body) });
+            What::Enqueued { conversation, id, said } => {
+                sent.insert(*id, Sent { by, to: Some(*conversation), what: Content::Said(said) });
+                fading.follow(*conversation, said);
             }
             What::Asked { conversation, id, change } => {
                 sent.insert(*id, Sent { by, to: *conversation, what: Content::Change(change) });
@@ -34,18 +40,23 @@ pub(super) fn check(history: &History) -> Vec<String> {
             _ => {}
         }
     }
+    let unlike = |message: &Handed| match sent.get(&message.id) {
+        None => Some(format!("in {}, which nobody sent", message.conversation)),
+        Some(sent) => sent.unlike(message, &fading),
+    };
     let mut wrong = Vec::new();
+    let mut seen: HashSet<*const Handed> = HashSet::new();
     for entry in &history.entries {
         let client = entry.client;
         match &entry.what {
             What::Handed(message) => {
-                let (id, conversation) = (message.id, message.conversation);
-                match sent.get(&id) {
-                    None => wrong.push(format!("{client} got {id} in {conversation}, which nobody sent")),
-                    Some(sent) => {
-                        wrong.extend(sent.unlike(message).map(|how| format!("{client} got {id} {how}")));
-                    }
-                }
+                wrong.extend(unlike(message).map(|how| format!("{client} got {} {how}", message.id)));
+            }
+            What::Recalled(recalled) => {
+                let news = recalled.entries.iter().filter(|message| seen.insert(Arc::as_ptr(message)));
+                wrong.extend(news.filter_map(|message| {
+                    Some(format!("{client} was told of {} {}", message.id, unlike(message)?))
+                }));
             }
             What::Accepted { conversation, id, .. } | What::Done { conversation, id, .. } => {
                 let is_change = matches!(entry.what, What::Done { .. });
@@ -64,16 +75,53 @@ pub(super) fn check(history: &History) -> Vec<String> {
     wrong
 }
 
+/// What may have lost its body.
+#[derive(Default)]
+struct Fading {
+    /// What somebody wants to be deleted, by its place.
+    deleted: HashSet<(ConversationId, Seq)>,
+    /// Where somebody has set a timer.
+    timed: HashSet<ConversationId>,
+}
+
+impl Fading {
+    fn follow(&mut self, conversation: ConversationId, said: &Said) {
+        self.deleted.extend(said.target(ReferenceKind::Delete).map(|seq| (conversation, seq)));
+        if said.timer_s != 0 {
+            self.timed.insert(conversation);
+        }
+    }
+
+    fn may_be_empty(&self, got: &Handed) -> bool {
+        let edited = got.said.target(ReferenceKind::Edit);
+        let is_deleted = |seq| self.deleted.contains(&(got.conversation, seq));
+        got.expires_ms != 0 || is_deleted(got.seq) || edited.is_some_and(is_deleted)
+    }
+}
+
 impl Sent<'_> {
     /// What is wrong with what came of it.
-    fn unlike(&self, got: &Handed) -> Option<String> {
+    fn unlike(&self, got: &Handed, fading: &Fading) -> Option<String> {
         if self.by != got.sender || self.to.is_some_and(|to| to != got.conversation) {
             return Some(format!("as another's or elsewhere: {:?}", got.sender));
         }
+        if got.expires_ms != 0 && !fading.timed.contains(&got.conversation) {
+            return Some("as what disappears, without a timer".to_owned());
+        }
         match (&self.what, &got.change) {
-            (Content::Body(sent), None) if **sent == got.body => None,
-            (Content::Body(sent), None) => {
-                let (got, was) = (got.body.len(), sent.len());
+            (Content::Said(_), None) if got.deleted && !fading.may_be_empty(got) => {
+                Some("without its body, which nobody has deleted".to_owned())
+            }
+            (Content::Said(sent), None) if got.deleted => {
+                let emptied = Said { body: Body::default(), ..Said::clone(sent) };
+                (emptied != got.said).then(|| "as deleted, and not as it was but for its body".to_owned())
+            }
+            (Content::Said(sent), None) if **sent == got.said => None,
+            (Content::Said(sent), None) if sent.body == got.said.body => {
+                Some(format!("as {:?}, sent as {:?}", got.said.reference, sent.reference))
+            }
+            (Content::Said(sent), None) => {
+                let (got, was) = (got.said.body.len(), sent.body.len());
                 Some(format!("with a body of {got} bytes, sent with other {was}"))
             }
             (Content::Change(asked), Some(done)) if is_of(asked, done, self.by.user) => None,
@@ -104,8 +152,9 @@ fn is_of(asked: &GroupChange, done: &GroupChange, by: UserId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rookery_client::Reference;
+
     use super::*;
-    use crate::history::Client;
     use crate::oracle::made_up::Story;
 
     #[test]
@@ -119,10 +168,7 @@ mod tests {
     fn changed(change: impl FnOnce(&mut Handed)) -> Vec<String> {
         let mut story = Story::new();
         let id = story.enqueued("alice", "hello");
-        let (conversation, sender) = (Story::conversation(), story.history.owner(Client(0)));
-        let seq = rookery_client::Seq::new(1);
-        let body = Body::new("hello");
-        let mut handed = Handed { conversation, seq, sender, id, body, change: None };
+        let mut handed = story.entry(id, 1);
         change(&mut handed);
         story.note("bob", What::Handed(handed));
         check(&story.history)
@@ -131,11 +177,55 @@ mod tests {
     #[test]
     fn a_changed_body_or_sender_or_place_is_found() {
         assert_eq!(changed(|_| {}), [""; 0]);
-        assert_eq!(changed(|handed| handed.body = Body::new("hallo")).len(), 1);
+        assert_eq!(changed(|handed| handed.said.body = Body::new("hallo")).len(), 1);
         assert_eq!(changed(|handed| handed.sender.device = rookery_client::DeviceId::new(2)).len(), 1);
         let elsewhere =
             ConversationId::direct(Story::new().history.owners[0].user, Story::new().history.owners[0].user);
         assert_eq!(changed(|handed| handed.conversation = elsewhere).len(), 1);
+        let about = Reference { kind: ReferenceKind::Reply, seq: Seq::new(1) };
+        assert_eq!(changed(|handed| handed.said.reference = Some(about)).len(), 1);
+        assert_eq!(changed(|handed| handed.said.timer_s = 5).len(), 1);
+    }
+
+    #[test]
+    fn a_body_that_is_gone_without_anybodys_having_deleted_it_is_found() {
+        let mut story = Story::new();
+        let hello = story.enqueued("alice", "hello");
+        story.note("bob", What::Handed(story.emptied(hello, 1)));
+        assert_eq!(check(&story.history).len(), 1);
+        story.about("alice", ReferenceKind::Delete, 1, "");
+        assert_eq!(check(&story.history), [""; 0]);
+        let edit = story.about("alice", ReferenceKind::Edit, 1, "hallo");
+        story.recalled("bob", 0, &[story.emptied(hello, 1), story.emptied(edit, 2)]);
+        assert_eq!(check(&story.history), [""; 0], "edits go with what they edit");
+        let answer = story.about("alice", ReferenceKind::Reply, 1, "and hello again");
+        story.recalled("bob", 0, &[story.emptied(answer, 3)]);
+        assert_eq!(check(&story.history).len(), 1);
+    }
+
+    #[test]
+    fn what_disappears_where_there_is_no_timer_is_found() {
+        let mut story = Story::new();
+        let hello = story.enqueued("alice", "hello");
+        let gone = Handed { expires_ms: 7, ..story.emptied(hello, 1) };
+        story.note("bob", What::Handed(gone.clone()));
+        assert_eq!(check(&story.history).len(), 1);
+        story.timer("bob", 5);
+        assert_eq!(check(&story.history), [""; 0]);
+        let still = Handed { said: Said::plain("hello"), ..gone };
+        story.note("bob", What::Handed(still));
+        assert_eq!(check(&story.history).len(), 1, "deleted, and with its body");
+    }
+
+    #[test]
+    fn something_recalled_that_nobody_said_is_found_once() {
+        let mut story = Story::new();
+        let hello = story.enqueued("alice", "hello");
+        let changed = Handed { said: Said::plain("hallo"), ..story.entry(hello, 1) };
+        story.recalled("bob", 0, &[story.entry(hello, 1)]);
+        assert_eq!(check(&story.history), [""; 0]);
+        story.recalled("bob", 0, &[changed]);
+        assert_eq!(check(&story.history).len(), 1);
     }
 
     #[test]

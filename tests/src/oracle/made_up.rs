@@ -1,19 +1,21 @@
 //! Histories made by hand, for the invariants' own tests: alice with two devices, bob and carol, in one conversation.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_client::{
-    Body, ConversationId, DeviceId, ErrorCode, GroupChange, GroupId, MessageId, Refusal, Seq, UserId,
+    Body, ConversationId, DeviceId, ErrorCode, GroupChange, GroupId, MessageId, Reference, ReferenceKind,
+    Refusal, Seq, UserId,
 };
 
-use crate::history::{Client, Entry, Handed, History, Owner, What};
+use crate::history::{Client, Entry, Handed, History, Owner, Recalled, Said, What};
 
 /// A history that grows by sentences.
 pub(super) struct Story {
     pub(super) history: History,
     /// Where it happens.
     pub(super) place: ConversationId,
-    messages: Vec<(Owner, Body, Option<GroupChange>)>,
+    messages: Vec<(Owner, Said, Option<GroupChange>)>,
 }
 
 /// Not being a member.
@@ -72,22 +74,43 @@ impl Story {
         self.history.entries.push(Entry { at: Duration::ZERO, client: Self::client(name), what });
     }
 
-    fn new_id(&mut self, name: &str, body: Body, change: Option<GroupChange>) -> MessageId {
+    fn new_id(&mut self, name: &str, said: Said, change: Option<GroupChange>) -> MessageId {
         let mut id = [0; 16];
         id[15] = u8::try_from(self.messages.len()).unwrap();
-        self.messages.push((self.history.owner(Self::client(name)), body, change));
+        self.messages.push((self.history.owner(Self::client(name)), said, change));
         MessageId::from_bytes(id)
     }
 
     pub(super) fn enqueued(&mut self, name: &str, text: &'static str) -> MessageId {
-        let body = Body::new(text);
-        let id = self.new_id(name, body.clone(), None);
-        self.note(name, What::Enqueued { conversation: self.place, id, body });
+        self.said(name, Said::plain(text))
+    }
+
+    /// Somebody says something about the message at a place.
+    pub(super) fn about(
+        &mut self,
+        name: &str,
+        kind: ReferenceKind,
+        seq: u64,
+        text: &'static str,
+    ) -> MessageId {
+        let reference = Some(Reference { kind, seq: Seq::new(seq) });
+        self.said(name, Said { body: Body::new(text), reference, timer_s: 0 })
+    }
+
+    /// From here on messages may disappear.
+    pub(super) fn timer(&mut self, name: &str, timer_s: u32) -> MessageId {
+        let reference = Some(Reference { kind: ReferenceKind::Timer, seq: Seq::ZERO });
+        self.said(name, Said { reference, timer_s, ..Said::default() })
+    }
+
+    fn said(&mut self, name: &str, said: Said) -> MessageId {
+        let id = self.new_id(name, said.clone(), None);
+        self.note(name, What::Enqueued { conversation: self.place, id, said });
         id
     }
 
     pub(super) fn asked(&mut self, name: &str, change: GroupChange) -> MessageId {
-        let id = self.new_id(name, Body::default(), Some(change.clone()));
+        let id = self.new_id(name, Said::default(), Some(change.clone()));
         let is_new = matches!(change, GroupChange::Created { .. });
         self.note(name, What::Asked { conversation: (!is_new).then_some(self.place), id, change });
         id
@@ -113,12 +136,60 @@ impl Story {
         id
     }
 
-    pub(super) fn handed(&mut self, name: &str, id: MessageId, seq: u64) {
+    /// Somebody asks that another be blocked, or no longer.
+    pub(super) fn block_asked(&mut self, name: &str, whom: &str, blocked: bool) -> MessageId {
+        let id = self.new_id(name, Said::default(), None);
+        self.note(name, What::BlockAsked { id, whom: Self::user(whom), blocked });
+        id
+    }
+
+    /// The same, and it is confirmed.
+    pub(super) fn blocked(&mut self, name: &str, whom: &str, blocked: bool) {
+        let id = self.block_asked(name, whom, blocked);
+        self.note(name, What::BlockDone { id });
+    }
+
+    /// An entry as clients are given it.
+    pub(super) fn entry(&self, id: MessageId, seq: u64) -> Handed {
         let known = self.messages.get(usize::from(id.as_bytes()[15])).cloned();
-        let unknown = || (self.history.owner(Client(0)), Body::new("?"), None);
-        let (sender, body, change) = known.unwrap_or_else(unknown);
+        let unknown = || (self.history.owner(Client(0)), Said::plain("?"), None);
+        let (sender, said, change) = known.unwrap_or_else(unknown);
         let (conversation, seq) = (self.place, Seq::new(seq));
-        self.note(name, What::Handed(Handed { conversation, seq, sender, id, body, change }));
+        Handed { conversation, seq, sender, id, said, change, deleted: false, expires_ms: 0 }
+    }
+
+    /// The same, without what it said.
+    pub(super) fn emptied(&self, id: MessageId, seq: u64) -> Handed {
+        let entry = self.entry(id, seq);
+        Handed { said: Said { body: Body::default(), ..entry.said }, deleted: true, ..entry }
+    }
+
+    pub(super) fn handed(&mut self, name: &str, id: MessageId, seq: u64) {
+        let handed = self.entry(id, seq);
+        self.note(name, What::Handed(handed));
+    }
+
+    /// Somebody is told what was said, having asked when the history had so many entries.
+    pub(super) fn recalled(&mut self, name: &str, asked: usize, entries: &[Handed]) {
+        self.recalled_at(name, asked, None, entries);
+    }
+
+    /// Somebody is told all that was said, at rest: one second after 1970.
+    pub(super) fn recalled_at_rest(&mut self, name: &str, entries: &[Handed]) {
+        self.recalled_at(name, self.history.entries.len(), Some((1_000, 1_000)), entries);
+    }
+
+    /// The same, at rest at these times of day.
+    pub(super) fn recalled_at(
+        &mut self,
+        name: &str,
+        asked: usize,
+        at_rest: Option<(u64, u64)>,
+        entries: &[Handed],
+    ) {
+        let entries = entries.iter().cloned().map(Arc::new).collect();
+        let conversation = self.place;
+        self.note(name, What::Recalled(Recalled { conversation, asked, at_rest, entries }));
     }
 
     pub(super) fn handed_to(&mut self, names: &[&str], id: MessageId, seq: u64) {

@@ -5,13 +5,17 @@
 //!
 //! Who is in a group when is what the changes say that anybody was handed, by their places in its log.
 
-mod i10_no_member_is_turned_away;
+mod i10_nobody_is_turned_away;
+mod i11_references_are_right;
+mod i12_what_is_deleted_is_gone;
+mod i13_one_history_for_all;
 mod i1_nothing_accepted_is_lost;
 mod i2_handed_up_exactly_once;
 mod i3_one_dense_order;
 mod i4_only_what_was_sent;
 mod i5_one_place_for_each_id;
 mod i6_marks_only_grow;
+mod i7_nothing_through_a_block;
 mod i7_only_while_a_member;
 #[cfg(test)]
 mod made_up;
@@ -37,7 +41,7 @@ impl std::fmt::Display for Violation {
 type Check = fn(&History) -> Vec<String>;
 
 /// Every invariant.
-pub const INVARIANTS: [(&str, Check); 8] = [
+pub const INVARIANTS: [(&str, Check); 12] = [
     ("I1 nothing accepted is lost", i1_nothing_accepted_is_lost::check),
     ("I2 handed up exactly once", i2_handed_up_exactly_once::check),
     ("I3 one dense order for all", i3_one_dense_order::check),
@@ -45,7 +49,11 @@ pub const INVARIANTS: [(&str, Check); 8] = [
     ("I5 one place for each id", i5_one_place_for_each_id::check),
     ("I6 marks only grow", i6_marks_only_grow::check),
     ("I7 only while a member", i7_only_while_a_member::check),
-    ("I10 no member is turned away", i10_no_member_is_turned_away::check),
+    ("I7 nothing through a block", i7_nothing_through_a_block::check),
+    ("I10 nobody is turned away", i10_nobody_is_turned_away::check),
+    ("I11 references are right", i11_references_are_right::check),
+    ("I12 what is deleted is gone", i12_what_is_deleted_is_gone::check),
+    ("I13 one history for all", i13_one_history_for_all::check),
 ];
 
 /// Everything that is wrong with a history; of each invariant the first few.

@@ -1,7 +1,7 @@
 //! What is said and done in groups, and when: who makes them, who comes and goes, who speaks. It grows from a seed.
 //!
 //! Sizes are skewed: most groups are small and one has everybody. The larger a group the less is said in it, so that each
-//! gives about as many hand-ups. The stream goes by who would be a member if all it has asked for had been done, in
+//! gives about as many hand-ups. Members without a client are in groups like others, and do nothing. The stream goes by who would be a member if all it has asked for had been done, in
 //! order; what comes otherwise in a storm is refused, and must be refused rightly.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,7 @@ use rand::seq::IteratorRandom;
 use rand::{RngExt, SeedableRng};
 use rookery_client::{GroupChange, UserId};
 
+use crate::chaos::Saying;
 use crate::chaos::random::{body_bytes, millis};
 
 /// Members of the largest group, as the protocol has it.
@@ -43,8 +44,13 @@ pub struct Gathering {
 pub enum GroupAct {
     /// Makes it, with these users.
     Make(Vec<usize>),
-    /// Says so many bytes.
-    Say(usize),
+    /// Says something.
+    Say {
+        /// What kind of message.
+        saying: Saying,
+        /// The body's length.
+        bytes: usize,
+    },
     /// Changes it.
     Change(PlannedChange),
 }
@@ -98,8 +104,10 @@ pub struct GroupLoad {
     rng: StdRng,
     at: Duration,
     rates: GroupRates,
-    /// Of each user, the first client and how many there are.
+    /// Of each user, the first client and how many there are; those without one come last.
     devices: Vec<(usize, usize)>,
+    /// Users with a client.
+    present: usize,
     groups: Vec<Model>,
     /// More are not made.
     groups_max: usize,
@@ -118,8 +126,9 @@ struct Model {
 }
 
 impl GroupLoad {
-    /// For users with so many devices each. The groups that there are first are in [`first`](Self::first).
+    /// For users with so many devices each, those with none after all others. The groups that there are first are in [`first`](Self::first).
     pub fn new(seed: u64, devices: &[usize], groups: usize, rates: GroupRates) -> Self {
+        let present = devices.iter().take_while(|count| **count > 0).count();
         let mut clients = 0;
         let place = |count: &usize| {
             clients += count;
@@ -128,7 +137,8 @@ impl GroupLoad {
         let devices = devices.iter().map(place).collect();
         let rng = StdRng::seed_from_u64(seed ^ 0x6709);
         let groups_max = 2 * groups;
-        let mut load = Self { rng, at: Duration::ZERO, rates, devices, groups: Vec::new(), groups_max };
+        let at = Duration::ZERO;
+        let mut load = Self { rng, at, rates, devices, present, groups: Vec::new(), groups_max };
         let most = load.devices.len().min(MEMBERS_MAX);
         for number in 0..groups {
             // The first has everybody; of the others half are smaller than the square root.
@@ -154,8 +164,15 @@ impl GroupLoad {
 
     fn grow(&mut self, size: usize) {
         let members = (0..self.devices.len()).sample(&mut self.rng, size);
-        let admins = members.iter().copied().choose(&mut self.rng).into_iter().collect();
-        let members = members.into_iter().map(|user| (user, 0)).collect();
+        let mut members: BTreeMap<usize, usize> = members.into_iter().map(|user| (user, 0)).collect();
+        let present = members.range(..self.present).map(|(user, _)| *user);
+        let founder = present.choose(&mut self.rng).unwrap_or_else(|| {
+            // Somebody has to make it.
+            members.pop_last();
+            members.insert(0, 0);
+            0
+        });
+        let admins = BTreeSet::from([founder]);
         self.groups.push(Model { members, joined: 0, admins, gone: BTreeSet::new(), size });
     }
 
@@ -164,11 +181,12 @@ impl GroupLoad {
         first + self.rng.random_range(0..count)
     }
 
-    /// One of those with members, the larger the rarer.
-    fn pick(&mut self) -> Option<usize> {
+    /// One of those with members; of which something is said, the larger the rarer.
+    fn pick(&mut self, changes: bool) -> Option<usize> {
+        let quieter = if changes { 0.0 } else { QUIETER };
         let weight = |group: &Model| match group.members.len() {
             0 => 0.0,
-            size => (size as f64).powf(-QUIETER),
+            size => (size as f64).powf(-quieter),
         };
         let sum: f64 = self.groups.iter().map(weight).sum();
         let mut drawn = self.rng.random::<f64>() * sum;
@@ -182,29 +200,37 @@ impl GroupLoad {
 
     /// Says something, mostly as a member.
     fn say(&mut self, group: usize) -> (usize, GroupAct) {
-        let members = &self.groups[group].members;
-        let user = members.keys().copied().choose(&mut self.rng).unwrap_or_default();
-        (user, GroupAct::Say(body_bytes(&mut self.rng)))
+        let saying = Saying::random(&mut self.rng);
+        let Model { members, admins, .. } = &self.groups[group];
+        let present = members.range(..self.present).map(|(user, _)| *user);
+        let user = match saying.is_for_admins() {
+            true => admins.iter().copied().choose(&mut self.rng),
+            false => present.choose(&mut self.rng),
+        };
+        (user.unwrap_or_default(), GroupAct::Say { saying, bytes: body_bytes(&mut self.rng) })
     }
 
     /// Changes something, mostly as one who may.
     fn change(&mut self, group: usize) -> (usize, PlannedChange) {
-        let users = self.devices.len();
+        let (users, present) = (self.devices.len(), self.present);
         let rng = &mut self.rng;
         let model = &mut self.groups[group];
         let user = match rng.random_range(0..20) {
-            0 => rng.random_range(0..users),
-            1 => model.members.keys().copied().choose(rng).unwrap_or_default(),
+            0 => rng.random_range(0..present),
+            1 => model.members.range(..present).map(|(user, _)| *user).choose(rng).unwrap_or_default(),
             _ => model.admins.iter().copied().choose(rng).unwrap_or_default(),
         };
         let several = if rng.random_ratio(1, 5) { rng.random_range(2..=8) } else { 1 };
         let grows = model.members.len() <= model.size;
         let act = match rng.random_range(0..20) {
             0..7 if grows => PlannedChange::Add(model.newcomers(rng, users, several)),
-            0..7 => PlannedChange::Remove(model.others(rng, user, several)),
-            7..11 if model.members.len() > 2 => return model.leave(rng),
+            0..7 => PlannedChange::Remove(model.others(rng, user, several, users)),
+            7..11 if model.members.len() > 2 => return model.leave(rng, present),
             7..13 => PlannedChange::Add(model.newcomers(rng, users, 1)),
-            13..15 => PlannedChange::Promote(model.others(rng, user, 1).first().copied().unwrap_or(user)),
+            13..15 => {
+                let another = model.others(rng, user, 1, present).first().copied();
+                PlannedChange::Promote(another.unwrap_or(user))
+            }
             15 => PlannedChange::Demote(model.admins.iter().copied().choose(rng).unwrap_or(user)),
             _ => PlannedChange::Name(rng.random_range(0..1_000)),
         };
@@ -238,13 +264,20 @@ impl Model {
         new
     }
 
-    fn others(&self, rng: &mut StdRng, user: usize, count: usize) -> Vec<usize> {
-        self.members.keys().copied().filter(|member| *member != user).sample(rng, count)
+    /// Members before a place among the users, but this one.
+    fn others(&self, rng: &mut StdRng, user: usize, count: usize, before: usize) -> Vec<usize> {
+        let members = self.members.range(..before).map(|(member, _)| *member);
+        members.filter(|member| *member != user).sample(rng, count)
     }
 
-    /// Somebody leaves.
-    fn leave(&mut self, rng: &mut StdRng) -> (usize, PlannedChange) {
-        let user = self.members.keys().copied().choose(rng).unwrap_or_default();
+    /// Somebody leaves who is there; but no last admin where one who is not might come after.
+    fn leave(&mut self, rng: &mut StdRng, present: usize) -> (usize, PlannedChange) {
+        let there = self.members.range(..present).map(|(user, _)| *user);
+        let user = there.choose(rng).unwrap_or_default();
+        let is_last = self.admins.len() == 1 && self.admins.contains(&user);
+        if is_last && self.members.range(present..).next().is_some() {
+            return (user, PlannedChange::Name(rng.random_range(0..1_000)));
+        }
         self.remove(user);
         if self.admins.is_empty() {
             let oldest = self.members.iter().min_by_key(|(user, joined)| (**joined, **user));
@@ -261,6 +294,7 @@ impl Model {
 
     fn follow(&mut self, act: &PlannedChange) {
         match act {
+            PlannedChange::Add(users) if self.members.len() + users.len() > MEMBERS_MAX => {}
             PlannedChange::Add(users) => {
                 self.joined += 1;
                 for user in users {
@@ -297,7 +331,7 @@ impl Iterator for GroupLoad {
             let (founder, others) = self.groups.last()?.founding();
             (self.groups.len() - 1, founder, GroupAct::Make(others))
         } else {
-            let group = self.pick()?;
+            let group = self.pick(changes)?;
             let is_small = self.groups[group].members.len() <= *NEW_SIZES.end();
             let (user, act) = if changes && is_small && self.rng.random_ratio(1, END_ONE_IN) {
                 let model = std::mem::take(&mut self.groups[group]);
@@ -311,7 +345,7 @@ impl Iterator for GroupLoad {
             (group, user, act)
         };
         let client = self.client_of(user);
-        let is_change = !matches!(act, GroupAct::Say(_));
+        let is_change = !matches!(act, GroupAct::Say { .. });
         let crashes = is_change && self.rng.random_ratio(1, CRASH_ONE_IN);
         let crashes = crashes.then(|| millis(&mut self.rng, CRASH_AFTER_MS));
         Some(Gathering { at: self.at, group, client, act, crashes })
@@ -346,6 +380,24 @@ mod tests {
     }
 
     #[test]
+    fn members_without_a_client_come_and_go_and_do_nothing() {
+        let devices: Vec<usize> = std::iter::repeat_n(1, 300).chain(std::iter::repeat_n(0, 900)).collect();
+        let mut load = GroupLoad::new(2, &devices, 5, RATES);
+        assert_eq!(load.sizes()[0], MEMBERS_MAX);
+        assert!(load.first().iter().all(|(founder, _)| *founder < 300));
+        let mut moved = BTreeSet::new();
+        for doing in load.take(20_000) {
+            assert!(doing.client < 300);
+            match doing.act {
+                GroupAct::Change(PlannedChange::Promote(user)) => assert!(user < 300),
+                GroupAct::Change(PlannedChange::Add(users)) if doing.group == 0 => moved.extend(users),
+                _ => {}
+            }
+        }
+        assert!(moved.range(300..).count() > 50, "{moved:?}");
+    }
+
+    #[test]
     fn people_come_go_and_come_back_all_the_time() {
         let mut gone = BTreeSet::new();
         let (mut back, mut left, mut removed, mut made, mut ended) = (0, 0, 0, 0, 0);
@@ -370,7 +422,7 @@ mod tests {
         }
         assert!(back > 30 && left > 30 && removed > 30, "{back} back, {left} left, {removed} removed");
         assert!(made > 5 && ended > 2, "{made} made, {ended} ended");
-        let said = doings.iter().filter(|it| matches!(it.act, GroupAct::Say(_))).count();
+        let said = doings.iter().filter(|it| matches!(it.act, GroupAct::Say { .. })).count();
         assert!((8_000..10_000).contains(&said), "{said}");
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::chaos::Saying;
 use crate::chaos::random::body_bytes;
 
 /// Contacts of a client.
@@ -22,6 +23,8 @@ pub struct Sending {
     pub client: usize,
     /// To which user, by place among the users.
     pub to: usize,
+    /// What kind of message.
+    pub saying: Saying,
     /// The body's length.
     pub bytes: usize,
 }
@@ -62,6 +65,13 @@ impl Load {
     }
 }
 
+impl Load {
+    /// A user to whom a client writes, the more often the likelier.
+    pub fn contact(&self, rng: &mut StdRng, client: usize) -> usize {
+        self.users[client][self.contacts.draw(rng)]
+    }
+}
+
 impl Iterator for Load {
     type Item = Sending;
 
@@ -80,14 +90,15 @@ impl Iterator for Load {
                 self.at += Duration::from_secs_f64(-(1.0 - even).ln() * per_event / self.rate);
                 let client = self.clients.draw(&mut self.rng);
                 let to = self.users[client][self.contacts.draw(&mut self.rng)];
-                let sending = Sending { at: self.at, client, to, bytes: 0 };
+                let sending = Sending { at: self.at, client, to, saying: Saying::Plain, bytes: 0 };
                 if self.rng.random_ratio(1, BURST_ONE_IN) {
                     self.burst = Some((sending, self.rng.random_range(BURST) - 1));
                 }
                 sending
             }
         };
-        Some(Sending { bytes: body_bytes(&mut self.rng), ..sending })
+        let (saying, bytes) = (Saying::random(&mut self.rng), body_bytes(&mut self.rng));
+        Some(Sending { saying, bytes, ..sending })
     }
 }
 

@@ -11,8 +11,9 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::{Fault, GroupLoad, GroupRates, Kind, Load};
-use crate::chaos::ClientFault;
+use crate::chaos::aside::asides;
 use crate::chaos::random::{devices, millis, moment};
+use crate::chaos::{Aside, ClientFault};
 
 /// How large a run is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct ClusterShape {
     pub nodes: usize,
     /// Clients: devices, of somewhat fewer users.
     pub clients: usize,
+    /// Users besides who have no client: they are members of groups like others, and never connect.
+    pub absent: usize,
     /// How long faults begin, before healing.
     pub storm: Duration,
     /// Messages a second, all clients together; with groups a third of them goes to these.
@@ -38,11 +41,25 @@ impl ClusterShape {
     pub fn new(clients: usize, storm: Duration) -> Self {
         let messages_per_second = 60 + clients as u32 / 2;
         let kinds = Kind::ALL.to_vec();
-        Self { nodes: 3, clients, storm, messages_per_second, groups: 0, kinds, clients_suffer: true }
+        Self {
+            nodes: 3,
+            clients,
+            absent: 0,
+            storm,
+            messages_per_second,
+            groups: 0,
+            kinds,
+            clients_suffer: true,
+        }
     }
 }
 
 impl ClusterShape {
+    /// How many more users there are, in words.
+    pub(super) fn absent_too(&self) -> String {
+        if self.absent == 0 { String::new() } else { format!(" and {} more without one", self.absent) }
+    }
+
     fn messages_to_groups(&self) -> u32 {
         if self.groups == 0 { 0 } else { self.messages_per_second / 3 }
     }
@@ -75,7 +92,7 @@ pub struct ClusterPlan {
     pub seed: u64,
     /// How large it is.
     pub shape: ClusterShape,
-    /// How many devices each user has.
+    /// How many devices each user has; those with none come last.
     pub devices: Vec<usize>,
     /// In order of time.
     pub strikes: Vec<Strike>,
@@ -87,7 +104,8 @@ impl ClusterPlan {
     /// The plan of a seed.
     pub fn new(seed: u64, shape: ClusterShape) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let devices = devices(&mut rng, shape.clients);
+        let mut devices = devices(&mut rng, shape.clients);
+        devices.extend(std::iter::repeat_n(0, shape.absent));
         let strikes = strikes(&mut rng, &shape);
         let client_strikes = if shape.clients_suffer { client_strikes(&mut rng, &shape) } else { Vec::new() };
         Self { seed, shape, devices, strikes, client_strikes }
@@ -109,7 +127,15 @@ impl ClusterPlan {
     /// What clients write to each other.
     pub fn load(&self) -> Load {
         let Self { seed, shape, devices, .. } = self;
-        Load::new(*seed, shape.clients, devices.len(), shape.messages_per_second - shape.messages_to_groups())
+        let present = devices.len() - shape.absent;
+        Load::new(*seed, shape.clients, present, shape.messages_per_second - shape.messages_to_groups())
+    }
+
+    /// What clients do beside writing: they fall out with whom they write to.
+    pub fn asides(&self) -> Vec<Aside> {
+        let Self { seed, shape, .. } = self;
+        let (mut rng, load) = (StdRng::seed_from_u64(*seed ^ 0xa51d), self.load());
+        asides(&mut rng, shape.clients, shape.storm, |rng, client| load.contact(rng, client))
     }
 
     /// What clients do in groups.
@@ -163,10 +189,11 @@ impl fmt::Display for ClusterPlan {
         let Self { seed, shape, devices, strikes, client_strikes } = self;
         writeln!(
             f,
-            "plan of seed {seed}: {} nodes, {} clients of {} users, {} messages/s, {:.0} s, {} faults of nodes, {} of clients",
+            "plan of seed {seed}: {} nodes, {} clients of {} users{}, {} messages/s, {:.0} s, {} faults of nodes, {} of clients",
             shape.nodes,
             shape.clients,
-            devices.len(),
+            devices.len() - shape.absent,
+            shape.absent_too(),
             shape.messages_per_second,
             shape.storm.as_secs_f64(),
             strikes.len(),

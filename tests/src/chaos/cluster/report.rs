@@ -12,6 +12,7 @@ use super::deliveries::shown;
 use super::run::write_files;
 use super::{ClusterPlan, Deliveries, Delivery, Kind, Note, Span, Stalled, Timeline, plot};
 use crate::Verdict;
+use crate::chaos::talk::Talk;
 use crate::fleet::Unsettled;
 use crate::group_log::GroupLog;
 use crate::history::{Handed, History, What};
@@ -25,6 +26,8 @@ struct GroupCounts {
     made: usize,
     /// Users who have been in the largest.
     members_max: usize,
+    /// Members that the largest had at one time.
+    members_at_once: usize,
     asked: usize,
     done: usize,
     denied: usize,
@@ -57,14 +60,18 @@ impl GroupCounts {
         let groups = GroupLog::all(history);
         counts.made = groups.len();
         counts.members_max = groups.values().map(|log| log.ever().count()).max().unwrap_or_default();
+        counts.members_at_once = groups.values().map(GroupLog::members_max).max().unwrap_or_default();
         counts
     }
 }
 
 impl fmt::Display for GroupCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { made, members_max, asked, done, denied, .. } = self;
-        writeln!(f, "  groups     {made}, one in which {members_max} users have been")?;
+        let Self { made, members_max, members_at_once, asked, done, denied, .. } = self;
+        writeln!(
+            f,
+            "  groups     {made}, one in which {members_max} users have been, {members_at_once} at one time"
+        )?;
         writeln!(
             f,
             "             {asked} changes asked for, {done} done, {denied} denied, {} without an answer",
@@ -87,6 +94,7 @@ pub struct ClusterReport {
     receipts: usize,
     connected: usize,
     groups: GroupCounts,
+    talk: Talk,
     deliveries: Deliveries,
     spans: Vec<Span>,
     notes: Vec<Note>,
@@ -126,6 +134,7 @@ impl ClusterReport {
             receipts: history.count(|what| matches!(what, What::Receipt { .. })),
             connected: history.count(|what| *what == What::Connected),
             groups: GroupCounts::of(history),
+            talk: Talk::of(history),
             deliveries,
             spans: timeline.spans(),
             notes: timeline.notes(),
@@ -165,10 +174,11 @@ impl ClusterReport {
     fn title(&self) -> String {
         let ClusterPlan { seed, shape, devices, .. } = &self.plan;
         format!(
-            "chaos, seed {seed}: {} nodes, {} clients of {} users, {} messages/s, {:.0} s",
+            "chaos, seed {seed}: {} nodes, {} clients of {} users{}, {} messages/s, {:.0} s",
             shape.nodes,
             shape.clients,
-            devices.len(),
+            devices.len() - shape.absent,
+            shape.absent_too(),
             shape.messages_per_second,
             shape.storm.as_secs_f64()
         )
@@ -276,6 +286,7 @@ impl fmt::Display for ClusterReport {
         writeln!(f, "  connected  {} times", self.connected)?;
         writeln!(f, "  messages   {} given, {} confirmed to their sender", self.enqueued, self.accepted)?;
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
+        write!(f, "{}", self.talk)?;
         if self.plan.shape.groups > 0 {
             write!(f, "{}", self.groups)?;
         }

@@ -17,7 +17,8 @@ use super::{
     ClientStrike, ClusterPlan, ClusterReport, Deliveries, Gathering, GroupAct, GroupLoad, Kind, Load,
     Sending, Span, Strike, Timeline,
 };
-use crate::chaos::{ClientFault, Watch};
+use crate::chaos::saying::words;
+use crate::chaos::{Aside, ClientFault, Watch};
 use crate::cluster::{Cluster, ClusterConfig, View};
 use crate::fleet::{Fleet, HowStopped, Networks};
 use crate::{Account, HowCut, NodeConfig, Weather, accounts};
@@ -90,6 +91,7 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     let scene = Scene { cluster: cluster.clone(), timeline: timeline.clone() };
     let mut beside = JoinSet::new();
     beside.spawn(write(fleet.clone(), people.clone(), plan.load(), begin));
+    beside.spawn(stand_aside(fleet.clone(), people.clone(), plan.asides(), begin));
     if plan.shape.groups > 0 {
         let suffering = plan.shape.clients_suffer.then(|| timeline.clone());
         beside.spawn(gather(fleet.clone(), people, groups, gatherings, suffering, begin));
@@ -118,6 +120,11 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     let unsettled = fleet.settle(REST).await.err();
     let rested = healed.elapsed();
     timeline.note("at rest");
+    if unsettled.is_none() {
+        watch.phase("asking what was said");
+        fleet.recall_everything().await.into_iter().for_each(|problem| timeline.surprise(problem));
+        timeline.note("all clients have asked what was said");
+    }
 
     watch.phase("judging");
     fleet.close().await;
@@ -186,17 +193,14 @@ async fn strike(plan: &ClusterPlan, scene: &Scene, begin: Beginning, watch: &imp
 /// Lets clients write until the storm is over.
 async fn write(fleet: Arc<Fleet>, people: Arc<[Account]>, load: Load, begin: Beginning) {
     let mut sending = JoinSet::new();
-    for (number, Sending { at, client, to, bytes }) in load.take_while(|it| it.at < begin.storm).enumerate() {
+    let load = load.take_while(|it| it.at < begin.storm);
+    for (number, Sending { at, client, to, saying, bytes }) in load.enumerate() {
         sleep_until(begin.at + at).await;
         while sending.try_join_next().is_some() {}
         let conversation = ConversationId::direct(fleet.user(client), people[to].user);
-        let mut body = format!("{number}/{client}/").into_bytes();
-        body.resize(body.len().max(bytes), b'.');
+        let words = words(format!("{number}/{client}/"), bytes);
         let fleet = fleet.clone();
-        sending.spawn(async move {
-            // A full outbox is an answer like any other; nothing was taken then.
-            let _ = fleet.clients()[client].send(conversation, body).await;
-        });
+        sending.spawn(async move { saying.say(&fleet, client, conversation, words).await });
     }
     while sending.join_next().await.is_some() {}
 }
@@ -259,13 +263,10 @@ async fn gather(
                 });
             }
             (_, None) => continue,
-            (GroupAct::Say(bytes), Some(id)) => {
-                let mut body = format!("{number}/{client}/{group}/").into_bytes();
-                body.resize(body.len().max(bytes), b'.');
-                under_way.spawn(async move {
-                    // A full outbox is an answer like any other; nothing was taken then.
-                    let _ = fleet.clients()[client].send(ConversationId::group(id), body).await;
-                });
+            (GroupAct::Say { saying, bytes }, Some(id)) => {
+                let words = words(format!("{number}/{client}/{group}/"), bytes);
+                let place = ConversationId::group(id);
+                under_way.spawn(async move { saying.say(&fleet, client, place, words).await });
                 continue;
             }
             (GroupAct::Change(change), Some(id)) => {
@@ -283,6 +284,18 @@ async fn gather(
                 timeline.trouble(client, since, timeline.now() + felt(crash));
             });
         }
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// Lets clients do what else they do.
+async fn stand_aside(fleet: Arc<Fleet>, people: Arc<[Account]>, asides: Vec<Aside>, begin: Beginning) {
+    let mut under_way = JoinSet::new();
+    for Aside { at, client, act } in asides {
+        sleep_until(begin.at + at).await;
+        while under_way.try_join_next().is_some() {}
+        let (fleet, people) = (fleet.clone(), people.clone());
+        under_way.spawn(async move { act.perform(&fleet, client, |user| people[user].user).await });
     }
     while under_way.join_next().await.is_some() {}
 }

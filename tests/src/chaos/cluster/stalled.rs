@@ -39,16 +39,16 @@ impl Stalled {
 
 #[cfg(test)]
 mod tests {
-    use rookery_client::{Body, ConversationId, MessageId, Seq, UserId};
+    use rookery_client::{ConversationId, MessageId, Seq, UserId};
 
     use super::*;
-    use crate::history::{Client, Entry};
+    use crate::history::{Client, Entry, Said};
 
     #[test]
     fn what_was_given_before_or_confirmed_after_is_no_matter() {
         let s = Duration::from_secs;
         let conversation = ConversationId::direct(UserId::new(1).unwrap(), UserId::new(2).unwrap());
-        let enqueued = |id| What::Enqueued { conversation, id, body: Body::new(b"hello".to_vec()) };
+        let enqueued = |id| What::Enqueued { conversation, id, said: Said::plain("hello") };
         let accepted = |id| What::Accepted { conversation, id, seq: Seq::new(1) };
         let ids: [MessageId; 4] = std::array::from_fn(|n| MessageId::from_bytes([n as u8; 16]));
         let story = [

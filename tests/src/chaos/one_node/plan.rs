@@ -5,8 +5,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::chaos::ClientFault;
+use crate::chaos::aside::asides;
 use crate::chaos::random::{body_bytes, devices, millis, moment};
+use crate::chaos::{Aside, AsideAct, ClientFault, Saying};
 
 /// How large a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +39,17 @@ pub enum Action {
         client: usize,
         /// To which user, by place among the users.
         to: usize,
+        /// What kind of message.
+        saying: Saying,
         /// The body's length in bytes.
         bytes: usize,
+    },
+    /// A client does something else.
+    Aside {
+        /// Which.
+        client: usize,
+        /// What.
+        act: AsideAct,
     },
     /// Something befalls a client.
     Client {
@@ -90,6 +100,12 @@ impl Plan {
         let devices = devices(&mut rng, shape.clients);
         let mut steps = Vec::new();
         messages(&mut rng, &shape, devices.len(), &mut steps);
+        let others = asides(&mut rng, shape.clients, shape.storm, |rng, _| skewed(rng, devices.len()));
+        steps.extend(
+            others
+                .into_iter()
+                .map(|Aside { at, client, act }| Step { at, action: Action::Aside { client, act } }),
+        );
         client_faults(&mut rng, &shape, &mut steps);
         node_faults(&mut rng, &shape, &mut steps);
         steps.sort_by_key(|step| step.at);
@@ -111,8 +127,8 @@ fn messages(rng: &mut StdRng, shape: &Shape, users: usize, steps: &mut Vec<Step>
         // Some write several messages without waiting.
         let burst = if rng.random_ratio(1, 20) { rng.random_range(2..12) } else { 1 };
         for _ in 0..burst {
-            let bytes = body_bytes(rng);
-            steps.push(Step { at, action: Action::Send { client, to, bytes } });
+            let (saying, bytes) = (Saying::random(rng), body_bytes(rng));
+            steps.push(Step { at, action: Action::Send { client, to, saying, bytes } });
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Action, Down, Plan};
 use crate::Verdict;
 use crate::chaos::ClientFault;
+use crate::chaos::talk::Talk;
 use crate::history::{History, What};
 
 /// The outcome of a run.
@@ -20,6 +21,7 @@ pub struct Report {
     handed: usize,
     handed_again: usize,
     receipts: usize,
+    talk: Talk,
     connected: usize,
     kills: usize,
     pauses: usize,
@@ -44,6 +46,7 @@ impl Report {
             handed: history.count(|what| matches!(what, What::Handed(_))),
             handed_again: handed_again(history),
             receipts: history.count(|what| matches!(what, What::Receipt { .. })),
+            talk: Talk::of(history),
             connected: history.count(|what| *what == What::Connected),
             kills: steps(|action| matches!(action, Action::Node(Down::Killed(_)))),
             pauses: steps(|action| matches!(action, Action::Node(Down::Paused(_)))),
@@ -76,6 +79,7 @@ impl fmt::Display for Report {
         writeln!(f, "  connected  {} times", self.connected)?;
         writeln!(f, "  messages   {} given, {} confirmed to their sender", self.enqueued, self.accepted)?;
         writeln!(f, "  handed up  {} messages, {} receipts", self.handed, self.receipts)?;
+        write!(f, "{}", self.talk)?;
         writeln!(f, "  again      {} messages that a client had in hand when it crashed", self.handed_again)?;
         writeln!(f, "  at rest    {:.1} s after healing", self.rested.as_secs_f64())?;
         write!(f, "{}", self.verdict)

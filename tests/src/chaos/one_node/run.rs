@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rookery_client::{ConversationId, UserId};
+use rookery_client::ConversationId;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Action, Down, Plan, Report};
 use crate::chaos::Watch;
+use crate::chaos::saying::words;
 use crate::fleet::{Fleet, FleetClient};
 use crate::{Account, Node, NodeConfig, Verdict, Weather, accounts};
 
@@ -40,6 +41,7 @@ pub async fn run(plan: &Plan, watch: &impl Watch) -> Result<Report> {
     let names: Vec<String> = (0..plan.devices.len()).map(|index| format!("user-{index}")).collect();
     let wanted: Vec<_> = names.iter().map(String::as_str).zip(plan.devices.iter().copied()).collect();
     let accounts = accounts(&node, &wanted).await.context("users and tokens")?;
+    let accounts: Arc<[Account]> = accounts.into();
     let fleet = Arc::new(Fleet::start(&node, &accounts, plan.seed).await?);
 
     watch.phase("the storm");
@@ -57,10 +59,14 @@ pub async fn run(plan: &Plan, watch: &impl Watch) -> Result<Report> {
     let Storm { fleet, node, .. } = storm;
     let unsettled = fleet.settle(REST).await.err();
     let rested = healed.elapsed();
+    let mut surprises = Vec::new();
+    if unsettled.is_none() {
+        watch.phase("asking what was said");
+        surprises = fleet.recall_everything().await;
+    }
     watch.phase("judging");
     fleet.close().await;
     let history = fleet.recorder().history();
-    let mut surprises = Vec::new();
     if !node.lock().await.terminate().await.is_ok_and(|status| status.success()) {
         surprises.push("the node did not stop in order at the end".to_owned());
     }
@@ -71,7 +77,7 @@ pub async fn run(plan: &Plan, watch: &impl Watch) -> Result<Report> {
 struct Storm {
     fleet: Arc<Fleet>,
     node: Arc<Mutex<Node>>,
-    accounts: Vec<Account>,
+    accounts: Arc<[Account]>,
     /// Under way.
     faults: JoinSet<()>,
 }
@@ -80,7 +86,17 @@ impl Storm {
     async fn begin(&mut self, action: &Action, number: usize) {
         while self.faults.try_join_next().is_some_and(|fault| fault.is_ok()) {}
         match action.clone() {
-            Action::Send { client, to, bytes } => self.send(client, to, bytes, number),
+            Action::Send { client, to, saying, bytes } => {
+                let place = ConversationId::direct(self.fleet.user(client), self.accounts[to].user);
+                let (fleet, words) = (self.fleet.clone(), words(format!("{number}/{client}/"), bytes));
+                self.faults.spawn(async move { saying.say(&fleet, client, place, words).await });
+            }
+            Action::Aside { client, act } => {
+                let (fleet, people) = (self.fleet.clone(), self.accounts.clone());
+                self.faults.spawn(async move {
+                    act.perform(&fleet, client, |user| people[user].user).await;
+                });
+            }
             Action::Client { client, fault } => {
                 self.with(client, async move |client| fault.befall(&client).await);
             }
@@ -97,20 +113,6 @@ impl Storm {
     {
         let client = Borrowed { fleet: self.fleet.clone(), client };
         self.faults.spawn(async move { fault(client).await });
-    }
-
-    fn send(&mut self, client: usize, to: usize, bytes: usize, number: usize) {
-        let conversation = ConversationId::direct(self.fleet.user(client), self.user(to));
-        let mut body = format!("{number}/{client}/").into_bytes();
-        body.resize(body.len().max(bytes), b'.');
-        self.with(client, async move |client| {
-            // A full outbox is an answer like any other; nothing was taken then.
-            let _ = client.send(conversation, body).await;
-        });
-    }
-
-    fn user(&self, to: usize) -> UserId {
-        self.accounts[to].user
     }
 
     /// Lets every fault end, then makes sure that nothing stands in anybody's way.
