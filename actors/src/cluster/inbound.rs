@@ -39,6 +39,10 @@ pub(super) fn batch(context: &Arc<Context>, cluster: &Arc<Cluster>, from: &NodeI
     }
     let Some(peer) = peer else { return };
     if peer.heard(&header) {
+        for shard in context.router.shards() {
+            // One that has just failed has no devices to tell of.
+            let _ = shard.cast(ShardMessage::Understood(peer.clone()));
+        }
         context.looking.tell(LookingMessage::Understood(peer.clone()));
     }
     if astray && header.epoch < mine {

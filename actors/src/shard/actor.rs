@@ -62,6 +62,8 @@ pub(crate) enum ShardMessage {
     Replace { user: UserId, newer: HostedDevice },
     /// An owner has lost what was registered with one of its shards.
     Forgotten { owner: NodeId, shard: u16, shards: u16 },
+    /// From now on a peer understands whether devices are in use.
+    Understood(Arc<Peer>),
     /// Slots have new owners. `lost`: bells may have been lost, whoever they were for.
     ViewChanged { placed: Arc<Placed>, lost: bool },
     /// A session has nothing to do.
@@ -193,6 +195,7 @@ impl Actor for Shard {
             ShardMessage::Follow { user, follow } => state.follow(user, follow),
             ShardMessage::Replace { user, newer } => state.replace(user, newer),
             ShardMessage::Forgotten { owner, shard, shards } => state.forgotten(&owner, shard, shards),
+            ShardMessage::Understood(peer) => state.understood(&peer),
             ShardMessage::ViewChanged { placed, lost } => state.view_changed(placed, lost),
             ShardMessage::Passivate(passivation) => state.passivate(passivation),
             ShardMessage::Tick => state.tick(),

@@ -17,7 +17,7 @@ use crate::cluster::{Bell, Bells, HostedDevice, LinkMessage, Owner, Peer, Placed
 use crate::connection::Connection;
 use crate::session::{Hint, SessionMessage};
 
-/// Registrations a shard sends at once when slots have moved; the rest follows by and by.
+/// Registrations a shard sends at once when many are due; the rest follows by and by.
 const REGISTERED_AT_ONCE_MAX: usize = 512;
 
 /// After which a client comes back that was sent away although it may have been the newer one.
@@ -187,6 +187,34 @@ impl State {
         }
     }
 
+    /// From now on an owner understands whether devices are in use: it has taken all that was registered with it before, such
+    /// as by mail, to be in use. Those that are not are registered again, by and by.
+    pub(super) fn understood(&mut self, owner: &Peer) {
+        let is_concerned = |user: UserId, entry: &Entry| {
+            entry.attached.iter().any(|attached| !attached.connection.is_active())
+                && matches!(self.owner(user), Owner::Elsewhere(peer) if peer.id == owner.id)
+        };
+        let concerned: Vec<UserId> = self
+            .entries
+            .iter()
+            .filter(|(user, entry)| is_concerned(**user, entry))
+            .map(|(user, _)| *user)
+            .collect();
+        self.register_many(concerned);
+    }
+
+    /// Registers users, some of them at once.
+    fn register_many(&mut self, users: Vec<UserId>) {
+        let long_ago = Instant::now().checked_sub(std::time::Duration::from_secs(60));
+        for (done, user) in users.into_iter().enumerate() {
+            if done < REGISTERED_AT_ONCE_MAX {
+                self.register(user);
+            } else {
+                self.hosting.sent(user, 0, long_ago.unwrap_or_else(Instant::now));
+            }
+        }
+    }
+
     /// Slots have new owners: users of those that moved are registered anew, and then swept; users whose owner is this
     /// node now are swept at once. So are all when bells may have been lost with a node. Where a slot may have moved away
     /// and back between two views, what its owner knew is lost, and all are registered anew.
@@ -217,14 +245,7 @@ impl State {
                 _ => {}
             }
         }
-        let long_ago = Instant::now().checked_sub(std::time::Duration::from_secs(60));
-        for (done, user) in to_register.into_iter().enumerate() {
-            if done < REGISTERED_AT_ONCE_MAX {
-                self.register(user);
-            } else {
-                self.hosting.sent(user, 0, long_ago.unwrap_or_else(Instant::now));
-            }
-        }
+        self.register_many(to_register);
         self.sweep(to_sweep);
     }
 

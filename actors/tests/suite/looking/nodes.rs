@@ -149,6 +149,25 @@ async fn people_at_a_node_that_dies_have_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_registered_by_mail_is_as_it_is_once_there_is_a_link() {
+    let world = World::start(3, 2).await;
+    let owner = world.owner(2).await;
+    let alice_at = world.other_than(&[owner]);
+    let bob_at = world.other_than(&[owner, alice_at]);
+    let name = |at: usize| world.members[at].id.name.clone();
+    world.network.cut(&name(bob_at), &name(owner));
+    let mut alice = world.members[alice_at].node.join(who(1, 1)).await;
+    let mut bob = world.members[bob_at].node.join(who(2, 1)).await;
+    bob.active(false).await;
+    world.settled().await;
+    tokio::time::sleep(SOON).await;
+    world.network.heal();
+    tokio::time::sleep(SOON).await;
+    alice.watch(&[2], &[]).await;
+    assert_eq!(alice.presence().await, [idle(2)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_cut_link_did_not_bring_is_known_when_it_is_whole_again() {
     let Apart { world, owner, alice_at, mut alice, mut bob, .. } = Apart::watching().await;
     let name = |at: usize| world.members[at].id.name.clone();
