@@ -24,7 +24,7 @@ use crate::metrics::{RESTARTS, SESSIONS_HIBERNATED};
 use crate::session::{Hint, Session, SessionMessage, SessionStart};
 
 /// How often sessions are asked to commit what they put off, and to hibernate.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// For sessions to end when the node stops; they wait for nothing.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);

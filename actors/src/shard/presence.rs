@@ -1,9 +1,13 @@
 //! The owner's side: whether this shard's users are there, wherever their devices are. Told of those whom somebody watches;
 //! when the others were last seen is put on record.
 //!
+//! A node that is killed says of nobody when they left. So of those who are there it is put on record every
+//! [`RECORDED_EVERY`] that they are, each at a turn of their own: a crash makes nobody seem to have gone earlier than that
+//! before it. Of 1,000,000 users who are there it is 1,667 a second, in one operation of each shard, about 26 users each.
+//!
 //! An owner that has just become one does not know yet who is where: it says nothing of those it does not see.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use rookery_protocol::{Availability, Presence, UserId};
@@ -11,7 +15,7 @@ use rookery_store::ops::NoteLastSeen;
 use rookery_store::placement::Slot;
 use tokio::time::Instant;
 
-use super::actor::State;
+use super::actor::{State, TICK};
 use crate::cluster::{LinkMessage, Owner};
 use crate::connection::Stirring;
 use crate::looking::LookingMessage;
@@ -20,6 +24,10 @@ use crate::looking::LookingMessage;
 const LINGER: Duration = Duration::from_secs(2);
 /// After which it is put on record when a user was last seen.
 const RECORDED_AFTER: Duration = Duration::from_secs(10);
+/// How often it is put on record of users who are there that they are.
+const RECORDED_EVERY: Duration = Duration::from_secs(600);
+/// Ticks in which everybody has a turn.
+const TURNS: u64 = RECORDED_EVERY.as_secs() / TICK.as_secs();
 /// For hosts to tell a new owner who is there.
 const GATHERING: Duration = Duration::from_secs(5);
 /// Users in one operation.
@@ -32,6 +40,10 @@ const LEFT_MAX: usize = 65_536;
 pub(super) struct Presences {
     followed: HashSet<UserId>,
     left: HashMap<UserId, Left>,
+    /// Who is there, by their turn to be put on record.
+    present: BTreeMap<u64, BTreeSet<UserId>>,
+    /// Whose turn it was last.
+    turn: u64,
     /// Who has become active or idle here since the last tick.
     stirred: HashMap<UserId, Vec<Stirring>>,
     /// Until then it is not known of all users who is where.
@@ -65,10 +77,20 @@ impl Presences {
     fn changed(&mut self, user: UserId, is_there: bool, now: Instant, now_ms: impl FnOnce() -> u64) {
         if is_there {
             self.left.remove(&user);
-        } else if self.left.len() < LEFT_MAX {
+            return self.is_present(user);
+        }
+        if let Some(users) = self.present.get_mut(&turn_of(user)) {
+            users.remove(&user);
+        }
+        if self.left.len() < LEFT_MAX {
             let left = || Left { since: now, since_ms: now_ms(), is_told: false };
             self.left.entry(user).or_insert_with(left);
         }
+    }
+
+    /// A user is there.
+    fn is_present(&mut self, user: UserId) {
+        self.present.entry(turn_of(user)).or_default().insert(user);
     }
 
     /// How a user is, if it can be said now. `is_active`: whether a device is in use; none if there are no devices.
@@ -83,7 +105,7 @@ impl Presences {
         Some(Presence { user, availability, last_seen_ms })
     }
 
-    fn tick(&mut self, now: Instant) -> Due {
+    fn tick(&mut self, now: Instant, now_ms: u64) -> Due {
         let mut due = Due { tell: self.stirred.drain().map(|(user, _)| user).collect(), record: Vec::new() };
         if self.gathering_until.take_if(|until| now >= *until).is_some() {
             due.tell.extend(&self.followed);
@@ -97,12 +119,19 @@ impl Presences {
             due.record.extend(is_due.then_some((*user, left.since_ms)));
             !is_due
         });
+        self.turn = (self.turn + 1) % TURNS;
+        let present = self.present.get(&self.turn).into_iter().flatten();
+        due.record.extend(present.map(|user| (*user, now_ms)));
         due
     }
 
     /// Keeps those whose owner this node is. Of the others, returns those who have left, to be put on record.
     fn keep(&mut self, is_mine: impl Fn(UserId) -> bool) -> Vec<(UserId, u64)> {
         self.followed.retain(|user| is_mine(*user));
+        self.present.retain(|_, users| {
+            users.retain(|user| is_mine(*user));
+            !users.is_empty()
+        });
         let mut others = Vec::new();
         self.left.retain(|user, left| {
             let is_mine = is_mine(*user);
@@ -111,6 +140,11 @@ impl Presences {
         });
         others
     }
+}
+
+/// When it is put on record of a user who is there. Users of a shard have all numbers.
+fn turn_of(user: UserId) -> u64 {
+    user.get() % TURNS
 }
 
 impl State {
@@ -170,11 +204,16 @@ impl State {
         let is_mine = |user| placed.as_ref().is_none_or(|placed| placed.owner(Slot::of_user(user)).is_here());
         let left = self.presences.keep(is_mine);
         self.record(left);
+        if has_gained {
+            let here = self.entries.iter().filter(|(_, entry)| !entry.attached.is_empty());
+            let mine = here.map(|(user, _)| *user).filter(|user| is_mine(*user));
+            mine.for_each(|user| self.presences.is_present(user));
+        }
         fewer.into_iter().for_each(|user| self.presence_changed(user));
     }
 
     pub(super) fn presences_tick(&mut self) {
-        let due = self.presences.tick(Instant::now());
+        let due = self.presences.tick(Instant::now(), self.context.clock.now_ms());
         for user in due.tell {
             self.tell_presence(user);
             self.tell_activity(user);
@@ -241,10 +280,10 @@ mod tests {
         assert_eq!(presences.of(user(), Some(false), now), presence(Availability::Idle, 0));
         presences.changed(user(), false, now, || 7);
         assert_eq!(presences.of(user(), None, now), None);
-        assert_eq!(presences.tick(now), Due::default());
+        assert_eq!(presences.tick(now, 0), Due::default());
         presences.changed(user(), true, now, || 8);
         assert_eq!(presences.of(user(), Some(true), now), presence(Availability::Online, 0));
-        assert_eq!(presences.tick(now + RECORDED_AFTER), Due::default());
+        assert_eq!(presences.tick(now + RECORDED_AFTER, 0), Due::default());
     }
 
     #[test]
@@ -252,14 +291,28 @@ mod tests {
         let (mut presences, now) = (Presences::default(), Instant::now());
         presences.changed(user(), false, now, || 7);
         presences.changed(user(), false, now + LINGER / 2, || 8);
-        let told = presences.tick(now + LINGER);
+        let told = presences.tick(now + LINGER, 0);
         assert_eq!(told, Due { tell: vec![user()], record: vec![] });
         assert_eq!(presences.of(user(), None, now + LINGER), presence(Availability::Offline, 7));
-        assert_eq!(presences.tick(now + LINGER), Due::default());
-        let recorded = presences.tick(now + RECORDED_AFTER);
+        assert_eq!(presences.tick(now + LINGER, 0), Due::default());
+        let recorded = presences.tick(now + RECORDED_AFTER, 0);
         assert_eq!(recorded, Due { tell: vec![], record: vec![(user(), 7)] });
-        assert_eq!(presences.tick(now + RECORDED_AFTER), Due::default());
+        assert_eq!(presences.tick(now + RECORDED_AFTER, 0), Due::default());
         assert_eq!(presences.of(user(), None, now + RECORDED_AFTER), presence(Availability::Offline, 0));
+    }
+
+    #[test]
+    fn of_who_stays_it_is_put_on_record_at_their_turn() {
+        let (mut presences, now) = (Presences::default(), Instant::now());
+        presences.changed(user(), true, now, || 7);
+        presences.changed(user(), true, now, || 8);
+        for round in 0..3 {
+            let recorded: Vec<_> =
+                (0..TURNS).flat_map(|tick| presences.tick(now, 1_000 * round + tick).record).collect();
+            assert_eq!(recorded, [(user(), 1_000 * round)], "the number's turn is the first");
+        }
+        assert_eq!(presences.keep(|_| false), []);
+        assert!((0..TURNS).all(|_| presences.tick(now, 0) == Due::default()), "they are another owner's now");
     }
 
     #[test]
@@ -269,8 +322,8 @@ mod tests {
         presences.followed.insert(user());
         assert_eq!(presences.of(user(), None, now), None);
         assert_eq!(presences.of(user(), Some(true), now), presence(Availability::Online, 0));
-        assert_eq!(presences.tick(now + GATHERING / 2), Due::default());
-        assert_eq!(presences.tick(now + GATHERING), Due { tell: vec![user()], record: vec![] });
+        assert_eq!(presences.tick(now + GATHERING / 2, 0), Due::default());
+        assert_eq!(presences.tick(now + GATHERING, 0), Due { tell: vec![user()], record: vec![] });
         assert_eq!(presences.of(user(), None, now + GATHERING), presence(Availability::Offline, 0));
     }
 
@@ -280,6 +333,6 @@ mod tests {
         presences.changed(user(), false, now, || 7);
         assert_eq!(presences.keep(|_| true), []);
         assert_eq!(presences.keep(|_| false), [(user(), 7)]);
-        assert_eq!(presences.tick(now + RECORDED_AFTER), Due::default());
+        assert_eq!(presences.tick(now + RECORDED_AFTER, 0), Due::default());
     }
 }

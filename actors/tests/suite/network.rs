@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::client::user;
-use crate::node::{self, Node, add_user};
+use crate::node::{self, Node, StepClock, add_user};
 
 /// How long a batch is on its way.
 const LATENCY: Duration = Duration::from_micros(200);
@@ -294,12 +294,14 @@ impl World {
         let (network, id) = (self.network.clone(), joined.id.clone());
         let me = id.clone();
         let links = Box::new(move |events| network.links(me, events));
+        let clock = Arc::new(StepClock::default());
         let parts = Parts {
             cluster: Some(ClusterParts { joined, join: op, links, speaks_max }),
+            clock: clock.clone(),
             ..node::parts(store.clone())
         };
         let actors = Actors::start(config, parts).await.expect("the actors start");
-        let node = Node { actors, store, faults: Default::default(), clock: Default::default() };
+        let node = Node { actors, store, faults: Default::default(), clock };
         self.members.push(Member { node, id, plug, network: self.network.clone() });
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rookery_actors::Victim;
+use rookery_actors::{Clock as _, Victim};
 use rookery_protocol::{Availability, ConversationId, Doing};
 use tokio::time::Instant;
 
@@ -146,6 +146,29 @@ async fn people_at_a_node_that_dies_have_gone() {
     let gone = alice.presence().await;
     assert!(matches!(gone[..], [(2, OFFLINE, ms)] if ms > 0), "{gone:?}");
     drop(bob);
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_whose_own_node_dies_with_them_were_seen_not_long_before() {
+    let Apart { world, owner, mut alice, bob, .. } = Apart::start().await;
+    drop(bob);
+    let mut bob = world.members[owner].node.join(who(2, 1)).await;
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(1_500) {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        alice.heartbeat().await;
+        bob.heartbeat().await;
+        world.members[owner].node.clock.pass(20_000);
+    }
+    let there_ms = world.members[owner].node.clock.now_ms();
+    world.members[owner].kill();
+    drop(bob);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    alice.heartbeat().await;
+    alice.watch(&[2], &[]).await;
+    let gone = alice.presence().await;
+    let [(2, OFFLINE, last_seen_ms)] = gone[..] else { panic!("{gone:?}") };
+    assert!((there_ms - 660_000..=there_ms).contains(&last_seen_ms), "{last_seen_ms}, {there_ms}");
 }
 
 #[tokio::test(start_paused = true)]
