@@ -62,6 +62,8 @@ async fn conversations_in_json_lines_read_as_documented() {
         read: Seq::new(7),
         unread: 2,
         last: None,
+        is_member: true,
+        is_followed: false,
     };
     let list = ConversationList { request: list.request, conversations: vec![carol], more: true };
     connection.send(list).await;

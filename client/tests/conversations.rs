@@ -51,6 +51,8 @@ async fn conversations_are_listed_set_and_hidden() {
         read: Seq::new(7),
         unread: 2,
         last: Some(message(with(3), 9)),
+        is_member: true,
+        is_followed: false,
     };
     let conversations = vec![carol];
     let answer = ConversationList { request: asked.request, conversations, more: false };

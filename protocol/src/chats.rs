@@ -57,6 +57,11 @@ positional! {
         pub unread: u64,
         /// The last message, unless it is hidden or no longer there.
         pub last: Option<Message>,
+        since later:
+        /// The user is in it: one of the two, or a member now.
+        pub is_member: bool,
+        /// It is a channel, and the user follows it. Members may.
+        pub is_followed: bool,
     }
 }
 

@@ -218,6 +218,11 @@ fn shorter_frames() -> Vec<Vec<(&'static str, String)>> {
         out
     };
     let receipts = [&[0x92, 19, 0x92][..], &mark(1002, 3, 3), &mark(1003, 3, 1)].concat();
+    let list = examples::all().into_iter().find(|example| example.name == "conversation_list_left");
+    let list = list.expect("an example").frame;
+    let list = list[HEADER_BYTES..].strip_prefix(&[0x93, 35, 0x91, 0x99]).expect("one conversation");
+    let list = list.strip_suffix(&[0xc2, 0xc2, 0xc2]).expect("neither, and no more");
+    let list = [&[0x93, 35, 0x91, 0x97][..], list, &[0xc2]].concat();
     vec![
         same_as(
             "send_of_an_older_writer",
@@ -248,6 +253,12 @@ fn shorter_frames() -> Vec<Vec<(&'static str, String)>> {
             "each mark ends with `read`: the times are not known",
             "receipts_without_times",
             &frame(0x20, &receipts),
+        ),
+        same_as(
+            "conversation_list_of_an_older_writer",
+            "the conversation ends with `last`: whether the user is in it or follows it is not said",
+            "conversation_list_left",
+            &frame(0x22, &list),
         ),
     ]
 }

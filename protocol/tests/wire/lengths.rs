@@ -356,6 +356,8 @@ fn a_page_of_conversations_at_its_limits_fits_a_frame() {
         read: Seq::new(u64::MAX),
         unread: u64::MAX,
         last: Some(largest_message()),
+        is_member: true,
+        is_followed: true,
     };
     let mut one = Vec::new();
     encode_value(&mut one, &conversation);

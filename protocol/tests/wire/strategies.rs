@@ -315,17 +315,23 @@ fn answer_frame() -> impl Strategy<Value = ServerFrame> {
 fn list_frame() -> impl Strategy<Value = ServerFrame> {
     let conversation = (
         (conversation(), conversation_settings(), seq(), seq(), seq()),
-        (any::<u64>(), option::of(message())),
+        (any::<u64>(), option::of(message()), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|((conversation, settings, first, head, read), (unread, last))| Conversation {
-            conversation,
-            settings,
-            first,
-            head,
-            read,
-            unread,
-            last,
-        });
+        .prop_map(
+            |((conversation, settings, first, head, read), (unread, last, is_member, is_followed))| {
+                Conversation {
+                    conversation,
+                    settings,
+                    first,
+                    head,
+                    read,
+                    unread,
+                    last,
+                    is_member,
+                    is_followed,
+                }
+            },
+        );
     let profile = (user(), handle(), option::of(profile()), any::<u64>()).prop_map(
         |(user, handle, profile, last_seen_ms)| UserProfile { user, handle, profile, last_seen_ms },
     );

@@ -31,6 +31,10 @@ pub struct Listed {
     pub until: Option<Seq>,
     /// All up to here is taken for read, whatever has been.
     pub behind: Seq,
+    /// Whether the user is in it: one of the two, or a member now.
+    pub is_member: bool,
+    /// Whether it is a channel that the user follows.
+    pub is_followed: bool,
 }
 
 /// How a conversation stands with a user.
@@ -81,10 +85,11 @@ pub async fn conversations(
     let conversations = groups.keys().map(|group| ConversationId::group(*group));
     let keys: Vec<Vec<u8>> = conversations.map(|conversation| chat::key(user, conversation)).collect();
     let chats = snapshot.get_many(&keys).await?;
-    for ((group, Place { from, until, behind }), chat) in groups.into_iter().zip(chats) {
+    for ((group, place), chat) in groups.into_iter().zip(chats) {
         let conversation = ConversationId::group(group);
         let chat = chat.map(|value| decode(&value)).transpose()?.unwrap_or_default();
-        listed.push(Listed { conversation, chat, from, until, behind });
+        let Place { from, until, behind, is_member, is_followed } = place;
+        listed.push(Listed { conversation, chat, from, until, behind, is_member, is_followed });
     }
     Ok(listed)
 }
@@ -94,6 +99,8 @@ struct Place {
     from: Seq,
     until: Option<Seq>,
     behind: Seq,
+    is_member: bool,
+    is_followed: bool,
 }
 
 /// The groups that a user is or was in, and the channels that the user follows.
@@ -104,14 +111,23 @@ async fn places(
     limit: usize,
 ) -> Result<BTreeMap<GroupId, Place>, StoreError> {
     let groups = groups(snapshot, user, after, limit).await?.into_iter();
-    let place = |it: Membership| Place { from: it.from, until: it.until, behind: Seq::ZERO };
+    let place = |it: Membership| Place {
+        from: it.from,
+        until: it.until,
+        behind: Seq::ZERO,
+        is_member: it.is_current(),
+        is_followed: false,
+    };
     let mut places: BTreeMap<GroupId, Place> = groups.map(|(group, it)| (group, place(it))).collect();
     for (group, following) in followed_channels(snapshot, user, after, limit).await? {
         let place = places.entry(group).or_insert(Place {
             from: Seq::ZERO.next(),
             until: None,
             behind: following.from,
+            is_member: false,
+            is_followed: true,
         });
+        place.is_followed = true;
         // Who follows a channel sees all of it, members and former members too.
         if place.until.take().is_some() {
             place.behind = following.from;
@@ -138,8 +154,9 @@ async fn direct(
     let entry = |(key, value): (Bytes, Bytes)| {
         let (_, conversation) =
             chat::chat_of(&key).ok_or_else(|| StoreError::Corrupt(format!("a chat's key: {key:02x?}")))?;
-        let (from, until, behind) = (Seq::ZERO.next(), None, Seq::ZERO);
-        Ok(Listed { conversation, chat: decode(&value)?, from, until, behind })
+        let (chat, from, until, behind) = (decode(&value)?, Seq::ZERO.next(), None, Seq::ZERO);
+        let (is_member, is_followed) = (true, false);
+        Ok(Listed { conversation, chat, from, until, behind, is_member, is_followed })
     };
     snapshot.range(&range).await?.into_iter().map(entry).collect()
 }

@@ -68,7 +68,9 @@ pub(crate) async fn the_first_message_lists_a_conversation_to_both_and_none_afte
     assert_eq!(settled(&store, hide(bert.user, conversation, 1, &[])).await, Err(Refusal::NoSuchConversation));
     send(&store, anna, bert.user, 1).await;
     for who in [anna, bert] {
-        let whole = Listed { conversation, chat: Chat::default(), from: Seq::new(1), until: None, behind: Seq::ZERO };
+        let (chat, from, behind) = (Chat::default(), Seq::new(1), Seq::ZERO);
+        let whole =
+            Listed { conversation, chat, from, until: None, behind, is_member: true, is_followed: false };
         assert_eq!(listed(&store, who.user).await, [whole]);
     }
     assert_eq!(listed(&store, cora.user).await, []);

@@ -54,5 +54,7 @@ fn conversation(
         read,
         unread: if is_own { 0 } else { head.get().saturating_sub(seen) },
         last: last.filter(|_| !is_last_hidden).map(|message| message.at(now_ms)),
+        is_member: listed.is_member,
+        is_followed: listed.is_followed,
     })
 }

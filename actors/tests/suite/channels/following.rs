@@ -47,11 +47,13 @@ async fn followed_channels_are_listed_among_the_groups_with_what_came_since() {
     laptop.take_followed().await;
     alice.say(of(news), "late").await;
 
-    let mut expected = vec![(of(news), [1, 3, 2, 1]), (of(other), [1, 1, 0, 1])];
-    expected.sort_by_key(|(conversation, _)| conversation.to_bytes().to_vec());
+    let mut expected =
+        vec![(of(news), [1, 3, 2, 1], [false, true]), (of(other), [1, 1, 0, 1], [true, false])];
+    expected.sort_by_key(|(conversation, ..)| conversation.to_bytes().to_vec());
     let numbers = |list: Vec<rookery_protocol::Conversation>| -> Vec<_> {
         let numbers = |it: &rookery_protocol::Conversation| {
-            (it.conversation, [it.first.get(), it.head.get(), it.read.get(), it.unread])
+            let numbers = [it.first.get(), it.head.get(), it.read.get(), it.unread];
+            (it.conversation, numbers, [it.is_member, it.is_followed])
         };
         list.iter().map(numbers).collect()
     };
@@ -68,7 +70,7 @@ async fn followed_channels_are_listed_among_the_groups_with_what_came_since() {
     assert_eq!((&listed.settings, listed.read.get(), listed.unread), (&settings, 3, 0));
 
     bob.follow(news, false).await.unwrap();
-    assert_eq!(numbers(bob.listed().await), [(of(other), [1, 1, 0, 1])]);
+    assert_eq!(numbers(bob.listed().await), [(of(other), [1, 1, 0, 1], [true, false])]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,10 +106,15 @@ async fn a_follower_who_becomes_a_member_gets_what_is_said_once_and_sees_the_who
     assert_eq!(bob.log_of(news).await.unwrap(), [1, 2, 3]);
     let list = bob.listed().await;
     assert_eq!((list.len(), list[0].first.get()), (1, 1));
+    assert!(list[0].is_member && list[0].is_followed);
     bob.follow(news, false).await.unwrap();
     bob.take_followed().await;
     assert_eq!(bob.log_of(news).await.unwrap(), [3], "as a member who was added with no backlog");
     alice.say(of(news), "late").await;
     assert_eq!(bob.take_message().await.message.seq.get(), 4);
+    alice.change(news, GroupChange::Removed(vec![user(2)])).await.unwrap();
+    assert_eq!(bob.take_message().await.message.seq.get(), 5);
+    let list = bob.listed().await;
+    assert!(!list[0].is_member && !list[0].is_followed, "a former member");
     bob.events_until_quiet(Duration::from_secs(5)).await;
 }

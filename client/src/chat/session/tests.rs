@@ -226,7 +226,17 @@ async fn chats_are_listed_as_the_person_wants_with_what_is_unread() {
     let standing = |number, settings, unread| {
         let conversation = ConversationId::direct(user(1), user(number));
         let (first, head, read) = (Seq::new(1), Seq::new(9), Seq::new(7));
-        Conversation { conversation, settings, first, head, read, unread, last: None }
+        Conversation {
+            conversation,
+            settings,
+            first,
+            head,
+            read,
+            unread,
+            last: None,
+            is_member: true,
+            is_followed: false,
+        }
     };
     let none = ConversationSettings::default;
     let conversations = vec![

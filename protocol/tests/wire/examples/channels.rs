@@ -3,11 +3,16 @@
 use rookery_protocol::*;
 
 use super::{
-    Example, alice, biggest_message, edge_settings, example, group, message, message_id, request, stamp,
+    Example, alice, biggest_message, edge_settings, example, group, message, message_id, request, stamp, user,
 };
 
 fn news() -> GroupId {
     group(91)
+}
+
+fn last_of_two() -> ConversationId {
+    let last = user(UserId::MAX);
+    ConversationId::direct(last, last)
 }
 
 fn settings() -> GroupSettings {
@@ -85,6 +90,30 @@ pub(crate) fn channels() -> Vec<Example> {
             "account_event_followed",
             "follows follow_typical, on all of bob's devices: ask LIST_CONVERSATIONS",
             AccountEvent { stamp: stamp(0x86), part: AccountPart::Followed, person: None },
+        ),
+        example(
+            "list_conversations_channels",
+            "groups and channels alone: those after the last conversation of two that there can be",
+            ListConversations { request: request(74), after: Some(last_of_two()) },
+        ),
+        example(
+            "conversation_list_channels",
+            "answers list_conversations_channels: bob has read all that was there when he began to follow it",
+            ConversationList {
+                request: request(74),
+                conversations: vec![Conversation {
+                    conversation: ConversationId::group(news()),
+                    settings: ConversationSettings::default(),
+                    first: Seq::new(1),
+                    head: Seq::new(3),
+                    read: Seq::new(2),
+                    unread: 1,
+                    last: Some(post(3, 0x73, b"The eggs have hatched")),
+                    is_member: false,
+                    is_followed: true,
+                }],
+                more: false,
+            },
         ),
         example(
             "channel_notice_typical",

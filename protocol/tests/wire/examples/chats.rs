@@ -29,6 +29,8 @@ fn edge_conversation(number: u64) -> Conversation {
         read: Seq::new(u64::MAX),
         unread: u64::MAX,
         last: None,
+        is_member: true,
+        is_followed: true,
     }
 }
 
@@ -67,6 +69,8 @@ pub(crate) fn chats() -> Vec<Example> {
                             conversation: ConversationId::direct(bob(), dave()),
                             ..message(2, bob(), 2, message_id(0x31), Some(b"Welcome to the team"))
                         }),
+                        is_member: true,
+                        is_followed: false,
                     },
                     Conversation {
                         conversation: team(),
@@ -76,8 +80,29 @@ pub(crate) fn chats() -> Vec<Example> {
                         read: Seq::new(4),
                         unread: 0,
                         last: Some(entry(4, alice(), GroupChange::Promoted(vec![bob()]))),
+                        is_member: true,
+                        is_followed: false,
                     },
                 ],
+                more: false,
+            },
+        ),
+        example(
+            "conversation_list_left",
+            "a group that the user has left with entry 3, of which nothing is kept any more",
+            ConversationList {
+                request: request(35),
+                conversations: vec![Conversation {
+                    conversation: team(),
+                    settings: ConversationSettings::default(),
+                    first: Seq::new(2),
+                    head: Seq::new(3),
+                    read: Seq::new(3),
+                    unread: 0,
+                    last: None,
+                    is_member: false,
+                    is_followed: false,
+                }],
                 more: false,
             },
         ),
