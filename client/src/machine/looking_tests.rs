@@ -132,6 +132,34 @@ fn a_watch_that_a_server_is_too_busy_for_is_told_again_when_it_says_and_an_older
 }
 
 #[test]
+fn a_watch_outlasts_that_the_server_does_not_know_another_request() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    let watch = bench.watched().unwrap();
+    bench.input(Input::Call { id: 1, call: Call::Privacy });
+    assert_eq!(bench.frames().len(), 1);
+    bench.input(Input::Frame(raw(&Error::new(RequestId::new(0), ErrorCode::UnknownOpcode, "?"))));
+    assert!(bench.answer(&watch), "the server tells of what is watched");
+    bench.watch(&[3]);
+    assert_eq!(bench.watched().map(|watch| watch.users), Some(vec![user(3)]));
+}
+
+#[test]
+fn a_watch_that_an_older_server_does_not_know_is_known_once_the_other_requests_are_answered() {
+    let mut bench = Bench::quiet();
+    bench.watch(&[2]);
+    bench.watched().unwrap();
+    bench.input(Input::Call { id: 1, call: Call::Privacy });
+    let frames = bench.frames();
+    let [ClientFrame::GetPrivacy(asked)] = &frames[..] else { panic!("{frames:?}") };
+    bench.input(Input::Frame(raw(&Error::new(RequestId::new(0), ErrorCode::UnknownOpcode, "?"))));
+    let privacy = rookery_protocol::PrivacySettings::default();
+    bench.input(Input::Frame(raw(&rookery_protocol::Privacy { request: asked.request, privacy })));
+    bench.input(Input::Heard);
+    assert_eq!(bench.machine.deadline(), Some(Duration::from_secs(30)), "no answer is owed");
+}
+
+#[test]
 fn notices_of_what_is_not_looked_at_any_more_are_not_handed_up() {
     let mut bench = Bench::quiet();
     let presence =

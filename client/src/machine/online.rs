@@ -81,6 +81,8 @@ pub(crate) struct Online {
     last_request: u32,
     in_flight: HashMap<RequestId, Asked>,
     bytes_in_flight: usize,
+    /// How often the server has said that it does not know a request without saying which, and it is not known either.
+    unknown: usize,
     /// What the server said before it closes.
     parting: Option<String>,
     /// The server is going away: nothing new, and hang up at this time or when all is answered.
@@ -101,6 +103,7 @@ impl Online {
             last_request: 0,
             in_flight: HashMap::new(),
             bytes_in_flight: 0,
+            unknown: 0,
             parting: None,
             leaving: None,
         }
@@ -165,6 +168,12 @@ impl Online {
     }
 
     fn answered(&mut self, request: RequestId) -> Option<Purpose> {
+        let purpose = self.take(request);
+        self.forget_unknown();
+        purpose
+    }
+
+    fn take(&mut self, request: RequestId) -> Option<Purpose> {
         let asked = self.in_flight.remove(&request)?;
         self.bytes_in_flight -= asked.bytes;
         Some(asked.purpose)
@@ -174,21 +183,35 @@ impl Online {
         self.leaving.is_some()
     }
 
-    /// The server knows nothing of WATCH: it owes no answer.
-    fn forget_watch(&mut self) {
-        self.forget(|purpose| matches!(purpose, Purpose::Watch));
-    }
-
     /// Nobody waits for the answer any more. A server that does not know the request, and did not say which it was, never
     /// gives one.
     pub(crate) fn forget_call(&mut self, call: CallId) {
-        self.forget(|purpose| matches!(purpose, Purpose::Call(id) if *id == call));
+        let is_it = |asked: &Asked| matches!(asked.purpose, Purpose::Call(id) if id == call);
+        let found = self.in_flight.iter().find(|(_, asked)| is_it(asked));
+        if let Some(request) = found.map(|(request, _)| *request) {
+            self.unknown = self.unknown.saturating_sub(1);
+            self.answered(request);
+        }
     }
 
-    fn forget(&mut self, is_it: impl Fn(&Purpose) -> bool) {
-        let found = self.in_flight.iter().find(|(_, asked)| is_it(&asked.purpose));
-        let request = found.map(|(request, _)| *request);
-        request.and_then(|request| self.answered(request));
+    /// An older server does not know some request, and does not say which.
+    fn unknown_request(&mut self) {
+        self.unknown += 1;
+        self.forget_unknown();
+    }
+
+    /// When as many requests were unknown as are without an answer, it is these: what the application has not asked for is
+    /// forgotten, for it would be waited for as long as the connection lasts.
+    fn forget_unknown(&mut self) {
+        if self.unknown == 0 || self.in_flight.len() > self.unknown {
+            return;
+        }
+        self.unknown = 0;
+        let watches = self.in_flight.iter().filter(|(_, asked)| matches!(asked.purpose, Purpose::Watch));
+        let watches: Vec<_> = watches.map(|(request, _)| *request).collect();
+        for request in watches {
+            self.take(request);
+        }
     }
 
     /// One at a time, for it is in nobody's way.
@@ -678,7 +701,7 @@ impl Machine {
             // An older server.
             Some(ErrorCode::UnknownOpcode) => {
                 if let Phase::Online(online) = &mut self.phase {
-                    online.forget_watch();
+                    online.unknown_request();
                 }
             }
             _ => tracing::debug!(%refusal, "the server complains about no request in particular"),
