@@ -1,6 +1,7 @@
 //! The application's side of a client: a handle to ask with, and the stream of events.
 
 mod broadcast;
+mod channels;
 mod conversations;
 mod groups;
 mod looking;
@@ -62,7 +63,8 @@ pub struct Started {
     pub client: Client,
     /// What happens.
     pub events: Events,
-    /// Conversations seen before, each with the last message taken.
+    /// Conversations seen before, each with the last message taken; of a channel that is followed and of which none was, the
+    /// one behind which it begins.
     pub conversations: Vec<(ConversationId, Seq)>,
     /// Messages of an earlier run that are still being sent, in order.
     pub unsent: Vec<(ConversationId, MessageId)>,

@@ -254,6 +254,12 @@ impl Driver {
             Effect::Timer(timer) => {
                 self.shared.state().timers.insert(timer.conversation, timer.expires_s);
             }
+            Effect::Followed(groups) => {
+                let mut state = self.shared.state();
+                state.followed.clone_from(&groups);
+                state.hand_up(None, Event::Followed(groups));
+                return true;
+            }
             Effect::Connected(identity, clock) => {
                 let mut state = self.shared.state();
                 state.server_clock = Some(clock);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rookery_protocol::{
-    self as wire, AccountPart, Body, ConversationId, DeviceId, Doing, GroupChange, Handle, MemberMark,
-    MessageId, Person, Presence, Receipt, Reference, Seq, Shown, UserId,
+    self as wire, AccountPart, Body, ConversationId, DeviceId, Doing, GroupChange, GroupId, Handle,
+    MemberMark, MessageId, Person, Presence, Receipt, Reference, Seq, Shown, UserId,
 };
 
 use crate::{Refusal, TerminalError};
@@ -171,7 +171,7 @@ pub enum Event {
         /// The message's place there.
         seq: Seq,
     },
-    /// A group has changed: exactly once, in order with the group's messages. Whoever is added to a group begins with the
+    /// A group or a followed channel has changed: exactly once, in order with its messages. Whoever is added to a group begins with the
     /// change that says so, and whoever is removed ends with the one that says that; what was said in between, if they
     /// come back, is not handed up.
     Change(Change),
@@ -208,7 +208,7 @@ pub enum Event {
     /// How a conversation is listed has changed, or some of its messages are hidden now: by this device or another of the
     /// user's. May repeat after a restart.
     Shown(Shown),
-    /// The user's privacy, profile or people have changed, by this device or another of the user's; [`Client`] has what
+    /// The user's privacy, profile, people or followed channels have changed, by this device or another of the user's; [`Client`] has what
     /// they are now. May repeat after a restart.
     ///
     /// [`Client`]: crate::Client
@@ -218,6 +218,11 @@ pub enum Event {
         /// What somebody is to the user now, if it is that.
         person: Option<Person>,
     },
+    /// The user follows these channels, in ascending order; told when it is first known that there are some, and when it has
+    /// changed, by this device or another of the user's, or because one is no channel any more. What is said in them comes as
+    /// [`Message`](Self::Message) and [`Change`](Self::Change), exactly once and in order, from the first entry on that the
+    /// user had not read when this client came to know of the channel. Of several that wait only the newest is handed up.
+    Followed(Vec<GroupId>),
     /// The server tells of what is watched from now on: of something else than before, or on another connection. What is
     /// asked now of a watched group's [`Client::receipts`] and what comes as [`Receipts`](Self::Receipts) leave nothing out
     /// between them.

@@ -7,7 +7,9 @@
 //! process is killed, at most the last event handed up comes a second time. What happens to a group
 //! ([`Event::Change`]) has its place among the group's messages, and all this holds for it too. A group is made or changed
 //! by a request ([`Client::create_group`], [`Client::change_group`]) that can be repeated and is done once. Replies,
-//! reactions, edits and deletions are messages: they go through the outbox and come in their place like any other.
+//! reactions, edits and deletions are messages: they go through the outbox and come in their place like any other. What is
+//! said in a channel that the user follows ([`Client::follow`]) is handed up like messages of a group: exactly once, in order,
+//! whatever was said without a connection included.
 //!
 //! Decisions are in `machine`, which has no clock, socket or file; `driver` is the one task that acts for it. Time comes
 //! from tokio alone, randomness from the generator given to [`Client::start`], connections from a [`Dialer`]: a

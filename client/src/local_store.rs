@@ -59,7 +59,8 @@ pub struct Saved {
     pub device: Option<(UserId, DeviceId)>,
     /// The inbox up to here needs no pushing again.
     pub cursor: Option<Stamp>,
-    /// The last message handed up and taken, by conversation; a change of a group counts as one.
+    /// The last message handed up and taken, by conversation, or the one behind which it begins; a change of a group counts
+    /// as one.
     pub positions: Vec<(ConversationId, Seq)>,
     /// Unconfirmed messages, by ascending order.
     pub outbox: Vec<OutboxEntry>,
@@ -80,6 +81,9 @@ pub struct Batch {
     pub outbox_removed: Vec<u64>,
     /// Timers that take the place of their conversations' earlier ones.
     pub timers: Vec<Timer>,
+    /// Conversations that begin behind these messages, of which none has been taken yet: positions, unless a later one was
+    /// noted.
+    pub positions: Vec<(ConversationId, Seq)>,
     /// Something was noted as taken since the last commit.
     pub taken_noted: bool,
 }

@@ -6,14 +6,18 @@
 //! Invariants:
 //! - a message is transmitted only after a commit has put it into the local store;
 //! - an event is acknowledged only after the commit that covers it, and on the connection that pushed it;
-//! - a conversation's messages, and the changes among them, are handed up once each, in order.
+//! - a conversation's messages, and the changes among them, are handed up once each, in order, wherever they come from.
 
 mod acks;
+#[cfg(test)]
+mod channel_tests;
+mod channels;
 mod expiring;
 #[cfg(test)]
 mod expiring_tests;
 #[cfg(test)]
 mod failover_tests;
+mod following;
 #[cfg(test)]
 mod group_tests;
 mod looking;
@@ -34,7 +38,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_protocol::{
-    Ack, Body, ConversationId, DeviceId, Doing, Hello, MessageId, Payload, RawFrame, Reference,
+    Ack, Body, ConversationId, DeviceId, Doing, GroupId, Hello, MessageId, Payload, RawFrame, Reference,
     ReferenceKind, Seq, Stamp, Typing, UserId, limits,
 };
 
@@ -44,6 +48,7 @@ use crate::{
     Config, Entry, Event, Identity, LocalStoreError, NodeAddress, Refusal, RequestError, TerminalError,
 };
 use acks::AckQueue;
+use channels::Channels;
 use expiring::{Expiring, Timers};
 use looking::Looking;
 use marks::Marks;
@@ -162,6 +167,8 @@ pub(crate) enum Effect {
     Connected(Identity, ServerClock),
     /// A conversation has another timer.
     Timer(Timer),
+    /// These channels are followed from now on.
+    Followed(Vec<GroupId>),
     Disconnected {
         retry_in: Duration,
         reason: String,
@@ -192,6 +199,8 @@ enum Alarm {
     RetryCall(CallId),
     RetryMark(ConversationId),
     Fill(ConversationId),
+    ReadLog(GroupId),
+    ListFollowed,
 }
 
 /// A commit under way.
@@ -232,6 +241,7 @@ pub(crate) struct Machine {
     outbox: Outbox,
     requests: Requests,
     looking: Looking,
+    channels: Channels,
     timers: Timers,
     expiring: Expiring,
     alarms: BTreeMap<(Duration, u64), Alarm>,
@@ -273,6 +283,7 @@ impl Machine {
             outbox: Outbox::new(saved.outbox),
             requests: Requests::default(),
             looking: Looking::default(),
+            channels: Channels::default(),
             timers: Timers::new(saved.timers),
             expiring: Expiring::default(),
             alarms: BTreeMap::new(),

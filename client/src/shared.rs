@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rand::rngs::StdRng;
-use rookery_protocol::{Body, ConversationId, Doing, MessageId, Reference, Seq, UserId};
+use rookery_protocol::{Body, ConversationId, Doing, GroupId, MessageId, Reference, Seq, UserId};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -92,6 +92,8 @@ pub(crate) struct State {
     pub(crate) server_clock: Option<ServerClock>,
     /// The seconds that conversations' timers say.
     pub(crate) timers: HashMap<ConversationId, u32>,
+    /// The channels that the user follows, as far as that is known.
+    pub(crate) followed: Vec<GroupId>,
     taken: u64,
     current: Current,
     queue: VecDeque<Queued>,
@@ -138,6 +140,7 @@ impl Shared {
             calls_waiting: 0,
             server_clock: None,
             timers,
+            followed: Vec::new(),
             taken: 0,
             current: Current::default(),
             queue: VecDeque::new(),
@@ -350,6 +353,10 @@ impl State {
     pub(crate) fn hand_up(&mut self, delivery: Option<u64>, event: Event) {
         if self.nobody_listens {
             return;
+        }
+        if matches!(event, Event::Followed(_)) {
+            // The newest has all that the one before had to say.
+            self.queue.retain(|queued| !matches!(queued.event, Event::Followed(_)));
         }
         if event.is_ephemeral() {
             self.ephemeral += 1;

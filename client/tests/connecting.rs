@@ -14,6 +14,7 @@ async fn a_heartbeat_is_sent_when_nothing_else_was_and_one_without_an_answer_end
     let mut server = FakeServer::new();
     let (_client, _events) = start(&server, MemoryStore::new());
     let (_, mut connection) = server.welcome().await;
+    connection.is_asked_what_is_followed().await;
     let welcomed = Instant::now();
     let Some(ClientFrame::Heartbeat(heartbeat)) = connection.next().await else { panic!("no heartbeat") };
     assert_eq!(welcomed.elapsed().as_secs(), HEARTBEAT.as_secs());

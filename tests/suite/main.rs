@@ -3,6 +3,7 @@
 
 mod abuse;
 mod bystanders;
+mod channels;
 mod chaos;
 mod chat;
 mod chat_json;

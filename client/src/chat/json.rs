@@ -455,6 +455,7 @@ impl<'a> Chat<'a> {
                 };
                 vec![Output::Account { part: contacts::part_word(part), person }]
             }),
+            Event::Followed(_) => Box::pin(std::future::ready(Vec::new())),
             Event::Watching => now(Output::Watching),
             Event::Presence(seen) => Box::pin(async move { vec![looking::presence(people, seen).await] }),
             Event::Typing { conversation, user, doing } => {

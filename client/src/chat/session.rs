@@ -487,7 +487,7 @@ impl Session {
                 None
             }
             // Each command asks for what it needs of these.
-            Event::Account { .. } => None,
+            Event::Account { .. } | Event::Followed(_) => None,
             Event::Watching => {
                 if let Some(open) = self.rooms.open {
                     self.ask_marks(open);

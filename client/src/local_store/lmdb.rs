@@ -185,6 +185,10 @@ impl LocalStore for LmdbStore {
     }
 
     fn commit(&mut self, batch: Batch) -> Commit {
+        for (conversation, begins_at) in &batch.positions {
+            let position = self.noted.entry(*conversation).or_default();
+            *position = (*begins_at).max(*position);
+        }
         let noted = std::mem::take(&mut self.noted);
         self.shared.taken().switch();
         let shared = self.shared.clone();

@@ -54,6 +54,10 @@ impl LocalStore for MemoryStore {
 
     fn commit(&mut self, batch: Batch) -> Commit {
         let mut content = self.content();
+        for (conversation, begins_at) in batch.positions {
+            let position = content.positions.entry(conversation).or_default();
+            *position = begins_at.max(*position);
+        }
         content.device = batch.device.or(content.device);
         content.cursor = batch.cursor.or(content.cursor);
         for entry in batch.outbox_added {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use rookery_protocol::{
-    ClientFrame, ErrorCode, FrameDecoder, Goaway, HeartbeatAck, Nodes as NodesFrame, Send, Welcome,
+    ClientFrame, ConversationList, ErrorCode, FrameDecoder, Goaway, HeartbeatAck, Nodes as NodesFrame, Send,
+    Welcome,
 };
 
 use super::tests::{raw, user};
@@ -213,6 +214,10 @@ impl World {
                 (Node::Lives, ClientFrame::Heartbeat(heartbeat)) => {
                     self.heartbeats += 1;
                     self.frame(&HeartbeatAck { nonce: heartbeat.nonce });
+                }
+                (Node::Lives, ClientFrame::ListConversations(list)) => {
+                    let (request, conversations) = (list.request, Vec::new());
+                    self.frame(&ConversationList { request, conversations, more: false });
                 }
                 (Node::Lives, ClientFrame::Send(send)) => self.sends.push((node, send)),
                 (Node::Drains(nodes), ClientFrame::Hello(_)) => self.frame(&goaway(0, nodes.clone())),

@@ -149,7 +149,7 @@ fn a_gap_from_before_the_removal_is_filled_first_or_passed_over() {
         bench.push_entry(2, added(30, 1));
         bench.push_entry(3, said(31));
         assert_eq!(bench.settle(), Seen::default(), "one request is on its way");
-        let request = RequestId::new(1);
+        let request = RequestId::new(2);
         if there_still {
             let (head, next) = (Seq::new(12), Seq::new(12));
             bench.input(Input::Frame(raw(&HistoryPage { request, head, next, messages: vec![said(11)] })));
@@ -174,7 +174,7 @@ fn a_change_in_a_gap_is_fetched_with_the_messages_around_it() {
     bench.push_entry(1, said(14));
     assert_eq!(bench.settle().asked, [(11, 13)]);
     let messages = vec![said(11), changed(12, GroupChange::Named("crew".to_owned())), removed(13, 3)];
-    let (request, head, next) = (RequestId::new(1), Seq::new(14), Seq::new(14));
+    let (request, head, next) = (RequestId::new(2), Seq::new(14), Seq::new(14));
     bench.input(Input::Frame(raw(&HistoryPage { request, head, next, messages })));
     let handed: Vec<_> = bench.effects().into_iter().filter_map(is_change).collect();
     assert_eq!(handed, [(11, false), (12, true), (13, true), (14, false)]);

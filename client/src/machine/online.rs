@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rookery_protocol::{
-    AccountEvent, Active, ChangeGroup, ConversationEvent, ConversationId, CreateGroup, DecodeError, Error,
-    ErrorCode, FindPeople, GetGroup, GetPrivacy, GetProfiles, GetReceipts, Goaway, GroupChange, Heartbeat,
-    Hide, History, HistoryPage, ListConversations, ListGroups, ListPeople, Lookup, MessageEvent, Opcode,
-    Presence, PresenceNotice, RawFrame, Read, ReceiptEvent, ReceiptsNotice, Report, RequestId, Send, Sent,
-    ServerFrame, SetConversation, SetPerson, SetPrivacy, SetProfile, Stamp, TypingNotice, UserId, Watch,
-    Welcome, decode_value, limits, positional,
+    AccountEvent, AccountPart, Active, ChangeGroup, ConversationEvent, ConversationId, CreateGroup,
+    DecodeError, Error, ErrorCode, FindPeople, Follow, GetGroup, GetPrivacy, GetProfiles, GetReceipts,
+    Goaway, GroupChange, GroupId, Heartbeat, Hide, History, HistoryPage, ListConversations, ListGroups,
+    ListPeople, Lookup, MessageEvent, Opcode, Presence, PresenceNotice, RawFrame, Read, ReceiptEvent,
+    ReceiptsNotice, Report, RequestId, Send, Sent, ServerFrame, SetConversation, SetPerson, SetPrivacy,
+    SetProfile, Stamp, TypingNotice, UserId, Watch, Welcome, decode_value, limits, positional,
 };
 
 use super::acks::Settled;
@@ -26,9 +26,9 @@ const BYTES_PER_SECOND_MIN: usize = 8 * 1024;
 /// The longest time for them.
 const ON_THE_WAY: Duration = Duration::from_secs(60);
 /// Between attempts when the server names no time of its own.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// Deliveries the application may leave untaken while history is fetched for it.
-const UNTAKEN_WHILE_FETCHING_MAX: u64 = 256;
+pub(super) const UNTAKEN_WHILE_FETCHING_MAX: u64 = 256;
 
 /// Events a server may push ahead of acknowledgements before it is told to leave: twice any window.
 const EVENTS_UNACKED_MAX: usize = 2 * limits::WINDOW_EVENTS_MAX as usize;
@@ -44,7 +44,7 @@ positional! {
 
 /// What a request was for.
 #[derive(Debug, Clone, Copy)]
-enum Purpose {
+pub(super) enum Purpose {
     Send {
         conversation: ConversationId,
         order: u64,
@@ -55,6 +55,10 @@ enum Purpose {
     Watch,
     /// How far the members of an open group have come.
     Receipts(ConversationId),
+    /// Which channels are followed.
+    Followed,
+    /// What was said in a followed channel.
+    Log(GroupId),
 }
 
 /// A request that has no answer yet.
@@ -152,7 +156,7 @@ impl Online {
         since + SILENCE + on_the_way.min(ON_THE_WAY)
     }
 
-    fn request(&mut self, purpose: Purpose) -> RequestId {
+    pub(super) fn request(&mut self, purpose: Purpose) -> RequestId {
         self.last_request = self.last_request.checked_add(1).unwrap_or(1);
         let request = RequestId::new(self.last_request);
         self.in_flight.insert(request, Asked { purpose, bytes: 0 });
@@ -207,11 +211,20 @@ impl Online {
             return;
         }
         self.unknown = 0;
-        let watches = self.in_flight.iter().filter(|(_, asked)| matches!(asked.purpose, Purpose::Watch));
-        let watches: Vec<_> = watches.map(|(request, _)| *request).collect();
-        for request in watches {
+        let is_ours = |asked: &Asked| matches!(asked.purpose, Purpose::Watch | Purpose::Followed);
+        let ours = self.in_flight.iter().filter(|(_, asked)| is_ours(asked));
+        let ours: Vec<_> = ours.map(|(request, _)| *request).collect();
+        for request in ours {
             self.take(request);
         }
+    }
+
+    /// Whether something is under way that the application has asked for. The rest is asked anew on each connection.
+    fn is_worth_waiting(&self) -> bool {
+        let is_ours = |purpose: &Purpose| {
+            matches!(purpose, Purpose::Watch | Purpose::Receipts(_) | Purpose::Followed | Purpose::Log(_))
+        };
+        self.in_flight.values().any(|asked| !is_ours(&asked.purpose))
     }
 
     /// One at a time, for it is in nobody's way.
@@ -232,7 +245,7 @@ impl Machine {
             return self.hang_up(now, reason);
         }
         if let Some(leaving) = online.leaving
-            && (leaving <= now || online.in_flight.is_empty())
+            && (leaving <= now || !online.is_worth_waiting())
         {
             let reason = online.parting_words().unwrap_or_default();
             return self.hang_up(now, reason);
@@ -255,6 +268,8 @@ impl Machine {
                 Alarm::RetryCall(id) => self.requests.retry_call(id),
                 Alarm::RetryMark(conversation) => self.requests.retry_mark(conversation),
                 Alarm::Fill(conversation) => self.fetch(now, conversation),
+                Alarm::ReadLog(group) => self.channels.log_waited(group),
+                Alarm::ListFollowed => self.channels.list_waited(),
             }
         }
     }
@@ -272,7 +287,9 @@ impl Machine {
                 break;
             }
             let bytes = self.output.len() - before;
-            if let Phase::Online(online) = &mut self.phase {
+            if let Phase::Online(online) = &mut self.phase
+                && bytes > 0
+            {
                 online.request_is_long(bytes);
             }
         }
@@ -303,9 +320,16 @@ impl Machine {
             && !online.is_asking_receipts()
             && let Some(conversation) = self.looking.ask_receipts()
         {
+            if self.channels.look_again(conversation) {
+                return true;
+            }
             let request = online.request(Purpose::Receipts(conversation));
             self.put(&GetReceipts { request, conversation });
-        } else if let Some(message) = self.outbox.next_transmission() {
+        } else if self.ask_about_channels() {
+            return true;
+        } else if let Phase::Online(online) = &mut self.phase
+            && let Some(message) = self.outbox.next_transmission()
+        {
             let (conversation, order) = (message.conversation, message.order);
             let request = online.request(Purpose::Send { conversation, order });
             self.put(&Send {
@@ -351,6 +375,7 @@ impl Machine {
             Call::SetPerson(person) => self.put(&SetPerson { request, person }),
             Call::People { after } => self.put(&ListPeople { request, after }),
             Call::FindPeople(handles) => self.put(&FindPeople { request, handles }),
+            Call::Follow { group, follow } => self.put(&Follow { request, group, follow }),
             Call::Report { user, conversation, seqs, text } => {
                 self.put(&Report { request, user, conversation, seqs, text });
             }
@@ -390,7 +415,12 @@ impl Machine {
             Ok(ServerFrame::Done(done)) => match self.answered(done.request) {
                 Some(Purpose::Mark(conversation)) => self.requests.mark_answered(conversation),
                 Some(Purpose::Watch) => self.watch_begun(),
-                Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Done)),
+                Some(Purpose::Call(id)) => {
+                    if let Some(group) = self.requests.unfollows(id) {
+                        self.end_channel(now, group);
+                    }
+                    self.answer(id, Ok(Answer::Done));
+                }
                 _ => {}
             },
             Ok(ServerFrame::HistoryPage(page)) => self.page(now, page),
@@ -411,11 +441,16 @@ impl Machine {
                 self.hand_up_other(stamp, Event::Shown(shown));
             }
             Ok(ServerFrame::AccountEvent(AccountEvent { stamp, part, person })) => {
+                if part == AccountPart::Followed {
+                    self.channels.ask_list();
+                }
                 self.hand_up_other(stamp, Event::Account { part, person });
             }
-            Ok(ServerFrame::ConversationList(list)) => {
-                self.answer_call(list.request, Answer::Conversations(list));
-            }
+            Ok(ServerFrame::ConversationList(list)) => match self.answered(list.request) {
+                Some(Purpose::Call(id)) => self.answer(id, Ok(Answer::Conversations(list))),
+                Some(Purpose::Followed) => self.followed_page(now, list),
+                _ => {}
+            },
             Ok(ServerFrame::Privacy(privacy)) => self.answer_call(privacy.request, Answer::Privacy(privacy)),
             Ok(ServerFrame::Profiles(profiles)) => {
                 self.answer_call(profiles.request, Answer::Profiles(profiles));
@@ -431,8 +466,8 @@ impl Machine {
             Ok(ServerFrame::ReceiptsNotice(ReceiptsNotice { conversation, marks })) => {
                 self.notice(conversation, Event::Receipts { conversation, marks });
             }
-            // Only of channels, which nothing here follows.
-            Ok(ServerFrame::ChannelNotice(_) | ServerFrame::HeartbeatAck(_)) => {}
+            Ok(ServerFrame::ChannelNotice(notice)) => self.channel_notice(now, notice),
+            Ok(ServerFrame::HeartbeatAck(_)) => {}
             Ok(ServerFrame::Nodes(nodes)) => self.nodes.learn(&nodes.nodes),
             Ok(ServerFrame::Welcome(_)) => self.hang_up(now, "the server sent a second WELCOME".to_owned()),
             Err(DecodeError::UnknownOpcode(opcode)) if Opcode::is_event(opcode) => {
@@ -470,6 +505,7 @@ impl Machine {
         self.outbox.restart();
         self.requests.restart();
         self.looking.restart();
+        self.channels.restart();
         let identity =
             Identity { user: welcome.user, handle: welcome.handle.clone(), device: welcome.device };
         let clock = ServerClock::new(now, welcome.time_ms);
@@ -490,11 +526,16 @@ impl Machine {
             // One that was deleted before it was pushed says nothing, whatever this client still has.
             message.body = body.filter(|_| !message.deleted);
         }
-        let begins = match (&message.change, self.device) {
-            (Some(change), Some((me, _))) => makes_a_member(change, me, message.sender),
-            _ => false,
-        };
         let conversation = message.conversation;
+        let (mut begins, mut ends) = (false, false);
+        if let (Some(change), Some((me, _))) = (&message.change, self.device) {
+            begins = makes_a_member(change, me, message.sender);
+            ends = makes_no_member(change, me, message.sender);
+        }
+        if let Some(group) = conversation.group_id().filter(|_| begins || ends) {
+            // Who was following it sees what was said before as well.
+            begins &= !self.channels.set_member(group, begins);
+        }
         let was_missing = self.ordering.missing(conversation).is_some();
         match self.ordering.offer(message, begins, ack) {
             Ok(outcome) => {
@@ -543,7 +584,7 @@ impl Machine {
     }
 
     /// Says whether messages are missing still.
-    fn hand_up(&mut self, now: Duration, outcome: Outcome) -> bool {
+    pub(super) fn hand_up(&mut self, now: Duration, outcome: Outcome) -> bool {
         let now_ms = self.expiring.now_ms(now);
         for Ready { delivery, entry } in outcome.ready {
             let entry = entry.at(now_ms);
@@ -582,6 +623,7 @@ impl Machine {
                 }
                 self.answer(id, Ok(Answer::Page(page)));
             }
+            Some(Purpose::Log(group)) => self.log_page(now, group, page),
             Some(Purpose::Fill(conversation)) => {
                 let before = self.ordering.missing(conversation);
                 let outcome = self.ordering.fill(conversation, page);
@@ -667,6 +709,8 @@ impl Machine {
             Purpose::Watch => self.looking.watch_refused(retryable.then_some(now + wait)),
             // It is asked again soon enough.
             Purpose::Receipts(_) => {}
+            Purpose::Followed => self.followed_refused(now, retryable.then_some(wait)),
+            Purpose::Log(group) => self.log_refused(now, group, retryable.then_some(wait)),
             Purpose::Fill(conversation) if retryable => {
                 self.set_alarm(now + wait, Alarm::Fill(conversation));
             }
@@ -716,7 +760,7 @@ impl Machine {
         self.nodes.go_to(&goaway.nodes);
         self.goaway = Some(now + Duration::from_millis(u64::from(goaway.reconnect_after_ms)));
         match &mut self.phase {
-            Phase::Online(online) if !online.in_flight.is_empty() => {
+            Phase::Online(online) if online.is_worth_waiting() => {
                 online.parting = Some(refusal.to_string());
                 online.leaving = Some(now + LEAVING);
             }
@@ -736,6 +780,16 @@ fn makes_a_member(change: &GroupChange, me: UserId, sender: UserId) -> bool {
     match change {
         GroupChange::Created { members, .. } => sender == me || members.contains(&me),
         GroupChange::Added(users) => users.contains(&me),
+        _ => false,
+    }
+}
+
+/// Whether this is the last that `me` is to see of a group as a member.
+fn makes_no_member(change: &GroupChange, me: UserId, sender: UserId) -> bool {
+    match change {
+        GroupChange::Removed(users) => users.contains(&me),
+        GroupChange::Left { .. } => sender == me,
+        GroupChange::Deleted => true,
         _ => false,
     }
 }

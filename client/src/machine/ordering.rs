@@ -2,7 +2,8 @@
 //!
 //! The first message ever seen of a conversation sets its base, and so does a change that makes this user a member of a
 //! group: what was said before is not for them. After that one whose predecessor is missing is held until HISTORY has
-//! brought the missing ones, or said that they no longer exist. Changes of groups count as messages here.
+//! brought the missing ones, or said that they no longer exist. Changes of groups count as messages here. Entries of a
+//! followed channel come from elsewhere, but are in the same order.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -150,6 +151,35 @@ impl Ordering {
         Ok(outcome)
     }
 
+    /// The last entry handed up, or that there was nothing to hand up before.
+    pub(crate) fn handed(&self, conversation: ConversationId) -> Option<Seq> {
+        self.tracks.get(&conversation).map(|track| track.handed)
+    }
+
+    /// Entries come from elsewhere than the event stream, ascending; those that have been handed up are left out. Up to
+    /// `to` there are no others, or none that could be had.
+    pub(crate) fn bring(
+        &mut self,
+        conversation: ConversationId,
+        entries: Vec<wire::Message>,
+        to: Seq,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        let new = Track { handed: Seq::ZERO, delivery: 0, gap: None };
+        let track = self.tracks.entry(conversation).or_insert(new);
+        for entry in entries {
+            if entry.conversation != conversation || entry.seq <= track.handed {
+                continue;
+            }
+            self.delivery += 1;
+            (track.handed, track.delivery) = (entry.seq, self.delivery);
+            outcome.ready.push(Ready { delivery: self.delivery, entry: Entry::of_history(entry) });
+        }
+        track.handed = track.handed.max(to);
+        self.close_gap(conversation, &mut outcome);
+        outcome
+    }
+
     /// What to ask HISTORY for: the first and the last message missing before the first one held.
     pub(crate) fn missing(&self, conversation: ConversationId) -> Option<(Seq, Seq)> {
         let track = self.tracks.get(&conversation)?;
@@ -159,34 +189,16 @@ impl Ordering {
     }
 
     /// HISTORY answered a request for `missing`.
-    pub(crate) fn fill(&mut self, conversation: ConversationId, page: HistoryPage) -> Outcome {
-        let mut outcome = Outcome::default();
-        let Some((_, to)) = self.missing(conversation) else { return outcome };
-        let Some(track) = self.tracks.get_mut(&conversation) else { return outcome };
-        for message in page.messages {
-            if message.conversation != conversation || message.seq <= track.handed || message.seq > to {
-                continue;
-            }
-            self.delivery += 1;
-            (track.handed, track.delivery) = (message.seq, self.delivery);
-            outcome.ready.push(Ready { delivery: self.delivery, entry: Entry::of_history(message) });
-        }
-        let said = Seq::new(page.next.get().saturating_sub(1)).min(to);
-        track.handed = track.handed.max(said);
-        self.close_gap(conversation, &mut outcome);
-        outcome
+    pub(crate) fn fill(&mut self, conversation: ConversationId, mut page: HistoryPage) -> Outcome {
+        let Some((_, to)) = self.missing(conversation) else { return Outcome::default() };
+        page.messages.retain(|message| message.seq <= to);
+        self.bring(conversation, page.messages, said_up_to(page.next).min(to))
     }
 
     /// HISTORY will never have what is missing.
     pub(crate) fn give_up(&mut self, conversation: ConversationId) -> Outcome {
-        let mut outcome = Outcome::default();
-        if let Some((_, to)) = self.missing(conversation) {
-            if let Some(track) = self.tracks.get_mut(&conversation) {
-                track.handed = track.handed.max(to);
-            }
-            self.close_gap(conversation, &mut outcome);
-        }
-        outcome
+        let Some((_, to)) = self.missing(conversation) else { return Outcome::default() };
+        self.bring(conversation, Vec::new(), to)
     }
 
     /// Hands up what is held and no longer waits for anything.
@@ -212,4 +224,9 @@ impl Ordering {
         track.gap = None;
         self.with_gap.remove(&conversation);
     }
+}
+
+/// The last entry about which a page of HISTORY says something, given its `next`.
+pub(crate) fn said_up_to(next: Seq) -> Seq {
+    Seq::new(next.get().saturating_sub(1))
 }

@@ -35,6 +35,7 @@ pub(crate) enum Call {
     SetPerson(Person),
     People { after: Option<UserId> },
     FindPeople(Vec<Handle>),
+    Follow { group: GroupId, follow: bool },
     Report { user: UserId, conversation: Option<ConversationId>, seqs: Vec<Seq>, text: String },
 }
 
@@ -121,6 +122,14 @@ impl Requests {
                 mark.in_flight = Some(mark.wanted);
                 return Some((conversation, mark.wanted));
             }
+        }
+    }
+
+    /// The channel that a call is to follow no more, if it is such a call and not over.
+    pub(crate) fn unfollows(&self, id: CallId) -> Option<GroupId> {
+        match self.calls.get(&id)?.call {
+            Call::Follow { group, follow: false } => Some(group),
+            _ => None,
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the machine decides, in virtual time.
 
 use rookery_protocol::{
-    ClientFrame, ErrorCode, FrameDecoder, Goaway, Message as WireMessage, MessageEvent, Send, Welcome,
+    ClientFrame, ConversationList, ErrorCode, FrameDecoder, Goaway, Message as WireMessage, MessageEvent,
+    Send, Welcome,
 };
 
+use super::channels::last_of_two;
 use super::*;
 use crate::TokenProvider;
 
@@ -11,6 +13,8 @@ pub(super) struct Bench {
     pub(super) machine: Machine,
     pub(super) now: Duration,
     decoder: FrameDecoder,
+    /// Frames that came with a list of what is followed, which was answered.
+    frames: Vec<ClientFrame>,
 }
 
 pub(super) fn user(number: u64) -> UserId {
@@ -39,7 +43,8 @@ impl Bench {
     pub(super) fn resuming(saved: Saved) -> Self {
         let config = Config::new(vec!["tcp://a:1".parse().unwrap()], TokenProvider::fixed("t"));
         let machine = Machine::new(&config, saved, &mut StdRng::seed_from_u64(3));
-        Self { machine, now: Duration::ZERO, decoder: FrameDecoder::new(limits::FRAME_BYTES_MAX) }
+        let decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
+        Self { machine, now: Duration::ZERO, decoder, frames: Vec::new() }
     }
 
     pub(super) fn online() -> Self {
@@ -56,7 +61,21 @@ impl Bench {
         hello.resume
     }
 
+    /// The server lets the client in, who follows nothing.
     pub(super) fn welcomed(&mut self) {
+        self.welcome();
+        for frame in self.frames() {
+            match frame {
+                ClientFrame::ListConversations(list) if list.after == Some(last_of_two()) => {
+                    let (request, conversations) = (list.request, Vec::new());
+                    self.input(Input::Frame(raw(&ConversationList { request, conversations, more: false })));
+                }
+                other => self.frames.push(other),
+            }
+        }
+    }
+
+    pub(super) fn welcome(&mut self) {
         self.input(Input::Frame(raw(&Welcome {
             user: user(1),
             handle: "alice".parse().unwrap(),
@@ -89,9 +108,10 @@ impl Bench {
         let mut bytes = Vec::new();
         self.machine.take_output(&mut bytes);
         self.decoder.extend(&bytes);
-        std::iter::from_fn(|| self.decoder.next_frame().unwrap())
-            .map(|f| ClientFrame::decode(&f).unwrap())
-            .collect()
+        let frames = std::iter::from_fn(|| self.decoder.next_frame().unwrap());
+        let frames = frames.map(|frame| ClientFrame::decode(&frame).unwrap());
+        let before = std::mem::take(&mut self.frames);
+        before.into_iter().chain(frames).collect()
     }
 
     fn push(&mut self, number: u8) {

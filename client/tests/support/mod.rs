@@ -20,8 +20,8 @@ use rookery_client::{
     LocalStore, MessageId, NodeAddress, Receipt, Seq, Stamp, TokenProvider, UserId,
 };
 use rookery_protocol::{
-    ClientFrame, Error, FrameDecoder, Heartbeat, HeartbeatAck, Hello, History, Message, MessageEvent,
-    Payload, ReceiptEvent, RequestId, Send, Sent, Welcome, limits,
+    ClientFrame, ConversationList, Error, FrameDecoder, Heartbeat, HeartbeatAck, Hello, History,
+    ListConversations, Message, MessageEvent, Payload, ReceiptEvent, RequestId, Send, Sent, Welcome, limits,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -147,6 +147,16 @@ pub fn welcome() -> Welcome {
     }
 }
 
+/// A client asks for groups and channels alone once in each run.
+pub fn asks_what_is_followed(list: &ListConversations) -> bool {
+    let last = user(UserId::MAX);
+    list.after == Some(ConversationId::direct(last, last))
+}
+
+pub fn nothing_followed(request: RequestId) -> ConversationList {
+    ConversationList { request, conversations: Vec::new(), more: false }
+}
+
 pub struct Connection {
     stream: DuplexStream,
     decoder: FrameDecoder,
@@ -188,12 +198,17 @@ impl Connection {
         }
     }
 
-    /// As [`next`](Self::next); heartbeats are answered.
+    /// As [`next`](Self::next); heartbeats are answered, and the question which channels are followed, by none.
     pub async fn frame(&mut self) -> ClientFrame {
         timeout(Duration::from_secs(600), async {
             loop {
                 match self.next().await.expect("the client hung up") {
                     ClientFrame::Heartbeat(Heartbeat { nonce }) => self.send(HeartbeatAck { nonce }).await,
+                    ClientFrame::ListConversations(list) if asks_what_is_followed(&list) => {
+                        let nothing = rookery_protocol::encode(&nothing_followed(list.request));
+                        // A client that has hung up meanwhile may have said more before.
+                        let _ = self.stream.write_all(&nothing).await;
+                    }
                     frame => return frame,
                 }
             }
@@ -202,11 +217,25 @@ impl Connection {
         .expect("the client said nothing")
     }
 
+    /// Takes that question as the next frame, and answers it by none.
+    pub async fn is_asked_what_is_followed(&mut self) {
+        match self.next().await {
+            Some(ClientFrame::ListConversations(list)) if asks_what_is_followed(&list) => {
+                self.send(nothing_followed(list.request)).await;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Answers heartbeats and nothing else until the client hangs up.
     pub async fn answers_heartbeats_only(mut self) {
         while let Some(frame) = self.next().await {
-            if let ClientFrame::Heartbeat(Heartbeat { nonce }) = frame {
-                self.send(HeartbeatAck { nonce }).await;
+            match frame {
+                ClientFrame::Heartbeat(Heartbeat { nonce }) => self.send(HeartbeatAck { nonce }).await,
+                ClientFrame::ListConversations(list) if asks_what_is_followed(&list) => {
+                    self.send(nothing_followed(list.request)).await;
+                }
+                _ => {}
             }
         }
     }

@@ -301,6 +301,7 @@ impl Listener {
             Event::Shown(_)
             | Event::Expired { .. }
             | Event::Account { .. }
+            | Event::Followed(_)
             | Event::Watching
             | Event::Presence(_)
             | Event::Typing { .. }
