@@ -4,6 +4,7 @@
 
 mod broadcast_command;
 mod calendar;
+mod channel_command;
 mod contact_command;
 mod editor;
 mod group_command;

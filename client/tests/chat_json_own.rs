@@ -5,12 +5,13 @@
 mod support;
 
 use rookery_client::{
-    AccountPart, Audience, Availability, Conversation, ConversationSettings, Doing, ErrorCode, MemberMark,
-    Person, Presence, PrivacySettings, Profile, Reference, ReferenceKind, Seq, Shown, UserProfile,
+    AccountPart, Audience, Availability, Conversation, ConversationId, ConversationSettings, Doing,
+    ErrorCode, GroupId, MemberMark, Person, Presence, PrivacySettings, Profile, Reference, ReferenceKind,
+    Seq, Shown, UserProfile,
 };
 use rookery_protocol::{
-    AccountEvent, ClientFrame, ConversationEvent, ConversationList, Done, FoundPeople, HistoryPage, Message,
-    People, PresenceNotice, Privacy, Profiles, ReceiptsNotice, TypingNotice,
+    AccountEvent, ChannelNotice, ClientFrame, ConversationEvent, ConversationList, Done, FoundPeople,
+    HistoryPage, Message, People, PresenceNotice, Privacy, Profiles, ReceiptsNotice, TypingNotice,
 };
 use support::json::{Chat, find};
 use support::*;
@@ -68,7 +69,7 @@ async fn conversations_in_json_lines_read_as_documented() {
     let list = ConversationList { request: list.request, conversations: vec![carol], more: true };
     connection.send(list).await;
     chat.expect(
-        r#"{"event":"conversations","conversations":[{"conversation":"d:1:3","settings":{"muted_until_ms":0,"archived":false,"pinned":true,"unread":false},"first":1,"head":9,"read":7,"unread":2,"last":null}],"more":true,"tag":1}"#,
+        r#"{"event":"conversations","conversations":[{"conversation":"d:1:3","settings":{"muted_until_ms":0,"archived":false,"pinned":true,"unread":false},"first":1,"head":9,"read":7,"unread":2,"last":null,"is_member":true,"is_followed":false}],"more":true,"tag":1}"#,
     )
     .await;
 
@@ -232,4 +233,54 @@ async fn what_is_only_for_those_who_look_reads_as_documented() {
     chat.say(r#"{"op":"active","active":false}"#).await;
     assert!(matches!(connection.frame().await, ClientFrame::Active(active) if !active.active));
     chat.expect(r#"{"event":"done","line":3}"#).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn channels_in_json_lines_read_as_documented() {
+    let mut server = FakeServer::new();
+    let (mut chat, mut connection) = Chat::connected(&mut server).await;
+    let news = ConversationId::group(GroupId::new(7).unwrap());
+    chat.say(r#"{"op":"follow","conversation":"g:7","tag":1}"#).await;
+    let ClientFrame::Follow(follow) = connection.frame().await else { panic!("nothing is followed") };
+    assert!(follow.group.get() == 7 && follow.follow);
+    connection.send(Done { request: follow.request }).await;
+    chat.expect(r#"{"event":"done","line":1,"tag":1}"#).await;
+    let (part, person) = (AccountPart::Followed, None);
+    connection.send(AccountEvent { stamp: stamp(1), part, person }).await;
+    chat.expect(r#"{"event":"account","part":"followed"}"#).await;
+    let Some(ClientFrame::ListConversations(list)) = connection.next().await else { panic!("no list") };
+    let (first, head, read) = (Seq::new(1), Seq::new(4), Seq::new(4));
+    let settings = ConversationSettings::default();
+    let standing = Conversation {
+        conversation: news,
+        settings,
+        first,
+        head,
+        read,
+        unread: 0,
+        last: None,
+        is_member: false,
+        is_followed: true,
+    };
+    let conversations = vec![standing];
+    connection.send(ConversationList { request: list.request, conversations, more: false }).await;
+    chat.expect(r#"{"event":"followed","conversations":["g:7"]}"#).await;
+    connection.acked(1).await;
+    connection.send(ChannelNotice { message: message(news, 5) }).await;
+    find(&mut connection, 2, "bob").await;
+    chat.expect(
+        r#"{"event":"message","conversation":"g:7","seq":5,"id":"00000000000000000000000000000005","from":"bob","user":2,"device":1,"time_ms":1005,"text":"message 5"}"#,
+    )
+    .await;
+    chat.say(r#"{"op":"unfollow","conversation":"g:7"}"#).await;
+    let ClientFrame::Follow(follow) = connection.frame().await else { panic!("it is followed still") };
+    assert!(!follow.follow);
+    connection.send(Done { request: follow.request }).await;
+    // Of these two either may be the first.
+    let mut lines = [chat.line().await, chat.line().await];
+    lines.sort();
+    assert_eq!(lines, [r#"{"event":"done","line":2}"#, r#"{"event":"followed","conversations":[]}"#]);
+    chat.say(r#"{"op":"follow","conversation":"d:1:2"}"#).await;
+    chat.expect(r#"{"event":"error","line":3,"code":"bad_command","text":"the conversation is no group's"}"#)
+        .await;
 }

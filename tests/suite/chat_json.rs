@@ -110,6 +110,53 @@ async fn scripts_reply_edit_delete_and_find_their_conversations_as_they_left_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn scripts_make_a_channel_follow_it_hear_what_is_said_and_miss_nothing_while_they_are_away() {
+    let node = Node::start(NodeConfig::default()).await;
+    for name in ["alice", "bob"] {
+        node.add_user(name).await.unwrap();
+    }
+    let (mut alice, mut bob) = (Script::start(&node, "alice"), Script::start(&node, "bob"));
+    alice.next("connected").await;
+    bob.next("connected").await;
+    let settings = json!({"is_channel": true, "only_admins_send": true});
+    alice.say(&json!({"op": "create_group", "name": "news", "settings": settings}));
+    let news = alice.next("group_created").await["conversation"].clone();
+    bob.say(&json!({"op": "follow", "conversation": news, "tag": 1}));
+    assert_eq!(bob.next("done").await["tag"], 1);
+    assert_eq!(bob.next("followed").await["conversations"], json!([news]));
+    alice.say(&json!({"op": "send", "conversation": news, "text": "four eggs"}));
+    alice.next("sent").await;
+    let post = bob.next("message").await;
+    assert_eq!(
+        (&post["text"], &post["seq"], &post["from"]),
+        (&json!("four eggs"), &json!(2), &json!("alice"))
+    );
+    bob.say(&json!({"op": "group", "conversation": news}));
+    let group = bob.next("group").await;
+    assert_eq!((&group["followers"], &group["members"]), (&json!(1), &json!([])));
+    bob.say(&json!({"op": "send", "conversation": news, "text": "me too"}));
+    assert_eq!(bob.next("failed").await["code"], "not_member");
+    bob.input = None;
+    bob.next("bye").await;
+    assert_eq!(bob.end().await, Some(0));
+
+    alice.say(&json!({"op": "send", "conversation": news, "text": "they have hatched"}));
+    alice.next("sent").await;
+    alice.say(&json!({"op": "change_group", "conversation": news, "change": "rename", "text": "old news"}));
+    alice.next("group_changed").await;
+    let mut bob = Script::start(&node, "bob");
+    assert_eq!(bob.next("message").await["text"], "they have hatched");
+    assert_eq!(bob.next("change").await["text"], "old news");
+    bob.say(&json!({"op": "conversations"}));
+    let listed = bob.next("conversations").await["conversations"][0].clone();
+    assert_eq!((&listed["is_followed"], &listed["is_member"]), (&json!(true), &json!(false)));
+    bob.say(&json!({"op": "unfollow", "conversation": news}));
+    assert_eq!(bob.next("followed").await["conversations"], json!([]));
+    bob.say(&json!({"op": "history", "conversation": news}));
+    assert_eq!(bob.next("error").await["code"], "not_member");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_watches_hears_who_comes_who_types_and_who_goes() {
     let node = Node::start(NodeConfig::default()).await;
     for name in ["alice", "bob"] {

@@ -223,7 +223,7 @@ pub(super) async fn look_up(client: &Client, handles: &[Handle]) -> Result<Vec<U
     Ok(users)
 }
 
-fn plainly(error: &GroupError) -> String {
+pub(super) fn plainly(error: &GroupError) -> String {
     match error {
         GroupError::Refused(refusal) => printable(&refusal.text),
         GroupError::Unknown { .. } => {
@@ -260,11 +260,16 @@ pub(super) async fn all(client: &Client) -> Result<(Vec<Group>, usize), RequestE
 
 /// A group in one line.
 pub(super) fn summary(group: &Group) -> String {
-    let members = match group.members.len() {
-        1 => "1 member".to_owned(),
-        many => format!("{many} members"),
-    };
-    format!("#{} ({}), {members}", printable(&group.name), ConversationId::group(group.group))
+    let count = |count: u64, what| if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") };
+    let mut line = format!("#{} ({})", printable(&group.name), ConversationId::group(group.group));
+    // Of a channel only members learn who they are.
+    if !group.members.is_empty() {
+        line += &format!(", {}", count(group.members.len() as u64, "member"));
+    }
+    if group.settings.is_channel {
+        line += &format!(", a channel with {}", count(group.followers, "follower"));
+    }
+    line
 }
 
 /// All about a group, in lines.
@@ -282,7 +287,10 @@ pub(super) fn description(group: &Group, names: &HashMap<UserId, Handle>) -> Vec
         lines.push(format!("picture: {}", printable(&group.picture)));
     }
     lines.push(words::of_settings(&group.settings));
-    lines.push(format!("admins: {}", with_role(Role::Admin)));
+    let admins = with_role(Role::Admin);
+    if !admins.is_empty() {
+        lines.push(format!("admins: {admins}"));
+    }
     let members = with_role(Role::Member);
     if !members.is_empty() {
         lines.push(format!("members: {members}"));

@@ -455,7 +455,10 @@ impl<'a> Chat<'a> {
                 };
                 vec![Output::Account { part: contacts::part_word(part), person }]
             }),
-            Event::Followed(_) => Box::pin(std::future::ready(Vec::new())),
+            Event::Followed(groups) => {
+                let conversations = groups.into_iter().map(|group| ConversationId::group(group).to_string());
+                now(Output::Followed { conversations: conversations.collect() })
+            }
             Event::Watching => now(Output::Watching),
             Event::Presence(seen) => Box::pin(async move { vec![looking::presence(people, seen).await] }),
             Event::Typing { conversation, user, doing } => {

@@ -76,6 +76,8 @@ pub(super) struct Room {
     pub(super) unsent: Vec<Unsent>,
     pub(super) unread: u64,
     pub(super) history_asked: bool,
+    /// The person is in it, as far as the server has told.
+    pub(super) is_member: bool,
     pub(super) settings: ConversationSettings,
     /// Of a group: who is in it, and how far each has come.
     pub(super) members: Vec<GroupMember>,

@@ -1,6 +1,7 @@
 //! A person's chat, whatever it is shown on: commands, and what the network says, applied to the [`Rooms`].
 
 mod broadcasts;
+mod channels;
 mod chats;
 mod contacts;
 mod groups;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::ChatOptions;
+use super::channel_command;
 use super::contact_command::{self, ContactCommand};
 use super::group_command;
 use super::listing_command::{self, ListingCommand};
@@ -28,7 +30,7 @@ use super::rooms::{Rooms, clock, is_line, printable};
 use super::words::By;
 use crate::{Client, Entry, Event, Refusal, RequestError, Started, TerminalError};
 
-pub(super) const COMMANDS: [(&str, &str); 9] = [
+pub(super) const COMMANDS: [(&str, &str); 10] = [
     ("/to NAME", "open the conversation with NAME"),
     ("/chats", "list conversations"),
     ("/broadcast @NAME,@NAME,... TEXT", "say it to each of them alone"),
@@ -37,6 +39,7 @@ pub(super) const COMMANDS: [(&str, &str); 9] = [
     ("/help chats", "pin, mute, put away, go back in what was said"),
     ("/help people", "contacts, blocking, privacy, profiles"),
     ("/help groups", "make groups and change them"),
+    ("/help channels", "follow channels, and make them"),
     ("/quit", "leave; what is not sent yet is sent next time"),
 ];
 
@@ -55,6 +58,9 @@ pub(super) enum Update {
     Addressed(Vec<(UserId, Handle)>, String),
     /// A group is made.
     Made(GroupId, String),
+    /// A channel is followed from now on, and what it is if that could be had.
+    Following(GroupId, Option<Group>),
+    Unfollowed(GroupId),
     /// What a group is called is news, perhaps.
     Called(Group),
     /// An answer for the person, and names learnt with it.
@@ -71,8 +77,13 @@ pub(super) enum Update {
         since_ms: u64,
         entries: Vec<Entry>,
     },
-    /// How all conversations stand, and names learnt with it.
-    Chats(Vec<Conversation>, HashMap<UserId, Handle>),
+    /// How conversations stand, and names learnt with it.
+    Chats {
+        conversations: Vec<Conversation>,
+        names: HashMap<UserId, Handle>,
+        /// These are all.
+        are_all: bool,
+    },
     /// A conversation is listed so from now on, and what the person is told of that.
     Listed(ConversationId, ConversationSettings, String),
     /// Who is in a group.
@@ -112,6 +123,8 @@ pub(super) struct Session {
     /// By the clock of this machine, as of the last thing that happened.
     pub(super) now_ms: u64,
     asked_chats: bool,
+    /// The channels that the person follows.
+    followed: Vec<GroupId>,
     /// Who was meant to chat.
     meant: Option<Handle>,
     /// To open once it is known who this is.
@@ -146,6 +159,7 @@ impl Session {
             is_away: false,
             now_ms: chats::now_ms(),
             asked_chats: false,
+            followed: Vec::new(),
             meant: options.me.clone(),
             open_first: options.open.clone(),
             busy: false,
@@ -191,6 +205,7 @@ impl Session {
             "chats" | "list" => self.list(),
             "group" => self.group_command(argument),
             "groups" => self.list_groups(),
+            "channel" => self.channel_command(argument),
             "receipts" | "who" => self.show_receipts(),
             "numbers" => self.numbers = !self.numbers,
             "history" => self.show_history(argument),
@@ -223,15 +238,17 @@ impl Session {
             "chats" => listing_command::COMMANDS.iter().collect(),
             "people" => contact_command::COMMANDS.iter().collect(),
             "groups" => group_command::COMMANDS.iter().collect(),
+            "channels" => channel_command::COMMANDS.iter().collect(),
             "all" => COMMANDS
                 .iter()
                 .chain(&message_command::COMMANDS)
                 .chain(&listing_command::COMMANDS)
                 .chain(&contact_command::COMMANDS)
                 .chain(&group_command::COMMANDS)
+                .chain(&channel_command::COMMANDS)
                 .collect(),
             _ => {
-                let usage = "it goes /help, or /help messages|chats|people|groups|all";
+                let usage = "it goes /help, or /help messages|chats|people|groups|channels|all";
                 return self.notices.push(usage.to_owned());
             }
         };
@@ -305,6 +322,8 @@ impl Session {
                 self.rooms.room(conversation).call(Seq::new(1), &name);
                 self.open(conversation);
             }
+            Update::Following(group, what) => self.following(group, what.as_ref()),
+            Update::Unfollowed(group) => self.unfollowed(group),
             Update::Called(group) => self.called(&group),
             Update::Told(lines, names) => {
                 self.busy = false;
@@ -328,7 +347,9 @@ impl Session {
                 self.busy = false;
                 self.past(since_ms, entries);
             }
-            Update::Chats(conversations, names) => self.chats_stand(conversations, names),
+            Update::Chats { conversations, names, are_all } => {
+                self.chats_stand(conversations, names, are_all);
+            }
             Update::Listed(conversation, settings, line) => {
                 self.busy = false;
                 // The event that says so may come later than the next command.
@@ -402,7 +423,7 @@ impl Session {
                 let rooms: Vec<_> = self.rooms.rooms.keys().copied().collect();
                 rooms.into_iter().for_each(|room| self.ask_group(room));
                 if !std::mem::replace(&mut self.asked_chats, true) {
-                    self.ask_chats();
+                    self.ask_chats(None);
                 }
                 if let Some(handle) = self.open_first.take() {
                     self.open_by_name(handle.as_str());
@@ -487,7 +508,11 @@ impl Session {
                 None
             }
             // Each command asks for what it needs of these.
-            Event::Account { .. } | Event::Followed(_) => None,
+            Event::Account { .. } => None,
+            Event::Followed(groups) => {
+                self.follows(groups);
+                None
+            }
             Event::Watching => {
                 if let Some(open) = self.rooms.open {
                     self.ask_marks(open);
@@ -552,6 +577,8 @@ impl Session {
                     .flat_map(|word| self.rooms.names().map(move |name| format!("/group {word} {name}"))),
             )
             .chain(self.rooms.rooms.values().filter_map(|room| Some(format!("/group open {}", room.name()?))))
+            .chain(channel_command::completions())
+            .chain(self.followed.iter().flat_map(|group| self.channel_completions(*group)))
             .collect();
         lines.sort_unstable();
         lines.dedup();

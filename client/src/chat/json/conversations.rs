@@ -42,6 +42,8 @@ pub(super) struct StandingLine {
     read: u64,
     unread: u64,
     last: Option<EntryLine>,
+    is_member: bool,
+    is_followed: bool,
 }
 
 /// What has changed in how a conversation is shown.
@@ -89,6 +91,8 @@ pub(super) async fn list(
             read: standing.read.get(),
             unread: standing.unread,
             last,
+            is_member: standing.is_member,
+            is_followed: standing.is_followed,
         });
     }
     Ok(Output::Conversations { conversations, more: page.more, tag })

@@ -117,7 +117,7 @@ impl From<GroupError> for Complaint {
 }
 
 /// The group whose conversation this is.
-fn group(conversation: &str) -> Result<GroupId, Complaint> {
+pub(super) fn group(conversation: &str) -> Result<GroupId, Complaint> {
     let parsed =
         conversation.parse::<ConversationId>().map_err(|error| Complaint::usage(error.to_string()))?;
     parsed.group_id().ok_or_else(|| Complaint::usage("the conversation is no group's"))

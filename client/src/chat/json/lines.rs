@@ -100,6 +100,14 @@ pub(super) enum Command {
     Groups {
         tag: Option<Value>,
     },
+    Follow {
+        conversation: String,
+        tag: Option<Value>,
+    },
+    Unfollow {
+        conversation: String,
+        tag: Option<Value>,
+    },
     Receipts {
         to: Option<Handle>,
         conversation: Option<String>,
@@ -325,6 +333,10 @@ pub(super) enum Output {
         part: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
         person: Option<RelationLine>,
+    },
+    /// All that the user follows now.
+    Followed {
+        conversations: Vec<String>,
     },
     Watching,
     Presence {

@@ -28,6 +28,12 @@ impl<'a> Chat<'a> {
                 let seqs = seqs.into_iter().map(Seq::new).collect();
                 Ok(client.hide(conversation, Seq::new(up_to), seqs).await?)
             }),
+            Command::Follow { conversation, tag } => {
+                done(line, tag, async move { Ok(client.follow(groups::group(&conversation)?).await?) })
+            }
+            Command::Unfollow { conversation, tag } => {
+                done(line, tag, async move { Ok(client.unfollow(groups::group(&conversation)?).await?) })
+            }
             Command::Privacy { tag } => {
                 let repeated = tag.clone();
                 answered(line, tag, async move {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rookery_protocol::{Conversation, ConversationId, Handle, UserId};
+use rookery_protocol::{Conversation, ConversationId, GroupId, Handle, UserId};
 
 use super::{Session, Update, plainly};
 use crate::chat::listing_command::ListingCommand;
@@ -15,21 +15,37 @@ const PAGES_MAX: usize = 16;
 const LAST_LINE_MAX: usize = 60;
 
 impl Session {
-    /// Asks how all conversations stand. A server that does not say leaves those that the local store knows.
-    pub(super) fn ask_chats(&mut self) {
+    /// Asks how all conversations stand, or `only` these. A server that does not say leaves those that the local store knows.
+    pub(super) fn ask_chats(&mut self, only: Option<Vec<GroupId>>) {
         let Some(me) = self.rooms.me.as_ref().map(|me| me.user) else { return };
         let (client, updates) = (self.client.clone(), self.updates.clone());
         tokio::spawn(async move {
-            if let Some((conversations, names)) = all_chats(&client, me).await {
-                let _ = updates.send(Update::Chats(conversations, names)).await;
+            if let Some((mut conversations, names, mut are_all)) = all_chats(&client, me).await {
+                let is_asked = |group: &GroupId| only.as_ref().is_none_or(|only| only.contains(group));
+                conversations.retain(|it| it.conversation.group_id().as_ref().is_none_or(is_asked));
+                if only.is_some() {
+                    are_all = false;
+                    conversations.retain(|it| it.conversation.group_id().is_some());
+                }
+                let _ = updates.send(Update::Chats { conversations, names, are_all }).await;
             }
         });
     }
 
-    pub(super) fn chats_stand(&mut self, conversations: Vec<Conversation>, names: HashMap<UserId, Handle>) {
+    pub(super) fn chats_stand(
+        &mut self,
+        conversations: Vec<Conversation>,
+        names: HashMap<UserId, Handle>,
+        are_all: bool,
+    ) {
+        if are_all {
+            self.forget_channels_but(&conversations);
+        }
         names.into_iter().for_each(|(user, handle)| self.rooms.learn(user, handle));
-        for Conversation { conversation, settings, head, unread, last, .. } in conversations {
-            self.rooms.room(conversation).stands(settings, head, unread);
+        for Conversation { conversation, settings, head, unread, last, is_member, .. } in conversations {
+            let room = self.rooms.room(conversation);
+            room.stands(settings, head, unread);
+            room.is_member = is_member;
             if let Some(last) = last {
                 match Entry::of_history(last) {
                     Entry::Message(message) => {
@@ -119,14 +135,20 @@ impl Session {
     }
 }
 
-async fn all_chats(client: &Client, me: UserId) -> Option<(Vec<Conversation>, HashMap<UserId, Handle>)> {
+/// The conversations, the names of those of two, and whether these are all.
+async fn all_chats(
+    client: &Client,
+    me: UserId,
+) -> Option<(Vec<Conversation>, HashMap<UserId, Handle>, bool)> {
     let mut conversations: Vec<Conversation> = Vec::new();
+    let mut are_all = false;
     for _ in 0..PAGES_MAX {
         let after = conversations.last().map(|last| last.conversation);
         let page = client.conversations(after).await.ok()?;
         let before = conversations.len();
         conversations.extend(page.conversations);
-        if !page.more || conversations.len() == before {
+        are_all = !page.more;
+        if are_all || conversations.len() == before {
             break;
         }
     }
@@ -134,7 +156,7 @@ async fn all_chats(client: &Client, me: UserId) -> Option<(Vec<Conversation>, Ha
         conversations.iter().filter_map(|standing| standing.conversation.direct_peer(me)).collect();
     let profiles = client.profiles(&peers).await.unwrap_or_default();
     let names = profiles.into_iter().map(|profile| (profile.user, profile.handle)).collect();
-    Some((conversations, names))
+    Some((conversations, names, are_all))
 }
 
 pub(super) fn now_ms() -> u64 {

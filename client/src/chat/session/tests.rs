@@ -245,7 +245,7 @@ async fn chats_are_listed_as_the_person_wants_with_what_is_unread() {
         standing(4, ConversationSettings { archived: true, ..none() }, 1),
         standing(5, ConversationSettings { pinned: true, unread: true, ..none() }, 0),
     ];
-    session.update(Update::Chats(conversations, HashMap::new()));
+    session.update(Update::Chats { conversations, names: HashMap::new(), are_all: true });
     session.event(Event::Message(message(with_bob(), 10, 2, "hello")));
     let listed =
         "eve (unread, pinned)\nbob (3 new) · 10:00 bob: hello\ncarol (muted)\nput away:\ndave (1 new)";
@@ -325,7 +325,7 @@ async fn every_command_of_the_help_is_one_and_tab_knows_how_it_begins() {
     }
     for (wrong, says) in [
         ("/fly", "there is no command /fly"),
-        ("/help fly", "/help messages|chats|people|groups|all"),
+        ("/help fly", "/help messages|chats|people|groups|channels|all"),
         ("/privacy online friends", "/privacy last-seen"),
         ("/contacts bob", "/contacts add"),
     ] {
