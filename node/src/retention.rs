@@ -186,7 +186,8 @@ mod tests {
             store.submit(&0, send).await.unwrap();
         }
         let seqs = vec![Seq::new(500), Seq::new(501)];
-        let asker = Asker { user: user(2), device: DeviceId::new(1), generation: 1, time_ms: 600 };
+        let asker =
+            Asker { user: user(2), device: DeviceId::new(1), generation: 1, admitted: 0, time_ms: 600 };
         let hide = Hide { asker, conversation, up_to: Seq::ZERO, seqs };
         store.submit(&0, hide).await.unwrap();
         let retention =

@@ -220,6 +220,7 @@ impl ConnectionStart {
             user: token.user,
             device: token.device,
             generation: token.generation,
+            admitted,
             created_ms: user.created_ms,
             is_unlimited: user.standing.is_unlimited,
         };

@@ -43,6 +43,8 @@ pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
     pub(crate) generation: u32,
+    /// The version of the store at which it was admitted.
+    pub(crate) admitted: u64,
     /// When the account was made, milliseconds since 1970.
     pub(crate) created_ms: u64,
     /// An operator has taken the account's limits away.
@@ -577,7 +579,8 @@ mod tests {
         list.set(&nodes(2));
         connection.nodes_changed(&list);
         let device = DeviceId::new(1);
-        connection.identify(Identity { user, device, generation: 1, created_ms: 0, is_unlimited: false });
+        let (created_ms, is_unlimited) = (0, false);
+        connection.identify(Identity { user, device, generation: 1, admitted: 0, created_ms, is_unlimited });
         connection.nodes_changed(&list);
         assert_eq!(queued(&connection), 0, "WELCOME comes first");
         connection.nodes_told(&welcomed_with);

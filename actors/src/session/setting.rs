@@ -70,7 +70,8 @@ impl Setting {
 
     /// Submits it to the store, in the name of its user.
     pub(super) fn submit(self, context: &Arc<Context>, reply: Reply) {
-        let Some(Identity { user, device, generation, .. }) = reply.connection().identity() else { return };
+        let Some(identity) = reply.connection().identity() else { return };
+        let Identity { user, device, generation, admitted, .. } = identity;
         let doing = if matches!(self, Self::Report(_)) { Doing::Report } else { Doing::Setting };
         let Some(reply) = context.admit(reply, &[(doing, 1)]) else { return };
         if let Err((code, text)) = self.check(user) {
@@ -83,7 +84,7 @@ impl Setting {
             is_about_following: matches!(self, Self::Follow(_)),
             reported: self.reported(),
         };
-        let asker = Asker { user, device, generation, time_ms: context.clock.now_ms() };
+        let asker = Asker { user, device, generation, admitted, time_ms: context.clock.now_ms() };
         match self {
             Self::SetConversation(SetConversation { conversation, settings, .. }) => {
                 settling.submit(ops::SetConversation { asker, conversation, settings }, reply);
@@ -161,6 +162,10 @@ impl Settling {
                 }
                 Ok(Settled::Refused(refusal)) => {
                     return reply.refuse(of_refusal(refusal), refusal.to_string());
+                }
+                Ok(Settled::Superseded) => {
+                    let text = "this device has connected again";
+                    return reply.connection().close_with(ErrorCode::Replaced, text);
                 }
                 // Neither is refused itself: it may be asked again with a new token, or when the suspension has ended.
                 Ok(Settled::Revoked) => {

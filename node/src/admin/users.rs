@@ -77,7 +77,7 @@ fn of_account(user: UserId, account: Account) -> User {
 }
 
 fn of_device((device, about): (DeviceId, StoredDevice)) -> Device {
-    let StoredDevice { name, created_ms, generation } = about;
+    let StoredDevice { name, created_ms, generation, .. } = about;
     Device { device: device.get(), name, created_ms, generation }
 }
 

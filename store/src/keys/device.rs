@@ -16,6 +16,10 @@ positional! {
         pub created_ms: u64,
         /// Tokens of another generation are revoked.
         pub generation: u32,
+        since later:
+        /// The newest connection of the device that has changed something of the user's own: the store's version at which
+        /// it was admitted; 0: none has.
+        pub settled: u64,
     }
 }
 
@@ -59,8 +63,8 @@ mod tests {
         }
 
         #[test]
-        fn a_device_reads_as_written(name: String, created_ms: u64, generation: u32) {
-            let device = Device { name, created_ms, generation };
+        fn a_device_reads_as_written(name: String, created_ms: u64, generation: u32, settled: u64) {
+            let device = Device { name, created_ms, generation, settled };
             let read = super::super::decode::<Device>(&super::super::encode(&device));
             prop_assert_eq!(read.expect("it was just written"), device);
         }

@@ -1,11 +1,15 @@
-//! A device that acts for its user: whether it still may.
+//! A device that acts for its user: whether it still may, and whether it is its newest connection that does.
+//!
+//! A request may lie at a node that hangs, while its client has gone elsewhere, has been answered there, and has asked for
+//! the contrary since. So the first change of something of the user's own that comes from a connection is noted with the
+//! device, and nothing that comes from an older one is done after it.
 
 use rookery_protocol::{DeviceId, UserId};
 
 use crate::error::StoreError;
 use crate::keys::user::Standing;
 use crate::keys::{self, device, user};
-use crate::op::{Reads, View};
+use crate::op::{Reads, View, Writes};
 
 /// Who asks for a change of something of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,9 @@ pub struct Asker {
     pub device: DeviceId,
     /// The generation of the token the device showed.
     pub generation: u32,
+    /// The version of the store at which its connection was admitted. Of two connections that no commit lies between
+    /// neither is older.
+    pub admitted: u64,
     /// The clock when it arrived, milliseconds since 1970.
     pub time_ms: u64,
 }
@@ -36,11 +43,26 @@ impl Asker {
         reads.key(user::key(self.user));
     }
 
+    fn device(&self, view: &View<'_>) -> Result<Option<device::Device>, StoreError> {
+        let device = view.get(&device::key(self.user, self.device));
+        device.map(|value| keys::decode(&value)).transpose()
+    }
+
+    /// Notes that this connection has changed something. `false`: a newer one of the device has, and this one may not any
+    /// more. Reads what [`reads`](Self::reads) declares.
+    pub(super) fn supersede(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<bool, StoreError> {
+        let Some(device) = self.device(view)? else { return Ok(true) };
+        if self.admitted > device.settled {
+            let device = device::Device { settled: self.admitted, ..device };
+            writes.put(device::key(self.user, self.device), keys::encode(&device));
+            return Ok(true);
+        }
+        Ok(self.admitted == device.settled)
+    }
+
     /// What operators have said of the user, or why the device may do nothing.
     pub(super) fn admitted(&self, view: &View<'_>) -> Result<Result<Standing, Objection>, StoreError> {
-        let asking = view.get(&device::key(self.user, self.device));
-        let asking = asking.map(|value| keys::decode::<device::Device>(&value)).transpose()?;
-        if asking.is_none_or(|device| device.generation != self.generation) {
+        if self.device(view)?.is_none_or(|device| device.generation != self.generation) {
             return Ok(Err(Objection::Revoked));
         }
         let account = view.get(&user::key(self.user));

@@ -126,7 +126,7 @@ impl Op for SetConversation {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 }
 
@@ -176,7 +176,7 @@ impl Op for Hide {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {

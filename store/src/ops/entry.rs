@@ -141,7 +141,8 @@ pub enum Refusal {
 impl Author {
     fn asker(&self) -> Asker {
         let Self { user, device, generation, time_ms, .. } = *self;
-        Asker { user, device, generation, time_ms }
+        // Entries are told apart by their ids, whichever connection they come from.
+        Asker { user, device, generation, admitted: 0, time_ms }
     }
 
     pub(super) fn sent_key(&self, conversation: ConversationId, id: MessageId) -> Vec<u8> {

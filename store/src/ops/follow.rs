@@ -123,7 +123,7 @@ impl Op for Follow {
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
         match &self.asker {
-            Some(asker) => Settled::of(asker, view, || self.decide(view, writes)),
+            Some(asker) => Settled::of(asker, view, writes, |writes| self.decide(view, writes)),
             None => self.decide(view, writes).unwrap_or_else(Settled::Corrupt),
         }
     }

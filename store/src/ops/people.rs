@@ -79,7 +79,7 @@ impl Op for SetPrivacy {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 }
 
@@ -110,7 +110,7 @@ impl Op for SetProfile {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {
@@ -170,6 +170,6 @@ impl Op for SetPerson {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 }

@@ -124,7 +124,7 @@ impl Op for MakeReport {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Settled {
-        Settled::of(&self.asker, view, || self.decide(view, writes))
+        Settled::of(&self.asker, view, writes, |writes| self.decide(view, writes))
     }
 
     fn bytes_hint(&self) -> usize {

@@ -276,7 +276,7 @@ impl Op for AddDevice {
         }
         let device = DeviceId::new(account.next_device);
         account.next_device += 1;
-        let added = Device { name: self.name.clone(), created_ms: self.time_ms, generation: 1 };
+        let added = Device { name: self.name.clone(), created_ms: self.time_ms, generation: 1, settled: 0 };
         writes.put(user::key(self.user), keys::encode(&account));
         writes.put(device::key(self.user, device), keys::encode(&added));
         Ok(DeviceAdded { device, generation: added.generation })

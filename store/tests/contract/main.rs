@@ -292,6 +292,7 @@ contract! {
     }
     settings {
         what_is_set_is_read_and_the_users_devices_learn_it_once
+        what_an_older_connection_asked_is_not_done_after_what_a_newer_one_did
         people_are_what_was_last_said_of_them
         nothing_is_kept_for_nobody_or_of_nobody
         a_removed_user_leaves_no_settings_profile_or_people

@@ -19,7 +19,7 @@ impl At {
     /// Who asks for a change, at this time.
     pub(crate) fn asker(self, time_ms: u64) -> Asker {
         let Self { user, device, generation } = self;
-        Asker { user, device, generation, time_ms }
+        Asker { user, device, generation, admitted: 0, time_ms }
     }
 
     /// Who writes what has this id, at the time of its number in milliseconds.

@@ -3,7 +3,7 @@
 use rookery_protocol::{AccountPart, Audience, Person as Told, PrivacySettings, Profile, UserId, limits};
 use rookery_store::keys::inbox::{AccountChange, InboxEntry};
 use rookery_store::keys::person::Person;
-use rookery_store::ops::{Refusal, RemoveUser, Removed, SetPerson, SetPrivacy, SetProfile, Settled};
+use rookery_store::ops::{AddDevice, Asker, Refusal, RemoveUser, Removed, SetPerson, SetPrivacy, SetProfile, Settled};
 use rookery_store::{Op, Store, StoreConfig, StoreError, queries};
 
 use crate::engines::UnderTest;
@@ -98,6 +98,33 @@ pub(crate) async fn what_is_set_is_read_and_the_users_devices_learn_it_once(mut 
     let (privacy, profile) = ((AccountPart::Privacy, None), (AccountPart::Profile, None));
     assert_eq!(changes(&store, anna).await, [privacy.clone(), profile.clone(), privacy, profile]);
     assert_eq!(changes(&store, bert).await, [], "it concerns nobody else");
+}
+
+pub(crate) async fn what_an_older_connection_asked_is_not_done_after_what_a_newer_one_did(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await.user, add(&store, 2).await.user);
+    let other_device = AddDevice { user: anna, name: "other".into(), time_ms: 1 };
+    let added = store.submit(&0, other_device).await.expect("it commits").answer.expect("there is room");
+    let at = |device, admitted, what: Person| SetPerson {
+        asker: Asker { device, admitted, ..first(anna).asker(1) },
+        person: what.of(bert),
+    };
+    let phone = first(anna).device;
+    set(&store, at(phone, 7, BLOCKED)).await.expect("both are there");
+    set(&store, at(phone, 9, NOTHING)).await.expect("both are there");
+    for late in [at(phone, 7, BLOCKED), at(phone, 8, BLOCKED)] {
+        let answer = store.submit(&0, late).await.expect("it commits").answer;
+        assert!(matches!(answer, Settled::Superseded), "{answer:?}");
+    }
+    assert_eq!(people(&store, anna).await, []);
+    set(&store, at(phone, 9, CONTACT)).await.expect("the newest may go on");
+    set(&store, at(added.device, 3, BLOCKED)).await.expect("other devices are others");
+    assert_eq!(people(&store, anna).await, [(bert, BLOCKED)]);
+    // What is refused was asked for all the same.
+    let myself = SetPerson { asker: Asker { admitted: 12, ..first(anna).asker(1) }, person: CONTACT.of(anna) };
+    set(&store, myself).await.expect_err("nobody is a contact of their own");
+    let answer = store.submit(&0, at(phone, 9, NOTHING)).await.expect("it commits").answer;
+    assert!(matches!(answer, Settled::Superseded), "{answer:?}");
 }
 
 pub(crate) async fn people_are_what_was_last_said_of_them(mut test: UnderTest) {

@@ -3,6 +3,7 @@
 //! Tests are not run beside each other here: three nodes and their clients keep two cores busy.
 
 mod all_killed;
+mod late_request;
 mod link_cut;
 mod mixed;
 mod one_killed;

@@ -515,7 +515,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
         let user = |number| UserId::new(number).expect("not 0");
         let put = |key: Vec<u8>, value: &[u8]| cluster.put(&core.space.key(&key), value);
         let (alice, device) = (user(1), DeviceId::new(1));
-        let known = Device { name: "phone".into(), created_ms: 1, generation: 1 };
+        let known = Device { name: "phone".into(), created_ms: 1, generation: 1, settled: 0 };
         put(device::key(alice, device), &keys::encode(&known));
         let (id, after) = (MessageId::from_bytes([1; 16]), MessageId::from_bytes([2; 16]));
         let mut batch = Batch::default();
@@ -558,7 +558,7 @@ fn messages_to_the_largest_groups_go_in_as_many_transactions_as_they_need() {
         let (alice, device) = (user(1), DeviceId::new(1));
         put(
             device::key(alice, device),
-            &keys::encode(&Device { name: "phone".into(), created_ms: 1, generation: 1 }),
+            &keys::encode(&Device { name: "phone".into(), created_ms: 1, generation: 1, settled: 0 }),
         );
         let group = GroupId::new(1).expect("not 0");
         let mut members = Members::new(GroupSettings::default());
