@@ -32,13 +32,14 @@ mod session;
 mod shard;
 mod supervision;
 mod transport;
+mod upkeep;
 
 pub use actors::{Actors, Counts, Parts, StartError, Victim};
 pub use auth::{Authenticator, DeviceToken, TokenError};
 pub use clock::{Clock, SystemClock};
 pub use cluster::{
     ClusterParts, ClusterStatus, Depth, LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkEvents,
-    LinkPeer as Peer, LinkState, LinkStatus, Links, PeerStatus,
+    LinkPeer as Peer, LinkState, LinkStatus, Links, PeerStatus, VIEW, hand_over, others_take_slots,
 };
 pub use config::ActorsConfig;
 pub use connection::ConnectionInfo;
@@ -52,3 +53,4 @@ pub use rates::{Rate, Rates};
 pub use remotable::remotable_messages;
 pub use rookery_store::placement::{SLOTS, Slot};
 pub use transport::{StreamTransport, Transport, TransportError};
+pub use upkeep::{Expiring, Retention};

@@ -8,7 +8,9 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use rookery_actors::{Actors, ActorsConfig, Clock, ConnectionInfo, Parts, Transport};
+use rookery_actors::{
+    Actors, ActorsConfig, Clock, ConnectionInfo, Expiring, Parts, Retention, Transport, hand_over,
+};
 use rookery_store::engine::Engine;
 use rookery_store::keys::node::NodeName;
 use rookery_store::ops::Join;
@@ -18,10 +20,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::admin;
-use crate::cluster::{self, JoinClusterError, Joining, Member};
+use crate::cluster::{JoinClusterError, Joining, Member};
 use crate::config::{Config, EngineKind, Listen};
 use crate::data_dir::{AdminToken, DataDir, DataDirError, Listening, NodeLock};
-use crate::expiry::Expiring;
 use crate::http::{self, BoundedListener, Readiness};
 use crate::link::{ClusterLinks, LinkTls, LinkTlsError};
 use crate::listen::{
@@ -31,7 +32,6 @@ use crate::listen::{
 use crate::logging::LogControl;
 use crate::metrics;
 use crate::open_files::{self, Room};
-use crate::retention::Retention;
 use crate::sampled::Sampled;
 use crate::store::{self, ObservedEngine, StoreHealth};
 use crate::tls::{Certificate, CertificateError, CertificateFiles, self_signed_files};
@@ -338,7 +338,7 @@ impl Node {
         self.readiness.drain();
         self.stop_accepting.send_replace(true);
         // Clients are told of the others only once these have the slots: so they go to where they are owned.
-        if let Err(error) = cluster::hand_over(&self.store, &self.name).await {
+        if let Err(error) = hand_over(&self.store, &self.name).await {
             tracing::warn!(%error, "slots could not be handed over: the others take them");
         }
         let left = self.actors.drain(DRAIN_SPREAD, DRAIN, &mut self.rng).await;

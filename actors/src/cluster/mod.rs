@@ -12,6 +12,7 @@
 
 mod actor;
 mod complaint;
+mod hand_over;
 mod inbound;
 mod links;
 mod membership;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(crate) use actor::{MembershipActor, MembershipMessage};
+pub use hand_over::{VIEW, hand_over, others_take_slots};
 pub use links::{LINK_BATCH_BYTES_MAX, LinkDown, LinkEvent, LinkState, LinkStatus, Links, Peer as LinkPeer};
 pub(crate) use message::{Bell, Bells, HostedDevice, LinkMessage};
 pub use outgoing::Depth;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use rookery_actors::{Depth, LinkState as Seen, LinkStatus};
+use rookery_actors::{Depth, LinkState as Seen, LinkStatus, VIEW};
 use rookery_store::Op;
 use rookery_store::keys::node::{Lease as StoredLease, NodeName};
 use rookery_store::keys::view::{ClusterView, Member};
@@ -20,7 +20,6 @@ use super::failure::{Answer, ApiError};
 use super::input::{Body, node_name, within};
 use super::shared::Shared;
 use super::this_node::millis;
-use crate::cluster::VIEW;
 
 /// The greatest weight.
 const WEIGHT_MAX: u64 = 10_000;

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rookery_actors::{hand_over, others_take_slots};
 use tokio::time::Instant;
 
 use super::api::{Drain, DrainRequest, DrainState, FailureCode};
@@ -15,7 +16,6 @@ use super::failure::{Answer, ApiError};
 use super::input::{Body, within};
 use super::shared::Shared;
 use super::this_node::millis;
-use crate::cluster::{hand_over, others_take_slots};
 
 /// How far a drain has come.
 #[derive(Debug, Default)]

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_actors::Clock;
 use rookery_store::ops::ExpireMessages;
 use rookery_store::{Store, StoreError, queries};
 use tokio::sync::watch;
 
-use crate::periodic::until_stopped;
+use super::until_stopped;
+use crate::clock::Clock;
 
 /// From having emptied all that was due to looking again: a message outlives its time by about this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -23,14 +23,16 @@ const REST: Duration = Duration::from_millis(20);
 const STEP_MESSAGES: usize = 64;
 
 /// Empties messages whose time has come.
-pub(crate) struct Expiring {
-    pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
+pub struct Expiring {
+    /// Where they are.
+    pub store: Store,
+    /// What says whose time has come.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Expiring {
     /// Looks for them until `stop` becomes true.
-    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: watch::Receiver<bool>) {
         let this = &self;
         let look = || async move {
             match this.empty_due().await {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rookery_actors::Clock;
 use rookery_protocol::ConversationId;
 use rookery_store::queries::{self, StepLimits};
 use rookery_store::{Store, StoreError};
 use tokio::sync::watch;
 
-use crate::periodic::until_stopped;
+use super::until_stopped;
+use crate::clock::Clock;
 
 /// Between the end of a walk and the next.
 const WALK_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -24,15 +24,18 @@ const REST: Duration = Duration::from_millis(100);
 const STEP: StepLimits = StepLimits { places_max: 64, entries_max: 256 };
 
 /// Removes what is too old.
-pub(crate) struct Retention {
-    pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) age_max: Duration,
+pub struct Retention {
+    /// What is walked over.
+    pub store: Store,
+    /// What says how old something is.
+    pub clock: Arc<dyn Clock>,
+    /// What is older goes.
+    pub age_max: Duration,
 }
 
 impl Retention {
     /// Walks until `stop` becomes true.
-    pub(crate) async fn run(self, stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: watch::Receiver<bool>) {
         let this = &self;
         let look = || async move {
             match this.walk().await {
