@@ -34,6 +34,16 @@ impl std::error::Error for Late {}
 pub async fn wait_until<T>(
     what: &str,
     within: Duration,
+    look: impl AsyncFnMut() -> Option<T>,
+) -> Result<T, Late> {
+    wait_every(LOOK_EVERY, what, within, look).await
+}
+
+/// As [`wait_until`], with so long between two looks.
+pub(crate) async fn wait_every<T>(
+    every: Duration,
+    what: &str,
+    within: Duration,
     mut look: impl AsyncFnMut() -> Option<T>,
 ) -> Result<T, Late> {
     let deadline = Instant::now() + within;
@@ -44,7 +54,7 @@ pub async fn wait_until<T>(
         if Instant::now() >= deadline {
             return Err(Late { what: what.to_owned(), within });
         }
-        sleep(LOOK_EVERY).await;
+        sleep(every).await;
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn of(history: &History, unsettled: Option<Unsettled>, mut surprises: Vec<String>) -> Self {
+    /// Judges a history. What the run itself noticed is in `surprises`.
+    pub fn of(history: &History, unsettled: Option<Unsettled>, mut surprises: Vec<String>) -> Self {
         surprises.extend(history.entries.iter().filter_map(|entry| match &entry.what {
             What::Ended { reason } => Some(format!("{} ended by itself: {reason}", entry.client)),
             // What is refused is the oracle's to judge.

@@ -32,7 +32,8 @@ pub enum ClientFault {
 }
 
 impl ClientFault {
-    pub(super) fn random(rng: &mut StdRng) -> Self {
+    /// Some misfortune.
+    pub fn random(rng: &mut StdRng) -> Self {
         match rng.random_range(0..10) {
             0..4 => {
                 let how = [HowCut::Reset, HowCut::Closed, HowCut::HalfOpen][rng.random_range(0..3)];
@@ -59,7 +60,7 @@ impl ClientFault {
     ///
     /// # Panics
     /// When the client's local store cannot be opened again.
-    pub(super) async fn befall(self, client: &FleetClient) {
+    pub async fn befall(self, client: &FleetClient) {
         match self {
             Self::Cut(cut) => client.network().cut(cut),
             Self::Weather { weather, lasts } => {

@@ -55,6 +55,8 @@ pub struct Access {
     pub dialer: Arc<dyn Dialer>,
     /// What is between, if that can be made worse.
     pub network: Option<Arc<dyn Network>>,
+    /// What the client's clock said when the history began, milliseconds since 1970, if not what the machine's does.
+    pub began_unix_ms: Option<u64>,
 }
 
 impl std::fmt::Debug for Access {
@@ -135,10 +137,14 @@ impl FleetClient {
         }
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
-        let Access { token, addresses, dialer, .. } = &self.access;
+        let Access { token, addresses, dialer, began_unix_ms, .. } = &self.access;
         let mut config = Config::new(addresses.clone(), TokenProvider::fixed(token.as_str()));
         (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
         config.request_deadline = ANSWER;
+        if let Some(began) = began_unix_ms {
+            let since = u64::try_from(self.recorder.now().as_millis()).unwrap_or_default();
+            config.started_unix_ms = began + since;
+        }
         config.client_name = format!("fleet/{}", self.me.0);
         let (store, gone) = match &self.kept {
             Kept::InMemory(store) => Leased::new(store.clone()),

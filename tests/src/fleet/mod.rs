@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_client::UserId;
 
+use crate::deadline;
 use crate::history::{Client, Owner, Recorder};
 use crate::{Account, Network, Port, Proxy, Service};
 
@@ -41,6 +42,8 @@ pub enum Networks {
 pub struct Fleet {
     clients: Vec<FleetClient>,
     recorder: Recorder,
+    /// Between two looks at whether it has come to rest.
+    look_every: Duration,
 }
 
 impl Fleet {
@@ -76,10 +79,11 @@ impl Fleet {
                 addresses,
                 dialer: Arc::new(Road::new(proxy.clone())),
                 network: proxy.map(|proxy| proxy as Arc<dyn Network>),
+                began_unix_ms: None,
             };
             clients.push(FleetClient::new(Client(index), access, on_disk, seed, recorder.clone())?);
         }
-        Ok(Self { clients, recorder })
+        Ok(Self { clients, recorder, look_every: deadline::LOOK_EVERY })
     }
 
     /// Clients of a world without sockets and files, not started yet: their state is kept in memory.
@@ -93,7 +97,7 @@ impl Fleet {
         let client =
             |(index, access)| FleetClient::new(Client(index), access, false, rng.random(), recorder.clone());
         let clients = accesses.into_iter().enumerate().map(client).collect::<Result<_>>()?;
-        Ok(Self { clients, recorder })
+        Ok(Self { clients, recorder, look_every: Duration::from_millis(500) })
     }
 
     /// As [`new`](Self::new), and starts every client and waits until it is connected.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rookery_client::{ConversationId, Seq};
 
 use super::Fleet;
-use crate::deadline::{Late, wait_until};
+use crate::deadline::{Late, wait_every};
 use crate::group_log::GroupLog;
 use crate::history::{Client, Recorder};
 
@@ -34,7 +34,7 @@ impl Fleet {
     /// # Errors
     /// When one is not in time.
     pub async fn connected(&self, within: Duration) -> Result<(), Late> {
-        wait_until("every client is connected", within, async || {
+        wait_every(self.look_every, "every client is connected", within, async || {
             for client in self.clients() {
                 if client.status().await.is_some_and(|status| !status.connected) {
                     return None;
@@ -54,7 +54,7 @@ impl Fleet {
     pub async fn settle(&self, within: Duration) -> Result<(), Unsettled> {
         let mut heads = None;
         let mut missing = Vec::new();
-        let settled = wait_until("the fleet has come to rest", within, async || {
+        let settled = wait_every(self.look_every, "the fleet has come to rest", within, async || {
             missing = self.unsent().await;
             if !missing.is_empty() {
                 return None;

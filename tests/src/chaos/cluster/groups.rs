@@ -76,7 +76,7 @@ pub enum PlannedChange {
 
 impl PlannedChange {
     /// What to ask for.
-    pub(super) fn of(&self, users: impl Fn(&[usize]) -> Vec<UserId>) -> GroupChange {
+    pub fn of(&self, users: impl Fn(&[usize]) -> Vec<UserId>) -> GroupChange {
         match self {
             Self::Add(who) => GroupChange::Added(users(who)),
             Self::Remove(who) => GroupChange::Removed(users(who)),

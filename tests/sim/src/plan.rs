@@ -1,0 +1,240 @@
+//! What is to happen, and when: all of it grows from a seed. Parts of it may be left out, to see whether they matter.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use rookery_actors::{ActorsConfig, Rates};
+use rookery_tests::chaos::{ClientFault, Gathering, GroupLoad, GroupRates, Load, Sending};
+
+use crate::trouble::Trouble;
+use crate::world::Nature;
+
+/// Which of a list's items are kept, by their places.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// All.
+    #[default]
+    All,
+    /// These.
+    These(Vec<usize>),
+}
+
+impl Kept {
+    /// Whether this one is.
+    pub fn keeps(&self, place: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(places) => places.binary_search(&place).is_ok(),
+        }
+    }
+
+    /// Whether all are.
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+}
+
+/// "all", "none", or places and ranges of them: "0,3,7-19".
+impl FromStr for Kept {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| {
+            text.trim()
+                .parse::<usize>()
+                .map_err(|_| format!("'{text}' is no number; expected all, none, or places such as 0,3,7-19"))
+        };
+        match text {
+            "all" => return Ok(Self::All),
+            "none" => return Ok(Self::These(Vec::new())),
+            _ => {}
+        }
+        let mut places = Vec::new();
+        for part in text.split(',') {
+            match part.split_once('-') {
+                Some((from, to)) => {
+                    let (from, to) = (number(from)?, number(to)?);
+                    if to.saturating_sub(from) > 1_000_000 {
+                        return Err(format!("'{part}' is more than a plan has"));
+                    }
+                    places.extend(from..=to);
+                }
+                None => places.push(number(part)?),
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        Ok(Self::These(places))
+    }
+}
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::These(places) = self else { return f.write_str("all") };
+        if places.is_empty() {
+            return f.write_str("none");
+        }
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for place in places {
+            match runs.last_mut() {
+                Some((_, last)) if *last + 1 == *place => *last = *place,
+                _ => runs.push((*place, *place)),
+            }
+        }
+        let run = |(from, to): &(usize, usize)| {
+            if from == to { from.to_string() } else { format!("{from}-{to}") }
+        };
+        f.write_str(&runs.iter().map(run).collect::<Vec<_>>().join(","))
+    }
+}
+
+/// What of a plan is carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// Of the troubles of nodes.
+    pub troubles: Kept,
+    /// Of the faults of clients.
+    pub faults: Kept,
+    /// Of what clients say and do.
+    pub doings: Kept,
+}
+
+/// Something at its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed<T> {
+    /// Since the beginning of the storm.
+    pub at: Duration,
+    /// What.
+    pub what: T,
+}
+
+/// Something that a client says or does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doing {
+    /// Writes to somebody.
+    Sending(Sending),
+    /// Does something in a group.
+    Gathering(Gathering),
+}
+
+/// All that will happen.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What it grew from.
+    pub seed: u64,
+    /// What the world is like.
+    pub nature: Nature,
+    /// Nodes that run only at times: the last ones.
+    pub spares: usize,
+    /// How many devices each user has.
+    pub devices: Vec<usize>,
+    /// How long it goes on.
+    pub storm: Duration,
+    /// Groups that there are at first: who makes each, and with whom.
+    pub groups: Vec<(usize, Vec<usize>)>,
+    /// In order of time.
+    pub doings: Vec<Timed<Doing>>,
+    /// In order of time.
+    pub troubles: Vec<Timed<Trouble>>,
+    /// Clients' own misfortunes, in order of time.
+    pub faults: Vec<Timed<(usize, ClientFault)>>,
+}
+
+fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(rng.random_range(range))
+}
+
+/// Moments with exponential gaps of this mean.
+fn moments(rng: &mut StdRng, mean: Duration, within: Duration) -> Vec<Duration> {
+    let mut at = Duration::ZERO;
+    let mut moments = Vec::new();
+    loop {
+        let even: f64 = rng.random();
+        at += mean.mul_f64(-(1.0 - even).ln());
+        if at >= within {
+            return moments;
+        }
+        moments.push(at);
+    }
+}
+
+impl Plan {
+    /// The plan of a seed, with a storm of so long.
+    pub fn new(seed: u64, storm: Duration) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let regular = [1, 2, 3, 3, 3, 4, 5][rng.random_range(0..7)];
+        let spares = if rng.random_ratio(1, 3) { rng.random_range(1..3) } else { 0 };
+        let users = rng.random_range(2..8);
+        let devices: Vec<usize> =
+            (0..users).map(|_| if rng.random_ratio(1, 4) { rng.random_range(2..4) } else { 1 }).collect();
+        let clients = devices.iter().sum();
+        let heartbeat = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(30)];
+        let config = ActorsConfig {
+            shards: rng.random_range(1..6),
+            heartbeat: heartbeat[rng.random_range(0..3)],
+            connection_idle: millis(&mut rng, 100..10_000),
+            session_idle: millis(&mut rng, 50..10_000),
+            write_stall: millis(&mut rng, 2_000..30_000),
+            window_events_max: [2, 16, 256][rng.random_range(0..3)],
+            // What people may do is not what is tested here, and clients here are no people.
+            rates: Rates::default(),
+            ..ActorsConfig::default()
+        };
+        // A clock that jumps by a day makes everything too old.
+        let age_max = rng.random_ratio(1, 4).then(|| Duration::from_secs(rng.random_range(240..900)));
+        let nature = Nature { nodes: regular + spares, config, age_max };
+
+        let mut load = Load::new(rng.random(), clients, users, 1);
+        let rate: f64 = rng.random_range(0.2..1.0);
+        let mut doings: Vec<Timed<Doing>> = load
+            .by_ref()
+            .take_while(|sending| sending.at < storm)
+            .filter(|_| rng.random::<f64>() < rate)
+            .map(|sending| Timed { at: sending.at, what: Doing::Sending(sending) })
+            .collect();
+        let mut groups = Vec::new();
+        if rng.random_ratio(2, 3) {
+            let rates =
+                GroupRates { messages: rng.random_range(0.1..1.0), changes: rng.random_range(0.02..0.4) };
+            let count = rng.random_range(1..4);
+            let mut load = GroupLoad::new(rng.random(), &devices, count, rates);
+            groups = load.first();
+            let gatherings = load.take_while(|gathering| gathering.at < storm);
+            doings.extend(gatherings.map(|it| Timed { at: it.at, what: Doing::Gathering(it) }));
+        }
+        doings.sort_by_key(|doing| doing.at);
+
+        let calm = Duration::from_secs(rng.random_range(4..40));
+        let trouble =
+            |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, age_max.is_none());
+        let troubles = moments(&mut rng, calm, storm);
+        let troubles = troubles.into_iter().map(|at| Timed { at, what: trouble(&mut rng) }).collect();
+        let calm = Duration::from_secs(rng.random_range(2..30));
+        let faults = moments(&mut rng, calm, storm);
+        let fault = |rng: &mut StdRng| (rng.random_range(0..clients), ClientFault::random(rng));
+        let faults = faults.into_iter().map(|at| Timed { at, what: fault(&mut rng) }).collect();
+        Self { seed, nature, spares, devices, storm, groups, doings, troubles, faults }
+    }
+
+    /// Without what is not to be kept.
+    pub fn keep(mut self, keep: &Keep) -> Self {
+        fn retain<T>(items: &mut Vec<T>, keep: &Kept) {
+            let mut place = 0;
+            items.retain(|_| {
+                place += 1;
+                keep.keeps(place - 1)
+            });
+        }
+        retain(&mut self.troubles, &keep.troubles);
+        retain(&mut self.faults, &keep.faults);
+        retain(&mut self.doings, &keep.doings);
+        self
+    }
+
+    /// Nodes that run at first, and at the end.
+    pub fn regular(&self) -> Vec<usize> {
+        (0..self.nature.nodes - self.spares).collect()
+    }
+}

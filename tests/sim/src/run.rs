@@ -1,0 +1,149 @@
+//! Carries out a plan, makes everything well, waits for rest, and judges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use rookery_client::UserId;
+use rookery_tests::fleet::Fleet;
+use rookery_tests::{Verdict, Weather};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::plan::{Plan, Timed};
+use crate::trace::{Line, Trace};
+use crate::world::World;
+use crate::{judge, load};
+
+/// How long a healed world may take to rest: the longest wait before a reconnect, and some for what is left to do.
+const REST: Duration = Duration::from_secs(240);
+
+/// How long what is under way when a storm ends may take to end.
+const AFTERWARDS: Duration = Duration::from_secs(120);
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Report {
+    /// A number that differs where runs differ.
+    pub digest: u64,
+    /// How many steps the world took.
+    pub steps: u64,
+    /// How long it lasted, in its own time.
+    pub lasted: Duration,
+    /// Messages that were accepted, and hand-ups.
+    pub messages: (usize, usize),
+    /// What there is to say against it.
+    pub verdict: Verdict,
+    /// What happened, for people.
+    pub lines: Vec<Line>,
+}
+
+/// Lets a plan happen.
+///
+/// # Errors
+/// When something fails that is not under test.
+pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> Result<Report> {
+    let world = Arc::new(World::new(plan.seed, &plan.nature, trace.clone()));
+    let (users, fleet) = world.people(&plan.devices, plan.seed).await?;
+    let (users, fleet): (Arc<[UserId]>, _) = (users.into(), Arc::new(fleet));
+    for node in plan.regular() {
+        world.start(node).await;
+    }
+    fleet.start_all().await?;
+    let groups = load::make_groups(&fleet, &users, &plan.groups).await?;
+    trace.say(format!(
+        "the storm begins: {} nodes, {} of them spare, {} users with {} devices, {} groups",
+        plan.nature.nodes,
+        plan.spares,
+        users.len(),
+        fleet.clients().len(),
+        groups.len()
+    ));
+
+    let began = Instant::now();
+    let regular = plan.regular();
+    let storm = plan.storm;
+    let mut beside = JoinSet::new();
+    beside.spawn(load::carry_out(fleet.clone(), users.clone(), groups, plan.doings, began));
+    beside.spawn(trouble_nodes(world.clone(), users.clone(), plan.troubles, trace.clone(), began));
+    beside.spawn(trouble_clients(fleet.clone(), plan.faults, trace.clone(), began));
+    sleep_until(began + storm).await;
+    let mut surprises = Vec::new();
+    trace.say("the storm is over");
+    world.heal(&regular).await;
+    fleet.clients().iter().for_each(|client| client.network().set(Weather::Clear));
+    let ended = timeout(AFTERWARDS, async {
+        while let Some(ended) = beside.join_next().await {
+            if let Err(error) = ended {
+                surprises.push(format!("what goes on beside panicked: {error}"));
+            }
+        }
+    });
+    if ended.await.is_err() {
+        surprises
+            .push(format!("what was under way at the end of the storm was not over {AFTERWARDS:?} later"));
+    }
+    world.heal(&regular).await;
+    for client in fleet.clients() {
+        client.network().set(Weather::Clear);
+        client.start().await?;
+    }
+    trace.say("healed");
+    let unsettled = fleet.settle(REST).await.err();
+    trace.say("clients have come to rest");
+    surprises.extend(judge::at_rest(&world, &fleet, &users, &trace).await?);
+    trace.say("judged");
+    fleet.close().await;
+    let history = fleet.recorder().history();
+    for entry in &history.entries {
+        trace.step("client", "", format!("{:?} {} {:?}", entry.at, entry.client, entry.what).as_bytes());
+    }
+    surprises.extend(panics());
+    let accepted = history.count(|what| matches!(what, rookery_tests::history::What::Accepted { .. }));
+    let handed = history.handed().count();
+    Ok(Report {
+        digest: trace.digest(),
+        steps: trace.steps(),
+        lasted: trace.now(),
+        messages: (accepted, handed),
+        verdict: Verdict::of(&history, unsettled, surprises),
+        lines: trace.lines(),
+    })
+}
+
+/// Lets nodes have their troubles, several at once if it comes to that.
+async fn trouble_nodes(
+    world: Arc<World>,
+    users: Arc<[UserId]>,
+    troubles: Vec<Timed<crate::trouble::Trouble>>,
+    trace: Trace,
+    began: Instant,
+) {
+    let mut befalling = JoinSet::new();
+    for Timed { at, what } in troubles {
+        sleep_until(began + at).await;
+        while befalling.try_join_next().is_some() {}
+        trace.say(format!("> {what}"));
+        let (world, users) = (world.clone(), users.clone());
+        befalling.spawn(async move { what.befall(&world, &users).await });
+    }
+    while befalling.join_next().await.is_some() {}
+}
+
+/// Lets clients have troubles of their own.
+async fn trouble_clients(
+    fleet: Arc<Fleet>,
+    faults: Vec<Timed<(usize, rookery_tests::chaos::ClientFault)>>,
+    trace: Trace,
+    began: Instant,
+) {
+    let mut befalling = JoinSet::new();
+    for Timed { at, what: (client, fault) } in faults {
+        sleep_until(began + at).await;
+        while befalling.try_join_next().is_some() {}
+        trace.say(format!("  client {client}: {fault:?}"));
+        let fleet = fleet.clone();
+        befalling.spawn(async move { fault.befall(&fleet.clients()[client]).await });
+    }
+    while befalling.join_next().await.is_some() {}
+}
