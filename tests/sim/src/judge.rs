@@ -52,13 +52,14 @@ pub(crate) async fn at_rest(
         }
         let snapshot = store.snapshot().await?;
         for user in users {
-            let mut oldest = Stamp::new([0xff; 12]);
+            let mut oldest = Stamp::MAX;
             for owner in owners.iter().filter(|owner| owner.user == *user) {
                 oldest = oldest.min(queries::cursor(&*snapshot, *user, owner.device).await?);
             }
             let left = queries::inbox_after(&*snapshot, *user, Stamp::ZERO, usize::MAX).await?;
             if let Some((stamp, event)) = left.iter().find(|(stamp, _)| *stamp > oldest) {
-                restless.push(format!("user {user} has an event that not all devices have: {stamp}, {event:?}"));
+                restless
+                    .push(format!("user {user} has an event that not all devices have: {stamp}, {event:?}"));
             }
             if left.len() > LEFT_MAX {
                 restless.push(format!("user {user} has {} events that all devices have", left.len()));

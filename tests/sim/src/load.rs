@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rookery_client::{ConversationId, GroupId, UserId};
-use rookery_tests::chaos::{ClientFault, Gathering, GroupAct, Sending};
+use rookery_tests::chaos::{ClientFault, Gathering, GroupAct, Saying, Sending, words};
 use rookery_tests::fleet::{Fleet, HowStopped};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -51,9 +51,14 @@ pub(crate) async fn carry_out(
         sleep_until(began + at).await;
         while under_way.try_join_next().is_some() {}
         match what {
-            Doing::Sending(Sending { client, to, bytes, .. }) => {
+            Doing::Aside(client, act) => {
+                let (fleet, users) = (fleet.clone(), users.clone());
+                under_way.spawn(async move { act.perform(&fleet, client, |user| users[user]).await });
+            }
+            Doing::Sending(Sending { client, to, saying, bytes, .. }) => {
                 let conversation = ConversationId::direct(fleet.user(client), users[to]);
-                say(&mut under_way, &fleet, client, conversation, number, bytes);
+                let words = words(format!("{number}/{client}/"), bytes);
+                say(&mut under_way, &fleet, client, conversation, saying, words);
             }
             Doing::Gathering(Gathering { group, client, act, crashes, .. }) => {
                 let known = made.lock().await.get(&group).copied();
@@ -70,8 +75,9 @@ pub(crate) async fn carry_out(
                         });
                     }
                     (_, None) => continue,
-                    (GroupAct::Say(bytes), Some(id)) => {
-                        say(&mut under_way, &fleet, client, ConversationId::group(id), number, bytes);
+                    (GroupAct::Say { saying, bytes }, Some(id)) => {
+                        let words = words(format!("{number}/{client}/{group}/"), bytes);
+                        say(&mut under_way, &fleet, client, ConversationId::group(id), saying, words);
                     }
                     (GroupAct::Change(change), Some(id)) => {
                         let (fleet, change) = (fleet.clone(), change.of(of));
@@ -99,14 +105,9 @@ fn say(
     fleet: &Arc<Fleet>,
     client: usize,
     conversation: ConversationId,
-    number: usize,
-    bytes: usize,
+    saying: Saying,
+    words: Vec<u8>,
 ) {
-    let mut body = format!("{number}/{client}/").into_bytes();
-    body.resize(body.len().max(bytes), b'.');
     let fleet = fleet.clone();
-    under_way.spawn(async move {
-        // A full outbox is an answer like any other; nothing was taken then.
-        let _ = fleet.clients()[client].send(conversation, body).await;
-    });
+    under_way.spawn(async move { saying.say(&fleet, client, conversation, words).await });
 }

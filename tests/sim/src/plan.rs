@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_actors::{ActorsConfig, Rates};
-use rookery_tests::chaos::{ClientFault, Gathering, GroupLoad, GroupRates, Load, Sending};
+use rookery_tests::chaos::{AsideAct, ClientFault, Gathering, GroupLoad, GroupRates, Load, Sending, asides};
 
 use crate::trouble::Trouble;
 use crate::world::Nature;
@@ -117,6 +117,8 @@ pub enum Doing {
     Sending(Sending),
     /// Does something in a group.
     Gathering(Gathering),
+    /// Does something else.
+    Aside(usize, AsideAct),
 }
 
 /// All that will happen.
@@ -204,6 +206,9 @@ impl Plan {
             let gatherings = load.take_while(|gathering| gathering.at < storm);
             doings.extend(gatherings.map(|it| Timed { at: it.at, what: Doing::Gathering(it) }));
         }
+        let others = asides(&mut rng, clients, storm, |rng, _| rng.random_range(0..users));
+        doings
+            .extend(others.into_iter().map(|it| Timed { at: it.at, what: Doing::Aside(it.client, it.act) }));
         doings.sort_by_key(|doing| doing.at);
 
         let calm = Duration::from_secs(rng.random_range(4..40));

@@ -91,6 +91,10 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     trace.say("healed");
     let unsettled = fleet.settle(REST).await.err();
     trace.say("clients have come to rest");
+    // What retention has removed nobody can be told any more.
+    if unsettled.is_none() && plan.nature.age_max.is_none() {
+        surprises.extend(fleet.recall_everything().await);
+    }
     surprises.extend(judge::at_rest(&world, &fleet, &users, &trace).await?);
     trace.say("judged");
     fleet.close().await;

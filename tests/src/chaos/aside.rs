@@ -48,7 +48,7 @@ pub enum AsideAct {
 }
 
 /// What so many clients do in a time, in order. With whom each falls out is drawn by `whom`.
-pub(super) fn asides(
+pub fn asides(
     rng: &mut StdRng,
     clients: usize,
     storm: Duration,
@@ -72,7 +72,7 @@ pub(super) fn asides(
 
 impl AsideAct {
     /// Does it; users are these.
-    pub(super) async fn perform(
+    pub async fn perform(
         self,
         fleet: &Fleet,
         client: usize,

@@ -11,7 +11,7 @@ mod random;
 mod saying;
 mod talk;
 
-pub use aside::{Aside, AsideAct};
+pub use aside::{Aside, AsideAct, asides};
 pub use client_fault::ClientFault;
 pub(crate) use cluster::shown;
 pub use cluster::{
@@ -20,7 +20,7 @@ pub use cluster::{
     run_cluster,
 };
 pub use one_node::{Action, Down, Plan, Report, Shape, Step, run};
-pub use saying::Saying;
+pub use saying::{Saying, words};
 
 /// Whoever wants to know how a run goes.
 pub trait Watch {

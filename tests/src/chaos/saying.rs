@@ -16,7 +16,7 @@ const TIMERS_S: [u32; 4] = [0, 0, 5, 30];
 const REACTION_BYTES: usize = 8;
 
 /// As many bytes, or some more, that begin with what tells one message from another.
-pub(super) fn words(beginning: String, bytes: usize) -> Vec<u8> {
+pub fn words(beginning: String, bytes: usize) -> Vec<u8> {
     let mut words = beginning.into_bytes();
     words.resize(words.len().max(bytes), b'.');
     words
@@ -55,7 +55,7 @@ impl Saying {
     }
 
     /// Lets a client say it.
-    pub(super) async fn say(self, fleet: &Fleet, client: usize, place: ConversationId, words: Vec<u8>) {
+    pub async fn say(self, fleet: &Fleet, client: usize, place: ConversationId, words: Vec<u8>) {
         let said = fleet.recorder().progress(|history, progress| {
             let user = history.owner(Client(client)).user;
             self.said(user, progress.recent.get(&place).into_iter().flatten(), words)

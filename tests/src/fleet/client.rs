@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use rand::SeedableRng;
@@ -126,6 +126,15 @@ impl FleetClient {
         self.access.network.as_deref().expect("a fleet on bad networks")
     }
 
+    /// What its clock says, milliseconds since 1970.
+    pub(super) fn now_ms(&self) -> u64 {
+        let since = match self.access.began_unix_ms {
+            Some(began) => Duration::from_millis(began) + self.recorder.now(),
+            None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        };
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Starts it, unless it runs.
     ///
     /// # Errors
@@ -137,14 +146,11 @@ impl FleetClient {
         }
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let rng = StdRng::seed_from_u64(self.seed.wrapping_add(start));
-        let Access { token, addresses, dialer, began_unix_ms, .. } = &self.access;
+        let Access { token, addresses, dialer, .. } = &self.access;
         let mut config = Config::new(addresses.clone(), TokenProvider::fixed(token.as_str()));
         (config.dial_deadline, config.handshake_deadline) = (DIAL, DIAL);
         config.request_deadline = ANSWER;
-        if let Some(began) = began_unix_ms {
-            let since = u64::try_from(self.recorder.now().as_millis()).unwrap_or_default();
-            config.started_unix_ms = began + since;
-        }
+        config.started_unix_ms = self.now_ms();
         config.client_name = format!("fleet/{}", self.me.0);
         let (store, gone) = match &self.kept {
             Kept::InMemory(store) => Leased::new(store.clone()),

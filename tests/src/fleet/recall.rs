@@ -1,7 +1,5 @@
 //! What clients ask the server was said: now and then in a storm, and all of it at rest.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, stream};
 use rookery_client::{ConversationId, Entry, HistoryPage, Seq};
@@ -18,11 +16,6 @@ const EXAMPLES: usize = 12;
 
 fn entries(page: HistoryPage) -> impl Iterator<Item = Handed> {
     page.messages.into_iter().map(|message| handed(Entry::of_history(message)))
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl FleetClient {
@@ -43,7 +36,7 @@ impl FleetClient {
     /// When the client does not run, or the server does not answer.
     pub async fn recall(&self, conversation: ConversationId) -> Result<()> {
         let library = self.library().await?;
-        let (asked, began_ms) = (self.recorder.count(), now_ms());
+        let (asked, began_ms) = (self.recorder.count(), self.now_ms());
         let (mut all, mut from) = (Vec::new(), Seq::new(1));
         loop {
             let page = library.history(conversation, from, Seq::new(u64::MAX)).await?;
@@ -55,7 +48,7 @@ impl FleetClient {
             anyhow::ensure!(next > from, "a page from {from} on goes on at {next}");
             from = next;
         }
-        let at_rest = Some((began_ms, now_ms()));
+        let at_rest = Some((began_ms, self.now_ms()));
         self.recorder.note_recalled(self.me, conversation, asked, at_rest, all);
         Ok(())
     }
