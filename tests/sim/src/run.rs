@@ -1,6 +1,7 @@
 //! Carries out a plan, makes everything well, waits for rest, and judges.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use rookery_client::UserId;
 use rookery_tests::fleet::Fleet;
 use rookery_tests::{Verdict, Weather};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::plan::{Plan, Timed};
 use crate::trace::{Line, Trace};
@@ -20,6 +21,12 @@ const REST: Duration = Duration::from_secs(240);
 
 /// How long what is under way when a storm ends may take to end.
 const AFTERWARDS: Duration = Duration::from_secs(120);
+
+/// Between two looks at which nodes are members.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Surprises of one kind that are named.
+const EXAMPLES: usize = 5;
 
 /// How a run went.
 #[derive(Debug)]
@@ -67,6 +74,9 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     beside.spawn(load::carry_out(fleet.clone(), users.clone(), groups, plan.doings, began));
     beside.spawn(trouble_nodes(world.clone(), users.clone(), plan.troubles, trace.clone(), began));
     beside.spawn(trouble_clients(fleet.clone(), plan.faults, trace.clone(), began));
+    let removed: Arc<Mutex<Vec<String>>> = Arc::default();
+    let watching =
+        tokio::spawn(watch_the_healthy(world.clone(), trace.clone(), removed.clone())).abort_handle();
     sleep_until(began + storm).await;
     let mut surprises = Vec::new();
     trace.say("the storm is over");
@@ -97,6 +107,9 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     }
     surprises.extend(judge::at_rest(&world, &fleet, &users, &trace).await?);
     trace.say("judged");
+    surprises
+        .extend(removed.lock().expect("nothing panics while it holds this lock").drain(..).take(EXAMPLES));
+    watching.abort();
     fleet.close().await;
     let history = fleet.recorder().history();
     for entry in &history.entries {
@@ -113,6 +126,23 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
         verdict: Verdict::of(&history, unsettled, surprises),
         lines: trace.lines(),
     })
+}
+
+/// Looks whether nodes stay members to which nothing has happened.
+async fn watch_the_healthy(world: Arc<World>, trace: Trace, removed: Arc<Mutex<Vec<String>>>) {
+    let mut before = BTreeMap::new();
+    loop {
+        sleep(LOOK_EVERY).await;
+        let now = world.healthy().await;
+        for (node, was) in &before {
+            if let Some(is) = now.get(node).filter(|is| *is != was) {
+                let said = format!("{was} was removed though nothing had happened to it, and is {is}");
+                trace.say(said.clone());
+                removed.lock().expect("nothing panics while it holds this lock").push(said);
+            }
+        }
+        before = now;
+    }
 }
 
 /// Lets nodes have their troubles, several at once if it comes to that.

@@ -172,8 +172,33 @@ impl Trouble {
         }
     }
 
+    /// Which nodes may be taken for dead for it. A wrong clock, broken links and actors that panic are no reasons.
+    fn excuses(self, nodes: usize) -> Vec<usize> {
+        match self {
+            Self::Killed { node, .. }
+            | Self::Restarted { node, .. }
+            | Self::Paused { node, .. }
+            | Self::Joined { node, .. }
+            | Self::Store { node: Some(node), .. } => vec![node],
+            Self::AllKilled { .. } | Self::Store { node: None, .. } => (0..nodes).collect(),
+            Self::Skewed { .. }
+            | Self::Cut { .. }
+            | Self::Swallowed { .. }
+            | Self::Slow { .. }
+            | Self::Broken { .. }
+            | Self::Crashed { .. } => Vec::new(),
+        }
+    }
+
     /// Lets it happen, and makes it end.
     pub async fn befall(self, world: &Arc<World>, users: &[UserId]) {
+        let excused = self.excuses(world.nodes());
+        excused.iter().for_each(|node| world.excuse(*node, true));
+        self.happen(world, users).await;
+        excused.iter().for_each(|node| world.excuse(*node, false));
+    }
+
+    async fn happen(self, world: &Arc<World>, users: &[UserId]) {
         match self {
             Self::Killed { node, down, silently } => {
                 world.kill(node, silently).await;

@@ -13,6 +13,7 @@ mod road;
 pub mod store;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use rookery_actors::{ActorsConfig, Victim};
 use rookery_client::NodeAddress;
 use rookery_protocol::{DeviceId, Handle, UserId};
 use rookery_store::engines::MemoryEngine;
-use rookery_store::keys::node::NodeName;
+use rookery_store::keys::node::{NodeId, NodeName};
 use rookery_store::ops::{AddDevice, AddUser};
 use rookery_store::{Store, StoreConfig};
 use rookery_tests::fleet::{Access, Fleet};
@@ -42,6 +43,9 @@ use crate::trace::Trace;
 /// Between two tries to start a process that the store did not let join.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long after a trouble a node may be removed for it.
+const RECOVERED: Duration = Duration::from_secs(15);
+
 /// See the module.
 pub struct World {
     around: Surroundings,
@@ -55,6 +59,17 @@ struct Node {
     name: NodeName,
     clock: Arc<SimClock>,
     process: Mutex<Option<Process>>,
+    /// Until when it may be taken for dead: something befalls it, or has just befallen it.
+    excused: std::sync::Mutex<Excuse>,
+}
+
+/// Why a node may be taken for dead.
+#[derive(Default)]
+struct Excuse {
+    /// Troubles that it has.
+    troubles: usize,
+    /// When the last one ended.
+    ended: Option<Instant>,
 }
 
 /// What a world is like.
@@ -85,6 +100,7 @@ impl World {
             name: format!("n{}", number + 1).parse().expect("a name"),
             clock: Arc::new(SimClock::new(began)),
             process: Mutex::new(None),
+            excused: std::sync::Mutex::default(),
         };
         Self { around, nodes: (0..nature.nodes).map(node).collect(), trace, rng: std::sync::Mutex::new(rng) }
     }
@@ -147,7 +163,7 @@ impl World {
 
     /// Starts a node, unless it runs; again and again, as a service manager does.
     pub async fn start(&self, node: usize) {
-        let Node { name, clock, process } = &self.nodes[node];
+        let Node { name, clock, process, .. } = &self.nodes[node];
         let mut process = process.lock().await;
         while process.is_none() {
             self.around.network.forget(name);
@@ -233,6 +249,35 @@ impl World {
         for node in nodes {
             self.start(*node).await;
         }
+    }
+
+    /// A node may be taken for dead from now on, for it has a trouble; or has one less.
+    pub fn excuse(&self, node: usize, begins: bool) {
+        let mut excuse = self.nodes[node].excused.lock().expect("nothing panics while it holds this lock");
+        if begins {
+            excuse.troubles += 1;
+        } else {
+            (excuse.troubles, excuse.ended) = (excuse.troubles - 1, Some(Instant::now()));
+        }
+    }
+
+    /// As which run each node is a member, of those that run and have had no trouble lately: they must stay that.
+    pub async fn healthy(&self) -> BTreeMap<usize, NodeId> {
+        let mut healthy = BTreeMap::new();
+        for (at, Node { process, excused, .. }) in self.nodes.iter().enumerate() {
+            let is_excused = {
+                let excuse = excused.lock().expect("nothing panics while it holds this lock");
+                excuse.troubles > 0 || excuse.ended.is_some_and(|ended| ended.elapsed() < RECOVERED)
+            };
+            // One that is being started or stopped is locked.
+            if let Ok(process) = process.try_lock()
+                && let Some(process) = process.as_ref().filter(|_| !is_excused)
+                && let Some(status) = process.actors().cluster()
+            {
+                healthy.insert(at, status.me);
+            }
+        }
+        healthy
     }
 
     /// The nodes that run, by their places.
