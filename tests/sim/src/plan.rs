@@ -6,7 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_actors::{ActorsConfig, Rates};
-use rookery_tests::chaos::{AsideAct, ClientFault, Gathering, GroupLoad, GroupRates, Load, Sending, asides};
+use rookery_tests::chaos::{
+    AsideAct, ClientFault, Gathering, GroupAct, GroupLoad, GroupRates, Load, Saying, Sending, asides,
+};
 
 use crate::trouble::Trouble;
 use crate::world::Nature;
@@ -184,8 +186,15 @@ impl Plan {
             rates: Rates::default(),
             ..ActorsConfig::default()
         };
-        // A clock that jumps by a day makes everything too old.
         let age_max = rng.random_ratio(1, 4).then(|| Duration::from_secs(rng.random_range(240..900)));
+        // A clock that jumps by a day makes everything too old.
+        let clocks_go_wrong = age_max.is_none() && rng.random();
+        // Nodes whose clocks differ do not agree on what has disappeared, and what was removed for its age nobody can refer to.
+        let sayable = |saying| match saying {
+            Saying::Timer(_) if clocks_go_wrong || age_max.is_some() => Saying::Plain,
+            Saying::About { .. } if age_max.is_some() => Saying::Plain,
+            saying => saying,
+        };
         let nature = Nature { nodes: regular + spares, config, age_max };
 
         let mut load = Load::new(rng.random(), clients, users, 1);
@@ -194,6 +203,7 @@ impl Plan {
             .by_ref()
             .take_while(|sending| sending.at < storm)
             .filter(|_| rng.random::<f64>() < rate)
+            .map(|sending| Sending { saying: sayable(sending.saying), ..sending })
             .map(|sending| Timed { at: sending.at, what: Doing::Sending(sending) })
             .collect();
         let mut groups = Vec::new();
@@ -204,7 +214,12 @@ impl Plan {
             let mut load = GroupLoad::new(rng.random(), &devices, count, rates);
             groups = load.first();
             let gatherings = load.take_while(|gathering| gathering.at < storm);
-            doings.extend(gatherings.map(|it| Timed { at: it.at, what: Doing::Gathering(it) }));
+            doings.extend(gatherings.map(|mut gathering| {
+                if let GroupAct::Say { saying, .. } = &mut gathering.act {
+                    *saying = sayable(*saying);
+                }
+                Timed { at: gathering.at, what: Doing::Gathering(gathering) }
+            }));
         }
         let others = asides(&mut rng, clients, storm, |rng, _| rng.random_range(0..users));
         doings
@@ -213,7 +228,7 @@ impl Plan {
 
         let calm = Duration::from_secs(rng.random_range(4..40));
         let trouble =
-            |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, age_max.is_none());
+            |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, clocks_go_wrong);
         let troubles = moments(&mut rng, calm, storm);
         let troubles = troubles.into_iter().map(|at| Timed { at, what: trouble(&mut rng) }).collect();
         let calm = Duration::from_secs(rng.random_range(2..30));

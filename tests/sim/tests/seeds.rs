@@ -34,9 +34,15 @@ fn bad_arguments_are_told() {
     let cases: [(&[&str], &str); 5] = [
         (&[], "--seed <SEED>"),
         (&["--seeds", "5..5"], "'5..5' is no range of seeds; expected A..B with A below B, as 1..100"),
-        (&["--seed", "1", "--troubles", "1,x"], "'x' is no number; expected all, none, or places such as 0,3,7-19"),
+        (
+            &["--seed", "1", "--troubles", "1,x"],
+            "'x' is no number; expected all, none, or places such as 0,3,7-19",
+        ),
         (&["--seed", "1", "--minutes", "0"], "0 is not in 1..=1440"),
-        (&["--seed", "1", "--shrink", "--timeline"], "--shrink runs the seed many times and shows none of them"),
+        (
+            &["--seed", "1", "--shrink", "--timeline"],
+            "--shrink runs the seed many times and shows none of them",
+        ),
     ];
     for (arguments, said) in cases {
         let output = sim(arguments);
@@ -53,7 +59,8 @@ fn every_bug_that_is_kept_can_be_made() {
     for entry in std::fs::read_dir(root.join("tests/sim/bugs")).expect("the folder of bugs") {
         let patch = entry.expect("an entry").path();
         if patch.extension().is_some_and(|extension| extension == "patch") {
-            let applied = Command::new("git").args(["apply", "--check"]).arg(&patch).current_dir(root).output();
+            let applied =
+                Command::new("git").args(["apply", "--check"]).arg(&patch).current_dir(root).output();
             let applied = applied.expect("git is there");
             let said = String::from_utf8_lossy(&applied.stderr);
             assert!(applied.status.success(), "{}: {said}", patch.display());
