@@ -128,10 +128,11 @@ impl Actor for Session {
             SessionMessage::Resync(connection) => state.machine.resync(connection),
             SessionMessage::Doorbell(hint) => {
                 state.context.steps.rung(state.user, hint.as_ref().map(|hint| &hint.frame), None);
-                if let Some(hint) = hint {
+                let stamp = hint.as_ref().map_or(Stamp::MAX, |hint| hint.stamp);
+                if let Some(hint) = hint.filter(|hint| hint.stamp > state.machine.pushed_to_all()) {
                     state.hints.add(hint);
                 }
-                state.machine.ring()
+                state.machine.ring(stamp)
             }
             SessionMessage::Write { writing, reply } => {
                 writing.submit(&state.context, reply);

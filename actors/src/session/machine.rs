@@ -142,7 +142,8 @@ impl Attached {
 pub(crate) struct Machine {
     devices: Vec<Attached>,
     sweeping: Option<Sweep>,
-    rung_while_sweeping: bool,
+    /// Up to where bells that came while a sweep ran say that the inbox has grown.
+    rung: Option<Stamp>,
     committing: Option<(DeviceId, Stamp)>,
     /// The last commit failed: the next one waits for a flush, so that a failing store is not asked in a loop.
     commits_fail: bool,
@@ -203,11 +204,15 @@ impl Machine {
         }
     }
 
-    /// The inbox has grown.
-    pub(crate) fn ring<F>(&mut self) -> Vec<Effect<F>> {
-        self.rung_while_sweeping |= self.sweeping.is_some();
+    /// The inbox has grown by the event at `stamp`, or by something that is not said: [`Stamp::MAX`]. One event may ring
+    /// more than once, and many that come together ring each: what has been pushed is not looked for again. Of two events
+    /// in an inbox the one with the lower stamp is seen no later than the other, so nothing before it is missing either.
+    pub(crate) fn ring<F>(&mut self, stamp: Stamp) -> Vec<Effect<F>> {
+        if self.sweeping.is_some() {
+            self.rung = self.rung.max(Some(stamp));
+        }
         for device in &mut self.devices {
-            device.behind = true;
+            device.behind |= device.pushed < stamp;
         }
         self.next().into_iter().collect()
     }
@@ -229,7 +234,7 @@ impl Machine {
     /// The inbox has been read: `events` in order, all there is if `exhausted`.
     pub(crate) fn swept<F: Clone>(&mut self, events: &[Event<F>], exhausted: bool) -> Vec<Effect<F>> {
         let sweep = self.sweeping.take().expect("one sweep runs at a time, and ends once");
-        let rung = std::mem::take(&mut self.rung_while_sweeping);
+        let rung = self.rung.take();
         let mut effects = Vec::new();
         for device in &mut self.devices {
             // Who joined, or fell back, meanwhile needs a sweep that begins further back.
@@ -263,7 +268,8 @@ impl Machine {
                 device.resume = Stamp::ZERO;
                 device.offered = device.pushed;
             }
-            device.behind = rung || !took_all || !exhausted;
+            let is_rung = rung.is_some_and(|rung| device.pushed < rung);
+            device.behind = is_rung || !took_all || !exhausted;
         }
         effects.extend(self.commit(false));
         effects.extend(self.next());
@@ -273,7 +279,7 @@ impl Machine {
     /// The inbox could not be read. It is tried again at the next ring, acknowledgement or heartbeat.
     pub(crate) fn sweep_failed(&mut self) {
         self.sweeping = None;
-        self.rung_while_sweeping = false;
+        self.rung = None;
     }
 
     /// A device has acknowledged everything up to `stamp`.

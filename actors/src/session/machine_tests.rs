@@ -75,17 +75,30 @@ fn a_device_is_pushed_what_its_inbox_holds_when_it_joins() {
 fn a_ring_during_a_sweep_makes_another_one() {
     let mut machine = Machine::default();
     let _: Told = machine.join(joining(1, PHONE, 8));
-    assert_eq!(machine.ring::<u64>(), []);
+    assert_eq!(machine.ring::<u64>(Stamp::MAX), []);
     assert_eq!(machine.swept(&[], true), [sweep(0, 8)]);
     assert_eq!(machine.swept(&events(1..=1), true), [push(1, 1)]);
 }
 
 #[test]
+fn a_bell_of_what_has_been_pushed_makes_no_sweep() {
+    let mut machine = with_one_device(8, 3);
+    assert_eq!(machine.ring::<u64>(stamp(3)), []);
+    assert_eq!(machine.ring(stamp(4)), [sweep(3, 8 - 3)]);
+    assert_eq!(machine.ring::<u64>(stamp(6)), []);
+    assert_eq!(machine.ring::<u64>(stamp(5)), [], "the furthest counts");
+    assert_eq!(machine.swept(&events(4..=6), true), [push(1, 4), push(1, 5), push(1, 6)], "all have come");
+    assert_eq!(machine.ring(stamp(7)), [sweep(6, 2)]);
+    assert_eq!(machine.ring::<u64>(stamp(8)), []);
+    assert_eq!(machine.swept(&events(7..=7), true), [push(1, 7), sweep(7, 1)], "another is still to come");
+}
+
+#[test]
 fn no_more_is_pushed_than_the_window_and_an_ack_reopens_it() {
     let mut machine = with_one_device(2, 0);
-    assert_eq!(machine.ring(), [sweep(0, 2)]);
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(0, 2)]);
     assert_eq!(machine.swept(&events(1..=2), false), [push(1, 1), push(1, 2)]);
-    assert_eq!(machine.ring::<u64>(), [], "the window is shut");
+    assert_eq!(machine.ring::<u64>(Stamp::MAX), [], "the window is shut");
     assert_eq!(machine.ack(connection(1), stamp(1)), [Effect::Commit(commit(PHONE, 1)), sweep(2, 1)]);
     assert_eq!(machine.swept(&events(3..=3), true), [push(1, 3)]);
 }
@@ -93,14 +106,14 @@ fn no_more_is_pushed_than_the_window_and_an_ack_reopens_it() {
 #[test]
 fn the_last_free_place_of_a_window_is_used() {
     let mut machine = with_one_device(8, 7);
-    assert_eq!(machine.ring(), [sweep(7, 1)]);
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(7, 1)]);
     assert_eq!(machine.swept(&events(8..=8), true), [push(1, 8)]);
 }
 
 #[test]
 fn a_window_that_was_full_opens_when_a_quarter_is_free() {
     let mut machine = with_one_device(16, 16);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     for upto in 1..=3 {
         let told: Told = machine.ack(connection(1), stamp(upto));
         assert!(!told.iter().any(|effect| matches!(effect, Effect::Sweep(_))), "{told:?}");
@@ -111,7 +124,7 @@ fn a_window_that_was_full_opens_when_a_quarter_is_free() {
 #[test]
 fn the_window_is_bounded_in_bytes_too() {
     let mut machine = with_one_device(100, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let large = |number| Event { bytes: limits::WINDOW_BYTES_MAX / 2, ..event(number) };
     let told = machine.swept(&[large(1), large(2), large(3)], true);
     assert_eq!(told, [push(1, 1), push(1, 2)]);
@@ -140,7 +153,7 @@ fn a_commit_that_failed_is_made_again_with_the_next() {
 fn acks_without_receipts_are_put_off_until_there_are_many_or_a_flush() {
     let own = |number| Event { receipt: None, ..event(number) };
     let mut machine = with_one_device(200, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&(1..=100).map(own).collect::<Vec<_>>(), true);
     assert_eq!(machine.ack::<u64>(connection(1), stamp(10)), []);
     let put_off = |upto| Commit { device: PHONE, stamp: stamp(upto), delivered: Vec::new(), trim: true };
@@ -167,14 +180,14 @@ fn lazy_commit(upto: u64) -> Commit {
 #[test]
 fn acks_of_a_groups_messages_are_put_off_too_and_lose_no_mark() {
     let mut machine = with_one_device(200, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&(1..=100).map(in_group).collect::<Vec<_>>(), true);
     assert_eq!(machine.ack::<u64>(connection(1), stamp(63)), []);
     assert!(!machine.is_idle());
     assert_eq!(machine.ack(connection(1), stamp(64)), [Effect::<u64>::Commit(lazy_commit(64))]);
     let _: Told = machine.committed(&lazy_commit(64));
     assert_eq!(machine.ack::<u64>(connection(1), stamp(70)), []);
-    assert_eq!(machine.ring(), [sweep(100, SWEEP_EVENTS_MAX)], "reading goes on");
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(100, SWEEP_EVENTS_MAX)], "reading goes on");
     assert_eq!(machine.swept::<u64>(&[], true), []);
     assert_eq!(machine.flush(), [Effect::<u64>::Commit(lazy_commit(70))]);
     let _: Told = machine.committed(&lazy_commit(70));
@@ -184,7 +197,7 @@ fn acks_of_a_groups_messages_are_put_off_too_and_lose_no_mark() {
 #[test]
 fn a_direct_message_takes_the_marks_of_groups_along() {
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[in_group(1), event(2), in_group(3)], true);
     assert_eq!(machine.ack::<u64>(connection(1), stamp(1)), []);
     let delivered = vec![(conversation(), Seq::new(2)), (group(1), Seq::new(1))];
@@ -198,7 +211,7 @@ fn a_direct_message_takes_the_marks_of_groups_along() {
 #[test]
 fn marks_of_groups_that_were_put_off_are_committed_when_the_device_leaves() {
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[in_group(1)], true);
     let _: Told = machine.ack(connection(1), stamp(1));
     assert_eq!(machine.leave(connection(1)), [Effect::<u64>::Commit(lazy_commit(1))]);
@@ -209,7 +222,7 @@ fn marks_of_groups_that_were_put_off_are_committed_when_the_device_leaves() {
 #[test]
 fn a_machine_at_its_end_tells_the_marks_that_it_has_put_off() {
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[in_group(1), in_group(2)], true);
     let _: Told = machine.ack(connection(1), stamp(2));
     assert_eq!(machine.uncommitted(), [lazy_commit(2)]);
@@ -218,7 +231,7 @@ fn a_machine_at_its_end_tells_the_marks_that_it_has_put_off() {
 #[test]
 fn marks_of_groups_that_could_not_be_committed_are_with_the_next() {
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[in_group(1), in_group(2)], true);
     let _: Told = machine.ack(connection(1), stamp(2));
     let _: Told = machine.flush();
@@ -229,14 +242,14 @@ fn marks_of_groups_that_could_not_be_committed_are_with_the_next() {
 #[test]
 fn marks_of_many_groups_are_bounded() {
     let mut machine = with_one_device(4096, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let of_many = |number| Event { receipt: Some((group(number), Seq::new(1))), ..event(number) };
     let _ = machine.swept(&(1..=3000).map(of_many).collect::<Vec<_>>(), true);
     let first: Told = machine.ack(connection(1), stamp(64));
     let Some(Effect::Commit(first)) = first.into_iter().next() else { panic!("a commit is due") };
     assert_eq!(first.delivered.len(), 64);
     let _: Told = machine.ack(connection(1), stamp(2000));
-    assert_eq!(machine.ring::<u64>(), [], "too many wait for the store");
+    assert_eq!(machine.ring::<u64>(Stamp::MAX), [], "too many wait for the store");
     let told: Told = machine.committed(&first);
     assert!(matches!(told[..], [Effect::Commit(_), Effect::Sweep(_)]), "{told:?}");
 }
@@ -261,7 +274,7 @@ fn a_resume_from_the_future_acknowledges_only_what_is_there() {
     let mut machine = Machine::default();
     let _: Told = machine.join(Joining { resume: Stamp::MAX, ..joining(1, PHONE, 8) });
     assert_eq!(machine.swept(&events(1..=1), true), [Effect::Commit(commit(PHONE, 1))]);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     assert_eq!(machine.swept(&events(2..=2), true), [push(1, 2)]);
 }
 
@@ -271,7 +284,7 @@ fn each_device_has_its_own_position_and_all_see_everything() {
     assert_eq!(machine.join(joining(2, LAPTOP, 8)), [sweep(0, 8)]);
     let told = machine.swept(&events(1..=3), true);
     assert_eq!(told, [push(2, 1), push(2, 2), push(2, 3)], "the phone has them already");
-    assert_eq!(machine.ring(), [sweep(3, 5)]);
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(3, 5)]);
     assert_eq!(machine.swept(&events(4..=4), true), [push(1, 4), push(2, 4)]);
 }
 
@@ -280,7 +293,7 @@ fn a_slow_device_does_not_hold_up_another() {
     let mut machine = with_one_device(1, 1);
     let _: Told = machine.join(joining(2, LAPTOP, 8));
     let _ = machine.swept(&events(1..=1), true);
-    assert_eq!(machine.ring(), [sweep(1, 7)], "the phone's window is shut");
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(1, 7)], "the phone's window is shut");
     assert_eq!(machine.swept(&events(2..=3), true), [push(2, 2), push(2, 3)]);
     assert_eq!(machine.ack(connection(1), stamp(1)), [Effect::Commit(commit(PHONE, 1)), sweep(1, 1)]);
 }
@@ -290,7 +303,7 @@ fn a_message_goes_without_its_body_to_the_connection_that_sent_it() {
     let mut machine = with_one_device(8, 0);
     let _: Told = machine.join(joining(2, LAPTOP, 8));
     let _ = machine.swept::<u64>(&[], true);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let sent = Event { for_sender: Some((connection(2), 1000)), receipt: None, ..event(1) };
     assert_eq!(machine.swept(&[sent], true), [push(1, 1), push(2, 1000)]);
 }
@@ -324,7 +337,7 @@ fn the_same_device_again_takes_its_own_place() {
 fn what_a_device_acknowledged_is_committed_after_it_has_left() {
     let own = Event { receipt: None, ..event(1) };
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[own], true);
     let _: Told = machine.ack(connection(1), stamp(1));
     assert!(!machine.is_idle());
@@ -346,7 +359,7 @@ fn a_sweep_that_failed_is_made_again_at_the_next_flush() {
 #[test]
 fn nothing_is_pushed_while_too_many_receipts_wait_for_the_store() {
     let mut machine = with_one_device(4096, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let other =
         |number| ConversationId::direct(UserId::new(1).expect("an id"), UserId::new(number).expect("an id"));
     let from_many = |number| Event { receipt: Some((other(number), Seq::new(1))), ..event(number) };
@@ -354,7 +367,7 @@ fn nothing_is_pushed_while_too_many_receipts_wait_for_the_store() {
     let first: Told = machine.ack(connection(1), stamp(2));
     let Some(Effect::Commit(first)) = first.into_iter().next() else { panic!("a commit is due") };
     let _: Told = machine.ack(connection(1), stamp(2000));
-    assert_eq!(machine.ring::<u64>(), []);
+    assert_eq!(machine.ring::<u64>(Stamp::MAX), []);
     let told: Told = machine.committed(&first);
     assert!(matches!(told[..], [Effect::Commit(_), Effect::Sweep(_)]), "{told:?}");
 }
@@ -387,7 +400,7 @@ fn a_device_that_comes_back_at_once_is_not_pushed_what_it_acknowledged_and_is_no
 fn a_machine_at_its_end_tells_everything_that_is_not_committed() {
     let own = |number| Event { receipt: None, ..event(number) };
     let mut machine = with_one_device(8, 0);
-    let _: Told = machine.ring();
+    let _: Told = machine.ring(Stamp::MAX);
     let _ = machine.swept(&[own(1), event(2), own(3)], true);
     let _: Told = machine.ack(connection(1), stamp(1));
     assert_eq!(machine.uncommitted().len(), 1);
@@ -400,7 +413,7 @@ fn a_commit_that_failed_is_not_made_again_before_a_flush() {
     let _: Told = machine.ack(connection(1), stamp(1));
     machine.commit_failed(commit(PHONE, 1));
     assert_eq!(machine.ack::<u64>(connection(1), stamp(2)), []);
-    assert_eq!(machine.ring(), [sweep(3, 7)]);
+    assert_eq!(machine.ring(Stamp::MAX), [sweep(3, 7)]);
     assert_eq!(machine.swept::<u64>(&[], true), []);
     let again = Commit { trim: true, ..commit(PHONE, 2) };
     assert_eq!(machine.flush(), [Effect::<u64>::Commit(again)]);
