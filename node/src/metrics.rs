@@ -6,6 +6,7 @@ use metrics::{
     Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use rookery_actors::Depth;
+use rookery_store::CommitSeen;
 use rookery_store::keys::node::NodeName;
 
 const ACCEPTED: &str = "rookery_connections_accepted_total";
@@ -15,6 +16,7 @@ const OPEN: &str = "rookery_connections_open";
 const OPEN_MAX: &str = "rookery_connections_max";
 const COMMIT_SECONDS: &str = "rookery_store_commit_seconds";
 const COMMIT_OPERATIONS: &str = "rookery_store_commit_operations";
+const WRITES: &str = "rookery_store_writes_total";
 const COMMITS_FAILED: &str = "rookery_store_commits_failed_total";
 const STORE_QUEUE: &str = "rookery_store_queue_operations";
 const STORE_FILE: &str = "rookery_store_file_bytes";
@@ -70,6 +72,7 @@ pub fn describe() {
     describe_gauge!(OPEN_MAX, "connections that may be open");
     describe_histogram!(COMMIT_SECONDS, Unit::Seconds, "time a commit took");
     describe_histogram!(COMMIT_OPERATIONS, Unit::Count, "operations in a commit");
+    describe_counter!(WRITES, "keys that commits have set or removed, and ranges they have cleared");
     describe_counter!(COMMITS_FAILED, "commits that failed, by reason");
     describe_gauge!(STORE_QUEUE, "operations that wait for a commit to go with");
     describe_gauge!(
@@ -129,9 +132,10 @@ pub(crate) fn connections_open(count: usize) {
     gauge!(OPEN).set(count as f64);
 }
 
-pub(crate) fn committed(operations: usize, took: Duration) {
+pub(crate) fn committed(CommitSeen { operations, writes, took }: CommitSeen) {
     histogram!(COMMIT_SECONDS).record(took);
     histogram!(COMMIT_OPERATIONS).record(operations as f64);
+    counter!(WRITES).increment(writes as u64);
 }
 
 pub(crate) fn commit_failed(reason: &'static str) {

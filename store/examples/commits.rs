@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let commits = Arc::new(AtomicU64::new(0));
     let engine = Arc::new(LmdbEngine::open(LmdbConfig::new(&dir))?);
     let counted = commits.clone();
-    let store = Store::start_observed(engine, StoreConfig::default(), move |_, _| {
+    let store = Store::start_observed(engine, StoreConfig::default(), move |_| {
         counted.fetch_add(1, Relaxed);
     });
     for user in 1..=MEMBERS {

@@ -80,6 +80,8 @@ pub struct Batch {
     written_bytes_max: usize,
     /// How many of the first were applied the last time.
     applied: usize,
+    /// How much they write.
+    writes: usize,
 }
 
 impl Default for Batch {
@@ -97,7 +99,7 @@ impl std::fmt::Debug for Batch {
 impl Batch {
     /// Empty. Once its operations have written this much, those that are left are not applied.
     pub(crate) fn within(written_bytes_max: usize) -> Self {
-        Self { pending: Vec::new(), bytes: 0, written_bytes_max, applied: 0 }
+        Self { pending: Vec::new(), bytes: 0, written_bytes_max, applied: 0, writes: 0 }
     }
 
     pub(crate) fn push(&mut self, pending: Box<dyn Pending>) {
@@ -118,6 +120,11 @@ impl Batch {
     /// About how many bytes they will write.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Keys set or removed, and ranges cleared, by those that were applied the last time.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes
     }
 
     /// Everything the operations may look at, without repetitions.
@@ -144,7 +151,7 @@ impl Batch {
         let mut overlay = Overlay::default();
         let mut log = Vec::new();
         let mut written_bytes = 0;
-        self.applied = 0;
+        (self.applied, self.writes) = (0, 0);
         for pending in &mut self.pending {
             if written_bytes >= self.written_bytes_max {
                 break;
@@ -160,7 +167,9 @@ impl Batch {
             overlay.absorb(log.drain(..));
             self.applied += 1;
         }
-        Ok(Mutations { overlay })
+        let mutations = Mutations { overlay };
+        self.writes = mutations.len();
+        Ok(mutations)
     }
 
     /// Cuts the batch in two, the first half staying here.
@@ -308,9 +317,14 @@ impl Mutations {
         self.overlay.stamped.iter().map(|((prefix, slot), value)| StampedPut { prefix, slot: *slot, value })
     }
 
+    /// Keys to set or remove, and ranges to clear.
+    pub fn len(&self) -> usize {
+        self.overlay.cleared.len() + self.overlay.puts.len() + self.overlay.stamped.len()
+    }
+
     /// Whether nothing is to be written: the engine may skip the commit, though not the check of what was read.
     pub fn is_empty(&self) -> bool {
-        self.overlay.cleared.is_empty() && self.overlay.puts.is_empty() && self.overlay.stamped.is_empty()
+        self.len() == 0
     }
 }
 

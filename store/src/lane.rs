@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -68,8 +69,19 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
-/// Called for each batch, with the number of its operations and the seconds its commit took.
-pub(crate) type Observer = Arc<dyn Fn(usize, std::time::Duration) + Send + Sync>;
+/// How a batch went, for those who observe.
+#[derive(Debug, Clone, Copy)]
+pub struct CommitSeen {
+    /// Its operations.
+    pub operations: usize,
+    /// The keys it has set or removed, and the ranges it has cleared; none if it has failed.
+    pub writes: usize,
+    /// How long it took, failed or not.
+    pub took: Duration,
+}
+
+/// Called for each batch.
+pub(crate) type Observer = Arc<dyn Fn(CommitSeen) + Send + Sync>;
 
 /// A batch that has ended, whose callers do not know yet.
 struct Ended {
@@ -106,7 +118,8 @@ async fn commit(engine: &dyn Engine, batch: Batch, mut before: Option<Ended>, ob
                 todo.push(rest);
             }
         }
-        observe(batch.len(), begun.elapsed());
+        let writes = if outcome.is_ok() { batch.writes() } else { 0 };
+        observe(CommitSeen { operations: batch.len(), writes, took: begun.elapsed() });
         let spoiled =
             matches!(outcome, Err(StoreError::TooLarge(_) | StoreError::Panicked(_) | StoreError::Conflict));
         if spoiled && batch.len() > 1 {

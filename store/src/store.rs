@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::batch::{Pending, Submitted};
 use crate::engine::{BackupError, Engine, Snapshot};
 use crate::error::StoreError;
-use crate::lane::{self, Observer};
+use crate::lane::{self, CommitSeen, Observer};
 use crate::op::Op;
 use crate::stamp::{CommitStamp, StampSlot};
 
@@ -67,14 +67,14 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Starts the engine's lanes on the current runtime.
     pub fn start(engine: Arc<dyn Engine>, config: StoreConfig) -> Self {
-        Self::start_observed(engine, config, |_, _| ())
+        Self::start_observed(engine, config, |_| ())
     }
 
-    /// As [`start`](Self::start), telling `observe` of every commit: its operations and how long it took.
+    /// As [`start`](Self::start), telling `observe` of every commit.
     pub fn start_observed(
         engine: Arc<dyn Engine>,
         config: StoreConfig,
-        observe: impl Fn(usize, std::time::Duration) + Send + Sync + 'static,
+        observe: impl Fn(CommitSeen) + Send + Sync + 'static,
     ) -> Self {
         let observe: Observer = Arc::new(observe);
         let closing = watch::Sender::new(false);

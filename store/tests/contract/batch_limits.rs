@@ -1,7 +1,9 @@
 //! What one transaction may hold.
 
+use std::sync::mpsc;
+
 use rookery_store::engine::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-use rookery_store::{StoreConfig, StoreError};
+use rookery_store::{CommitSeen, Store, StoreConfig, StoreError};
 
 use crate::engines::UnderTest;
 use crate::one_batch::OneBatch;
@@ -88,4 +90,28 @@ pub(crate) async fn a_full_queue_refuses_at_once(mut test: UnderTest) {
     }
     batch.try_submit(increment("n")).expect("there is room again").await.expect("told").expect("it commits");
     assert_eq!(number(get(&batch.store, "n").await.as_deref()), 3);
+}
+
+pub(crate) async fn who_observes_hears_what_commits_have_written(mut test: UnderTest) {
+    let (tell, seen) = mpsc::channel();
+    let engine = test.engine().await;
+    let store = Store::start_observed(engine, StoreConfig::default(), move |commit| {
+        let CommitSeen { operations, writes, .. } = commit;
+        tell.send((operations, writes)).expect("the test waits");
+    });
+    let several = probe(&[], |_, writes| {
+        writes.clear_range(key("a"), key("b"));
+        writes.put(key("c"), "1");
+        writes.put(key("c"), "2");
+        writes.delete(key("d"));
+        let slot = writes.new_stamp();
+        writes.put_stamped(key("e"), slot, "3");
+    });
+    store.submit(&(), several).await.expect("it commits");
+    assert_eq!(seen.recv().ok(), Some((1, 4)), "a key is written once");
+    store.submit(&(), probe(&[], |_, _| ())).await.expect("it commits");
+    assert_eq!(seen.recv().ok(), Some((1, 0)));
+    let refused = probe(&[], |_, writes| writes.put(vec![0xf0; KEY_BYTES_MAX + 1], ""));
+    store.submit(&(), refused).await.expect_err("the key is too long");
+    assert_eq!(seen.recv().ok(), Some((1, 0)), "nothing of one that has failed");
 }

@@ -80,6 +80,7 @@ contract! {
         operations_beyond_one_batch_commit_in_several
         operations_that_write_more_than_they_said_commit_in_several_and_in_order
         a_full_queue_refuses_at_once
+        who_observes_hears_what_commits_have_written
     }
     blocks {
         who_is_blocked_or_has_blocked_sends_nothing_until_that_ends
