@@ -39,6 +39,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Workload {
+    /// The one who writes in a channel, and those who follow it: what a post costs, and how long until the last has it.
+    Channel(workload::channel::Args),
     /// Pairs of users, one writing to the other: durable messages per second, and their latency.
     Direct(workload::direct::Args),
     /// One user writing to a group: deliveries per second, and how long until the last member has a message.
@@ -74,6 +76,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let data =
         tempfile::tempdir_in(&cli.data).with_context(|| format!("cannot write to {}", cli.data.display()))?;
     let report = match cli.workload {
+        Workload::Channel(args) => workload::channel::run(&rookery, data.path(), args).await?,
         Workload::Direct(args) => workload::direct::run(&rookery, data.path(), args).await?,
         Workload::Group(args) => workload::group::run(&rookery, data.path(), args).await?,
         Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,

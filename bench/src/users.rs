@@ -9,9 +9,9 @@ use rookery_actors::{Clock, DeviceToken, SystemClock};
 use rookery_node::config::EngineKind;
 use rookery_node::data_dir::DataDir;
 use rookery_node::token::TokenIssuer;
-use rookery_protocol::UserId;
+use rookery_protocol::{GroupId, GroupSettings, MessageId, UserId};
 use rookery_store::engines::{LmdbConfig, LmdbEngine};
-use rookery_store::ops::{AddDevice, AddUser};
+use rookery_store::ops::{AddDevice, AddUser, Asker, Author, CreateGroup, Follow, Outcome, Settled};
 use rookery_store::{Store, StoreConfig};
 use tokio::task::JoinSet;
 
@@ -22,15 +22,15 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone)]
 pub(crate) struct BenchUser {
     pub(crate) user: UserId,
+    device: DeviceToken,
     pub(crate) token: String,
 }
 
 /// Makes the data directory, its keys and `count` users with a device each.
 pub(crate) async fn prepare(data: &Path, count: usize) -> anyhow::Result<Vec<BenchUser>> {
-    let (directory, _) = DataDir::open_or_create(&data.join("node"), EngineKind::Lmdb)?;
+    let directory = directory(data)?;
     let issuer = TokenIssuer::new(&directory.marker().cluster, &directory.token_keys()?);
-    let engine = LmdbEngine::open(LmdbConfig::new(directory.lmdb()))?;
-    let store = Store::start(Arc::new(engine), StoreConfig::default());
+    let store = store(&directory)?;
     let now_ms = SystemClock.now_ms();
 
     let mut adding = JoinSet::new();
@@ -47,10 +47,52 @@ pub(crate) async fn prepare(data: &Path, count: usize) -> anyhow::Result<Vec<Ben
     let mut users = Vec::with_capacity(count);
     while let Some(added) = adding.join_next().await {
         let (user, device) = added.context("adding a user does not panic")??;
-        let token = DeviceToken { user, device: device.device, generation: device.generation };
-        users.push(BenchUser { user, token: issuer.issue(token, now_ms, TOKEN_LIFETIME)? });
+        let device = DeviceToken { user, device: device.device, generation: device.generation };
+        users.push(BenchUser { user, device, token: issuer.issue(device, now_ms, TOKEN_LIFETIME)? });
     }
     store.close().await;
     users.sort_unstable_by_key(|user| user.user);
     Ok(users)
+}
+
+/// Makes a channel of this user's, in which only the user writes, and these others follow it. The data directory is that of
+/// [`prepare`], and no node has it open.
+pub(crate) async fn prepare_channel(
+    data: &Path,
+    creator: &BenchUser,
+    followers: &[BenchUser],
+) -> anyhow::Result<GroupId> {
+    let (store, time_ms) = (store(&directory(data)?)?, SystemClock.now_ms());
+    let DeviceToken { user, device, generation } = creator.device;
+    let author = Author { user, device, generation, id: MessageId::from_bytes([0xff; 16]), time_ms };
+    let settings = GroupSettings { only_admins_send: true, is_channel: true, ..GroupSettings::default() };
+    let making = CreateGroup { author, name: "bench".into(), members: Vec::new(), settings };
+    let group = making.group();
+    let made = store.submit(&user, making).await?.answer;
+    anyhow::ensure!(matches!(made, Outcome::Accepted(_)), "instead of a channel came {made:?}");
+
+    let mut following = JoinSet::new();
+    for follower in followers {
+        let (store, DeviceToken { user, device, generation }) = (store.clone(), follower.device);
+        let asker = Some(Asker { user, device, generation, admitted: 0, time_ms });
+        following.spawn(async move {
+            let follow = Follow { user, asker, group, follow: true, time_ms };
+            anyhow::Ok(store.submit(&user, follow).await?.answer)
+        });
+    }
+    while let Some(followed) = following.join_next().await {
+        let followed = followed.context("following does not panic")??;
+        anyhow::ensure!(matches!(followed, Settled::Done), "instead of a follower came {followed:?}");
+    }
+    store.close().await;
+    Ok(group)
+}
+
+fn directory(data: &Path) -> anyhow::Result<DataDir> {
+    Ok(DataDir::open_or_create(&data.join("node"), EngineKind::Lmdb)?.0)
+}
+
+fn store(directory: &DataDir) -> anyhow::Result<Store> {
+    let engine = LmdbEngine::open(LmdbConfig::new(directory.lmdb()))?;
+    Ok(Store::start(Arc::new(engine), StoreConfig::default()))
 }

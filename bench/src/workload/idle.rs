@@ -9,14 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
+use super::measure::CONNECTING_AT_ONCE;
 use crate::node::Node;
 use crate::process;
 use crate::report::Report;
 use crate::users::prepare;
 use crate::wire::Wire;
-
-/// Handshakes at once: fewer than the node allows one address.
-const CONNECTING_AT_ONCE: usize = 16;
 
 /// The node hibernates what has been idle for 10 s by default.
 const FALL_ASLEEP_TIME_MAX: Duration = Duration::from_secs(60);

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args as ClapArgs;
-use indicatif::{ProgressBar, ProgressStyle};
 use rookery_store::engine::Engine;
 use rookery_store::engines::{LmdbConfig, LmdbEngine};
 use rookery_store::keys::view::ClusterView;
@@ -15,13 +13,10 @@ use rookery_store::placement::Slot;
 use rookery_store::queries;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::measure::connect;
 use crate::node::Nodes;
 use crate::report::Report;
 use crate::users::{BenchUser, prepare};
-use crate::wire::Wire;
-
-/// Handshakes at once: fewer than a node allows one address.
-const CONNECTING_AT_ONCE: usize = 16;
 
 /// For registering everybody.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(120);
@@ -73,31 +68,6 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("commits for leases alone", each_second, "/s");
     report.add("nodes: CPU meanwhile", (nodes.cpu()? - cpu).as_secs_f64() * 1e3, "ms");
     Ok(report)
-}
-
-/// The users at the nodes in turn.
-async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Result<Vec<Wire>> {
-    let style =
-        ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
-    let bar = ProgressBar::new(users.len() as u64).with_style(style).with_message("connecting");
-    let mut wires = Vec::with_capacity(users.len());
-    for (chunk, some) in users.chunks(CONNECTING_AT_ONCE).enumerate() {
-        let connecting: Vec<_> = some
-            .iter()
-            .enumerate()
-            .map(|(number, user)| {
-                let at = nodes.of(chunk * CONNECTING_AT_ONCE + number);
-                let (address, user) = (at.tcp().to_owned(), user.clone());
-                tokio::spawn(async move { Wire::connect(&address, &user).await })
-            })
-            .collect();
-        for connected in connecting {
-            wires.push(connected.await.context("connecting does not panic")??.0);
-        }
-        bar.set_position(wires.len() as u64);
-    }
-    bar.finish_and_clear();
-    Ok(wires)
 }
 
 async fn view(engine: &dyn Engine) -> anyhow::Result<ClusterView> {

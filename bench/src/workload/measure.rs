@@ -13,7 +13,8 @@ use tokio::time::{Instant, interval, sleep_until};
 use crate::node::Nodes;
 use crate::process;
 use crate::report::Report;
-use crate::wire::Writer;
+use crate::users::BenchUser;
+use crate::wire::{Wire, Writer};
 
 /// The longest latency the histogram holds, in microseconds.
 pub(super) const LATENCY_US_MAX: u64 = 120_000_000;
@@ -24,10 +25,38 @@ pub(super) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
 /// How long the last messages may take to arrive once sending has ended.
 pub(super) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// Handshakes at once: fewer than a node allows one address.
+pub(super) const CONNECTING_AT_ONCE: usize = 16;
+
 /// A rate from the command line.
 pub(super) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e7).contains(rate));
     rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
+}
+
+/// Connects the users, to the nodes in turn.
+pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Result<Vec<Wire>> {
+    let style =
+        ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
+    let bar = ProgressBar::new(users.len() as u64).with_style(style).with_message("connecting");
+    let mut wires = Vec::with_capacity(users.len());
+    for (chunk, some) in users.chunks(CONNECTING_AT_ONCE).enumerate() {
+        let connecting: Vec<_> = some
+            .iter()
+            .enumerate()
+            .map(|(number, user)| {
+                let at = nodes.of(chunk * CONNECTING_AT_ONCE + number);
+                let (address, user) = (at.tcp().to_owned(), user.clone());
+                tokio::spawn(async move { Wire::connect(&address, &user).await })
+            })
+            .collect();
+        for connected in connecting {
+            wires.push(connected.await.context("connecting does not panic")??.0);
+        }
+        bar.set_position(wires.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(wires)
 }
 
 /// When a run's phases begin.
@@ -88,6 +117,7 @@ pub(super) struct Counters {
     pub(super) done: f64,
     pub(super) commits: f64,
     pub(super) ops: f64,
+    pub(super) writes: f64,
     pub(super) node_cpu: f64,
     pub(super) own_cpu: f64,
     pub(super) link_bytes: f64,
@@ -104,6 +134,7 @@ impl Counters {
             done: done.load(Ordering::Relaxed) as f64,
             commits: nodes.metric("rookery_store_commit_seconds_count", "").await?,
             ops: nodes.metric("rookery_store_commit_operations_sum", "").await?,
+            writes: nodes.metric("rookery_store_writes_total", "").await?,
             node_cpu: nodes.cpu()?.as_secs_f64(),
             own_cpu: process::cpu(std::process::id())?.as_secs_f64(),
             link_bytes: nodes.metric("rookery_link_bytes_total", out).await?,
@@ -180,6 +211,11 @@ pub(super) struct Acks {
 impl Acks {
     pub(super) fn note(&mut self, stamp: Stamp) {
         self.newest = Some(stamp);
+    }
+
+    /// Whether none is due.
+    pub(super) fn is_empty(&self) -> bool {
+        self.newest.is_none()
     }
 
     pub(super) fn push(&mut self, writer: &mut Writer) {

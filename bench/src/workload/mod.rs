@@ -1,6 +1,8 @@
 //! The workloads, one a file.
 
+pub(crate) mod channel;
 pub(crate) mod direct;
+mod fanout;
 pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod join;
