@@ -460,7 +460,8 @@ api! {
         pub closing: bool,
     }
 
-    /// Query parameters of what comes in pages: `GET /v1/sessions` and `GET /v1/users`.
+    /// Query parameters of what comes in pages: `GET /v1/sessions`, `GET /v1/users`, `GET /v1/channels` and
+    /// `GET /v1/channels/{group}/followers`.
     #[derive(Default, Copy, Eq)]
     #[serde(deny_unknown_fields)]
     pub struct Page {
@@ -801,6 +802,55 @@ api! {
         pub delivered: u64,
         /// Up to where they have read; 0 for nothing.
         pub read: u64,
+    }
+
+    /// `GET /v1/channels`: groups that anyone may follow, by number.
+    #[derive(Eq)]
+    pub struct Channels {
+        /// A page of them. It may have fewer than were asked for, or none, though there are more: of many groups, few may be
+        /// channels.
+        pub channels: Vec<Channel>,
+        /// What `after` of the next page is; none after the last page.
+        pub next: Option<u64>,
+    }
+
+    /// A group that anyone may follow.
+    #[derive(Eq)]
+    pub struct Channel {
+        /// Its number.
+        pub group: u64,
+        /// As a conversation.
+        pub conversation: String,
+        /// Its name.
+        pub name: String,
+        /// When it was made.
+        pub created_ms: u64,
+        /// How many are in it.
+        pub members: u64,
+        /// How many follow it.
+        pub followers: u64,
+    }
+
+    /// `GET /v1/channels/{group}`: a channel.
+    #[derive(Eq)]
+    pub struct ChannelShown {
+        /// The group that it is.
+        pub group: Group,
+        /// How many follow it.
+        pub followers: u64,
+    }
+
+    /// `GET /v1/channels/{group}/followers`: who follows a channel, by number.
+    #[derive(Eq)]
+    pub struct Followers {
+        /// The channel's number.
+        pub group: u64,
+        /// How many there are in all.
+        pub count: u64,
+        /// A page of them.
+        pub followers: Vec<GroupUser>,
+        /// What `after` of the next page is; none after the last page.
+        pub next: Option<u64>,
     }
 
     /// What a member may do.

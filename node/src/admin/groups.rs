@@ -6,9 +6,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use rookery_protocol::{ConversationId, GroupId, Role, UserId};
+use rookery_store::engine::Snapshot;
+use rookery_store::keys::group::{Group as AboutGroup, Members};
 use rookery_store::keys::user::User as Account;
 use rookery_store::ops::{Accepted, DeleteGroup, RemoveMember};
-use rookery_store::queries;
+use rookery_store::{StoreError, queries};
 
 use super::api::{Done, Group, GroupMember, GroupMembers, GroupRole, GroupSettings, GroupUser, GroupWhere};
 use super::failure::Answer;
@@ -18,14 +20,24 @@ use super::shared::Shared;
 pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<String>) -> Answer<Group> {
     let snapshot = shared.store.snapshot().await?;
     let (group, about) = find_group(&*snapshot, &group).await?;
-    let conversation = ConversationId::group(group);
     let members = queries::members(&*snapshot, group).await?;
+    Ok(Json(shown(&*snapshot, group, about, members).await?))
+}
+
+/// What a group is; without members it is no more.
+pub(super) async fn shown(
+    snapshot: &dyn Snapshot,
+    group: GroupId,
+    about: AboutGroup,
+    members: Option<Members>,
+) -> Result<Group, StoreError> {
+    let conversation = ConversationId::group(group);
     let list = members.as_ref().map_or(&[][..], |members| members.list());
     let admins = list.iter().filter(|member| member.role == Role::Admin).map(|member| member.user);
     let people: Vec<UserId> = std::iter::once(about.creator).chain(admins).collect();
-    let accounts = queries::accounts(&*snapshot, people.iter().copied()).await?;
+    let accounts = queries::accounts(snapshot, people.iter().copied()).await?;
     let mut people = people.into_iter().zip(accounts).map(of_user);
-    Ok(Json(Group {
+    Ok(Group {
         group: group.get(),
         conversation: conversation.to_string(),
         created_ms: about.created_ms,
@@ -41,13 +53,13 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>, Path(group): Path<St
             backlog: members.settings.backlog,
             is_channel: members.settings.is_channel,
         }),
-        head: queries::head(&*snapshot, conversation).await?.get(),
+        head: queries::head(snapshot, conversation).await?.get(),
         members: list.len() as u64,
         admins: people.collect(),
-    }))
+    })
 }
 
-fn of_user((user, account): (UserId, Option<Account>)) -> GroupUser {
+pub(super) fn of_user((user, account): (UserId, Option<Account>)) -> GroupUser {
     GroupUser { user: user.get(), handle: account.map(|account| account.handle.into()) }
 }
 

@@ -12,6 +12,7 @@ pub mod api;
 mod authorize;
 mod backup;
 mod bans;
+mod channels;
 mod check;
 mod cluster;
 mod drain;

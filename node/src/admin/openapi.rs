@@ -33,7 +33,7 @@ fn schemas() -> Map<String, Value> {
     all! {
         Failure Done Status Drain DrainRequest LogLevel Nodes Slots ViewChanged Weight Draining RebalanceRequest Rebalanced
         Where Sessions Connections Page ConnectionsQuery Kick Kicked Users UserShown AddUser Suspend Standing Devices TokenRequest
-        TokenMade Inbox Peek Group GroupWhere GroupMembers Bans AddBan BanAdded Reports ReportsQuery ReportShown BackupRequest BackupLine CheckLine TraceQuery TraceLine
+        TokenMade Inbox Peek Group GroupWhere GroupMembers Channels ChannelShown Followers Bans AddBan BanAdded Reports ReportsQuery ReportShown BackupRequest BackupLine CheckLine TraceQuery TraceLine
     }
     generator.take_definitions(true).into_iter().collect()
 }

@@ -13,7 +13,7 @@ use super::failure::ApiError;
 use super::limits::limit;
 use super::meant::meant;
 use super::shared::Shared;
-use super::{backup, bans, check, cluster, drain, groups, reports, this_node, trace, users, who};
+use super::{backup, bans, channels, check, cluster, drain, groups, reports, this_node, trace, users, who};
 
 /// The OpenAPI document. A test makes it from this table and the types of [`api`](super::api), and fails when the file
 /// says something else.
@@ -238,6 +238,26 @@ pub(super) fn routes() -> Vec<Route> {
             get(groups::members),
             "who is in a group, and how far each has come",
         ),
+        Route::new(
+            at_get("/v1/channels"),
+            Json("Channels"),
+            get(channels::list),
+            "groups that anyone may follow",
+        )
+        .query("Page"),
+        Route::new(
+            at_get("/v1/channels/{group}"),
+            Json("ChannelShown"),
+            get(channels::show),
+            "a channel, and how many follow it",
+        ),
+        Route::new(
+            at_get("/v1/channels/{group}/followers"),
+            Json("Followers"),
+            get(channels::followers),
+            "who follows a channel",
+        )
+        .query("Page"),
         Route::new(at_get("/v1/bans"), Json("Bans"), get(bans::list), "addresses that may not connect"),
         Route::new(at_post("/v1/bans"), Json("BanAdded"), post(bans::add), "ban an address or a network")
             .body("AddBan"),

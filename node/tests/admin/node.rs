@@ -11,7 +11,7 @@ use rookery_node::data_dir::{AdminToken, DataDir};
 use rookery_node::logging::{self, LogControl};
 use rookery_node::{Node, NodeParts};
 use rookery_protocol::{DeviceId, GroupId, GroupSettings, MessageId, UserId};
-use rookery_store::ops::{Author, CreateGroup, Join, Outcome, Renew};
+use rookery_store::ops::{Author, CreateGroup, Follow, Join, Outcome, Renew, Settled};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -138,9 +138,24 @@ impl Admin {
 
     /// A group that a user's first device makes, as if by a request with this id.
     pub(crate) async fn group(&self, by: UserId, id: u128, members: &[UserId]) -> GroupId {
+        self.group_with(by, id, members, GroupSettings::default()).await
+    }
+
+    /// A channel, likewise.
+    pub(crate) async fn channel(&self, by: UserId, id: u128) -> GroupId {
+        self.group_with(by, id, &[], GroupSettings { is_channel: true, ..GroupSettings::default() }).await
+    }
+
+    /// Has a user follow a channel, or not any more.
+    pub(crate) async fn follow(&self, user: UserId, group: GroupId, follow: bool) {
+        let op = Follow { user, asker: None, group, follow, time_ms: 7 };
+        let followed = self.node.store().submit(&user, op).await.unwrap().answer;
+        assert!(matches!(followed, Settled::Done), "{followed:?}");
+    }
+
+    async fn group_with(&self, by: UserId, id: u128, members: &[UserId], settings: GroupSettings) -> GroupId {
         let id = MessageId::from_bytes(id.to_be_bytes());
         let author = Author { user: by, device: DeviceId::new(1), generation: 1, id, time_ms: 7 };
-        let settings = GroupSettings::default();
         let op = CreateGroup { author, name: "crew 1".into(), members: members.to_vec(), settings };
         let group = op.group();
         let made = self.node.store().submit(&group, op).await.unwrap().answer;

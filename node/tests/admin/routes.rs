@@ -106,6 +106,7 @@ async fn every_route_answers_as_documented() {
     assert_eq!(lines.last().unwrap(), &json!({ "line": "ended", "reason": "time" }));
 
     let group = groups(&mut tour, id).await;
+    channels(&mut tour, id, group).await;
     groups_end(&mut tour, group).await;
 
     reports(&mut tour, &mut anna, id).await;
@@ -221,6 +222,50 @@ async fn groups(tour: &mut Tour, anna: UserId) -> GroupId {
         (&json!("admin"), &json!("member"), &bert)
     );
     group
+}
+
+/// A channel of anna's, beside this group, that bert follows, and anna herself.
+async fn channels(tour: &mut Tour, anna: UserId, group: GroupId) {
+    assert_eq!(tour.get("/v1/channels", &[], "").await, json!({ "channels": [], "next": null }));
+    let bert = tour.admin.get("/v1/users/bert").await["user"]["user"].as_u64().unwrap();
+    let bert = UserId::new(bert).unwrap();
+    let (one, other) = (tour.admin.channel(anna, 2).await, tour.admin.channel(anna, 3).await);
+    let (first, second) = (one.min(other), one.max(other));
+    for user in [anna, bert] {
+        tour.admin.follow(user, first, true).await;
+    }
+    let page = tour.get("/v1/channels", &[], "?limit=1").await;
+    let name = page["channels"][0]["name"].clone();
+    let listed = json!({
+        "group": first.get(), "conversation": format!("g:{first}"), "name": name, "created_ms": 7, "members": 1,
+        "followers": 2,
+    });
+    assert_eq!(page, json!({ "channels": [listed], "next": first.get() }));
+    let rest = tour.get("/v1/channels", &[], &format!("?after={first}")).await;
+    assert_eq!(
+        (&rest["channels"][0]["group"], &rest["channels"][0]["followers"], &rest["next"]),
+        (&json!(second.get()), &json!(0), &Value::Null)
+    );
+    let shown = tour.get("/v1/channels/{group}", &[&first.to_string()], "").await;
+    let about = tour.get("/v1/groups/{group}", &[&first.to_string()], "").await;
+    assert_eq!(shown, json!({ "group": about, "followers": 2 }));
+
+    let path = "/v1/channels/{group}/followers";
+    let mut people = [(anna, "anna"), (bert, "bert")];
+    people.sort_unstable();
+    let [lower, upper] = people.map(|(user, handle)| json!({ "user": user.get(), "handle": handle }));
+    let page = tour.get(path, &[&format!("g:{first}")], "?limit=1").await;
+    let next = people[0].0.get();
+    assert_eq!(page, json!({ "group": first.get(), "count": 2, "followers": [lower], "next": next }));
+    let page = tour.get(path, &[&first.to_string()], &format!("?after={next}")).await;
+    assert_eq!(page, json!({ "group": first.get(), "count": 2, "followers": [upper], "next": null }));
+    tour.admin.follow(anna, first, false).await;
+    assert_eq!(tour.get(path, &[&first.to_string()], "").await["count"], 1);
+    for more in ["", "/followers"] {
+        let answer = tour.admin.ask("GET", &format!("/v1/channels/{group}{more}"), Value::Null).await;
+        assert_eq!(answer.status, 404, "{answer:?}");
+        assert_eq!(answer.json()["message"], format!("group {group} is no channel"));
+    }
 }
 
 /// An operator takes bert out of anna's group, and ends it.

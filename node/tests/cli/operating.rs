@@ -1,8 +1,12 @@
 //! `rookery admin` against one node: what it says, and how it fails.
 
+use std::net::TcpStream;
+
+use rookery_protocol::{CreateGroup, Follow, GroupSettings, MessageId, RequestId, ServerFrame};
 use serde_json::{Value, json};
 
 use crate::chatting::Chat;
+use crate::client::{ask, hello};
 use crate::program::{FREE_PORTS, Program, RunningNode};
 use crate::running_node::get;
 use crate::several_nodes::eventually;
@@ -290,6 +294,84 @@ fn groups_are_shown_and_ended() {
         assert_eq!(program.admin_failure(gone), (8, "rookery: there is no group 77\n".into()), "{gone:?}");
     }
     assert_eq!(program.admin_failure(&["group", "show", "crew"]).0, 2);
+}
+
+#[test]
+fn channels_and_their_followers_are_listed() {
+    let Operated { program, node } = Operated::start(&["node"]);
+    assert_eq!(program.admin(&["channel", "list"]), "no channels\n");
+    assert_eq!(program.admin_json(&["channel", "list"]), json!({ "channels": [], "next": null }));
+    // Each on a connection of their own: what comes first on it is the answer.
+    let asked = |name: &str, request: &dyn Fn(&TcpStream) -> ServerFrame| {
+        program.admin(&["user", "add", name]);
+        let (stream, answer) = hello(&node, program.admin(&["token", name]).trim());
+        assert!(matches!(answer, ServerFrame::Welcome(_)), "{answer:?}");
+        request(&stream)
+    };
+    let request = RequestId::new(1);
+    let made = |by: &str, name: &str, is_channel| {
+        let settings = GroupSettings { is_channel, ..GroupSettings::default() };
+        let (id, name) = (MessageId::from_bytes([1; 16]), name.to_owned());
+        let making = CreateGroup { request, id, name, members: Vec::new(), settings };
+        match asked(by, &|stream| ask(stream, &making)) {
+            ServerFrame::GroupCreated(made) => made.group,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (news, crew) = (made("anna", "news", true), made("bert", "crew", false));
+    let follow = Follow { request, group: news, follow: true };
+    for name in ["carl", "dora"] {
+        // Whether it is told first that it is done or what is: it is done.
+        let told = asked(name, &|stream| ask(stream, &follow));
+        assert!(matches!(told, ServerFrame::Done(_) | ServerFrame::AccountEvent(_)), "{told:?}");
+    }
+    let (conversation, number) = (format!("g:{news}"), news.to_string());
+
+    let channels = program.admin_json(&["channel", "list"]);
+    let [channel] = &channels["channels"].as_array().unwrap()[..] else { panic!("{channels}") };
+    let what = (&channel["conversation"], &channel["name"], &channel["members"], &channel["followers"]);
+    assert_eq!(what, (&json!(conversation), &json!("news"), &json!(1), &json!(2)));
+    let text = program.admin(&["channel", "list"]);
+    assert!(text.lines().any(|line| line.contains(&conversation) && line.contains("news")), "{text}");
+    let text = program.admin(&["channel", "list", "--limit", "1"]);
+    assert!(text.contains(&format!("`--after {news}` shows them")), "{text}");
+    assert_eq!(program.admin(&["channel", "list", "--after", &number]), "no channels\n");
+
+    let shown = program.admin_json(&["channel", "show", &conversation]);
+    assert_eq!((&shown["group"]["name"], &shown["followers"]), (&json!("news"), &json!(2)));
+    let text = program.admin(&["channel", "show", &number]);
+    assert!(
+        text.starts_with(&format!("news ({conversation})")) && text.contains("\n2 follow it\n"),
+        "{text}"
+    );
+
+    let followers = program.admin_json(&["channel", "followers", &number]);
+    let people = followers["followers"].as_array().unwrap();
+    let mut handles: Vec<_> = people.iter().map(|it| it["handle"].as_str().unwrap()).collect();
+    handles.sort_unstable();
+    assert_eq!((handles, &followers["count"]), (vec!["carl", "dora"], &json!(2)));
+    let text = program.admin(&["channel", "followers", &conversation, "--limit", "1"]);
+    let first = format!("id:{}", people[0]["user"]);
+    assert!(text.contains(&format!("2 follow it in all: `--after {first}` shows more")), "{text}");
+    let rest = program.admin_json(&["channel", "followers", &number, "--after", &first]);
+    assert_eq!((&rest["followers"], &rest["next"]), (&json!([people[1]]), &Value::Null));
+
+    for (arguments, said) in [
+        (["channel", "show", "77"], "rookery: there is no group 77\n"),
+        (["channel", "followers", "g:77"], "rookery: there is no group 77\n"),
+        (["channel", "show", &crew.to_string()], &format!("rookery: group {crew} is no channel")),
+    ] {
+        let (code, failed) = program.admin_failure(&arguments);
+        assert_eq!((code, failed.starts_with(said)), (8, true), "{failed}");
+    }
+    for wrong in [
+        &["channel", "show", "news"][..],
+        &["channel", "list", "--limit", "1001"],
+        &["channel", "list", "--after", "x"],
+        &["channel", "followers", &number, "--after", "carl"],
+    ] {
+        assert_eq!(program.admin_failure(wrong).0, 2, "{wrong:?}");
+    }
 }
 
 #[test]

@@ -1,23 +1,19 @@
 //! Users and tokens, beside a running node, as the node sees them.
 
-use std::net::TcpStream;
 use std::time::Duration;
 
 use rookery_actors::{Clock, DeviceToken, SystemClock};
 use rookery_node::config::EngineKind;
 use rookery_node::data_dir::DataDir;
 use rookery_node::token::{TokenIssuer, TokenKeys};
-use rookery_protocol::{DeviceId, ErrorCode, Hello, ServerFrame, UserId};
+use rookery_protocol::{DeviceId, ErrorCode, ServerFrame, UserId};
 
-use crate::client::ask;
+use crate::client::hello;
 use crate::program::{FREE_PORTS, Program, RunningNode};
 
 /// What the node answers to a HELLO with this token.
 fn answer_to(node: &RunningNode, token: &str) -> ServerFrame {
-    let stream = TcpStream::connect(node.address("tcp")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let hello = Hello { token: token.to_owned(), client: "test".into(), resume: None, window_events: 0 };
-    ask(stream, &hello)
+    hello(node, token).1
 }
 
 #[track_caller]

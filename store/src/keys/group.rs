@@ -96,6 +96,17 @@ pub fn members_key(group: GroupId) -> Vec<u8> {
     super::key(family::MEMBERS, &[&group.get().to_be_bytes()])
 }
 
+/// The prefix of the members of all groups.
+pub fn members_family_prefix() -> Vec<u8> {
+    vec![family::MEMBERS]
+}
+
+/// Whose members are under a key.
+pub fn members_of(key: &[u8]) -> Option<GroupId> {
+    let group = key.strip_prefix(&[family::MEMBERS])?.try_into().ok()?;
+    GroupId::new(u64::from_be_bytes(group)).ok()
+}
+
 /// Where is what a user may see of a group.
 pub fn membership_key(user: UserId, group: GroupId) -> Vec<u8> {
     user_key(family::MEMBER_OF, user, &group.get().to_be_bytes())
@@ -341,6 +352,9 @@ mod tests {
             prop_assert_eq!(membership.cmp(&membership_key(other.0, other.1)), one.cmp(&other));
             prop_assert!(membership.starts_with(&memberships_prefix(one.0)));
             prop_assert!(membership.starts_with(&memberships_family_prefix()));
+            let members = members_key(one.1);
+            prop_assert_eq!(members_of(&members), Some(one.1));
+            prop_assert!(members.starts_with(&members_family_prefix()));
             prop_assert_eq!(key(one.1).cmp(&key(other.1)), one.1.cmp(&other.1));
             prop_assert_eq!(members_key(one.1).cmp(&members_key(other.1)), one.1.cmp(&other.1));
         }

@@ -11,8 +11,61 @@ use crate::keys::channel::{
     following_prefix,
 };
 use crate::keys::decode;
-use crate::keys::group::{Members, members_key};
+use crate::keys::group::{Members, members_family_prefix, members_key, members_of};
 use crate::op::KeyRange;
+
+/// Groups read at a time: each may have 25 KB of members.
+const GROUPS: usize = 64;
+
+/// A channel, as all of them are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// Its number.
+    pub group: GroupId,
+    /// How many are in it.
+    pub members: usize,
+}
+
+/// Channels after `after`, by number, up to `limit`, and after which number there may be more. Nothing but the groups
+/// themselves says which of them are channels, so it looks at `groups_max` of them, about, and may find none among those.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn channels(
+    snapshot: &dyn Snapshot,
+    after: Option<GroupId>,
+    limit: usize,
+    groups_max: usize,
+) -> Result<(Vec<Channel>, Option<GroupId>), StoreError> {
+    let (mut channels, mut after, mut groups) = (Vec::new(), after, 0);
+    loop {
+        let mut range = KeyRange::prefix(&members_family_prefix(), GROUPS);
+        if let Some(after) = after {
+            range.begin = members_key(after);
+            range.begin.push(0);
+        }
+        let some = snapshot.range(&range).await?;
+        for (key, value) in &some {
+            let group = members_of(key)
+                .ok_or_else(|| StoreError::Corrupt(format!("a key of a group's members: {key:02x?}")))?;
+            let members = Members::decode(value)?;
+            after = Some(group);
+            if members.settings.is_channel {
+                channels.push(Channel { group, members: members.list().len() });
+                if channels.len() >= limit {
+                    return Ok((channels, after));
+                }
+            }
+        }
+        groups += some.len();
+        if some.len() < GROUPS {
+            return Ok((channels, None));
+        }
+        if groups >= groups_max {
+            return Ok((channels, after));
+        }
+    }
+}
 
 /// That a user follows a channel, if so. The group may be no channel any more, or no more at all.
 ///

@@ -24,7 +24,7 @@ use crate::keys::user::User;
 use crate::keys::{cursor, decode, device, handle, inbox, last_seen, user};
 use crate::op::KeyRange;
 
-pub use channels::{followed, followers, followers_count, following, follows};
+pub use channels::{Channel, channels, followed, followers, followers_count, following, follows};
 pub use chats::{Listed, Standing, chat, conversations, hidden, standings};
 pub use cluster::{leases, mail, view};
 pub use expiry::due_messages;

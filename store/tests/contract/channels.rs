@@ -73,6 +73,39 @@ async fn nothing_is_wrong(store: &Store) {
     assert_eq!(Check::new(9).finish(store, 9).await.expect("read"), []);
 }
 
+pub(crate) async fn channels_are_listed_in_pages_and_other_groups_passed_over(mut test: UnderTest) {
+    const BESIDE: u128 = 100;
+    let store = test.store().await;
+    let [anna, bert] = people::<2>(&store).await;
+    let mut expected = Vec::new();
+    for number in [BESIDE + 1, BESIDE + 2, BESIDE + 3] {
+        expected.push(channel(&store, anna, number).await);
+    }
+    for number in 1..=BESIDE {
+        accepted(&store, create(bert, number, &[])).await;
+    }
+    let gone = expected.pop().expect("there are three");
+    accepted(&store, change(anna, gone, 999, GroupChange::Left { successor: None })).await;
+    expected.sort_unstable();
+
+    for (limit, groups_max) in [(10, 1_000), (1, 1_000), (10, 1), (1, 1)] {
+        let snapshot = store.snapshot().await.expect("the store can be read");
+        let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page = queries::channels(&*snapshot, after, limit, groups_max).await.expect("read");
+            assert!(page.0.len() <= limit && page.0.iter().all(|channel| channel.members == 1));
+            found.extend(page.0.into_iter().map(|channel| channel.group));
+            pages += 1;
+            after = page.1;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{limit} of {groups_max}");
+        assert!(pages > 1 || (limit, groups_max) == (10, 1_000), "{limit} of {groups_max}");
+    }
+}
+
 pub(crate) async fn following_is_told_to_the_follower_alone_and_again_changes_nothing(mut test: UnderTest) {
     let store = test.store().await;
     let people @ [anna, bert, carl] = people::<3>(&store).await;

@@ -93,6 +93,7 @@ contract! {
         nobody_adds_whom_they_have_blocked_and_members_stay
     }
     channels {
+        channels_are_listed_in_pages_and_other_groups_passed_over
         following_is_told_to_the_follower_alone_and_again_changes_nothing
         what_is_no_channel_is_not_followed
         a_user_follows_at_most_so_many_channels

@@ -161,6 +161,9 @@ pub(super) enum What {
     /// Groups
     #[command(subcommand)]
     Group(Group),
+    /// Channels: groups that anyone may follow
+    #[command(subcommand)]
+    Channel(Channel),
     /// Print a token that lets one of a user's devices in; the device is added if there is none of that name
     #[command(after_help = "Example:\n  \
         rookery admin token alice --device phone --expires 12h > phone.token")]
@@ -487,6 +490,46 @@ pub(super) enum Group {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum Channel {
+    /// List the channels, and how many follow each
+    #[command(
+        after_help = "Examples:\n  rookery admin channel list\n  rookery admin channel list --json --limit 1000"
+    )]
+    List {
+        /// Only those after this one
+        #[arg(long, value_name = "CHANNEL", value_parser = group)]
+        after: Option<GroupId>,
+        /// So many at the most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
+    /// Show what a channel is: its name, settings and admins, who made it, how many follow it
+    #[command(
+        after_help = "Examples:\n  rookery admin channel show 4711\n  rookery admin channel show g:4711 --json"
+    )]
+    Show {
+        /// Which
+        #[arg(value_parser = group)]
+        channel: GroupId,
+    },
+    /// List who follows a channel, by number
+    #[command(after_help = "Examples:\n  \
+        rookery admin channel followers 4711\n  \
+        rookery admin channel followers 4711 --json --limit 1000 --after id:815")]
+    Followers {
+        /// Which
+        #[arg(value_parser = group)]
+        channel: GroupId,
+        /// Only those after this user's number
+        #[arg(long, value_name = "USER", value_parser = user_number)]
+        after: Option<UserId>,
+        /// So many at the most
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum Reports {
     /// List what nobody has dealt with yet, as it came
     #[command(
@@ -544,6 +587,9 @@ pub(super) enum Ban {
     },
 }
 
+/// How a user's number is told from a handle.
+const ID: &str = "id:";
+
 /// A report's id.
 fn report(text: &str) -> Result<Stamp, String> {
     text.parse().map_err(|_| "expected 24 hexadecimal digits".into())
@@ -551,15 +597,19 @@ fn report(text: &str) -> Result<Stamp, String> {
 
 /// A handle, or `id:` and a number.
 fn user(text: &str) -> Result<String, String> {
-    let known = match text.strip_prefix("id:") {
-        Some(number) => number.parse().is_ok_and(|number| UserId::new(number).is_ok()),
-        None => return text.parse::<Handle>().map(String::from).map_err(|error| error.to_string()),
-    };
-    if known {
-        Ok(text.to_owned())
+    if text.starts_with(ID) {
+        user_number(text).map(|_| text.to_owned())
     } else {
-        Err(format!("expected `id:` and a number from 1 to {}", UserId::MAX))
+        text.parse::<Handle>().map(String::from).map_err(|error| error.to_string())
     }
+}
+
+/// `id:` and a number.
+fn user_number(text: &str) -> Result<UserId, String> {
+    let number = text.strip_prefix(ID).and_then(|number| number.parse().ok());
+    number
+        .and_then(|number| UserId::new(number).ok())
+        .ok_or_else(|| format!("expected `{ID}` and a number from 1 to {}", UserId::MAX))
 }
 
 /// Who can be somewhere.

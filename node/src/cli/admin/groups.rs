@@ -18,7 +18,10 @@ use crate::cli::confirm::confirm;
 pub(super) async fn run(cluster: &Cluster, command: Group, json: bool) -> Result<()> {
     let entry = &cluster.entry;
     match command {
-        Group::Show { group } => show(&entry.get(&path(group, "")).await?, json),
+        Group::Show { group } => {
+            let shown: api::Group = entry.get(&path(group, "")).await?;
+            if json { say_json(&shown) } else { show(&shown) }
+        }
         Group::Members { group } => members(&entry.get(&path(group, "/members")).await?, json),
         Group::RemoveMember { group, user, sure } => remove_member(entry, group, &user, sure, json).await?,
         Group::Delete { group, sure } => delete(entry, group, sure, json).await?,
@@ -30,15 +33,11 @@ fn path(group: GroupId, more: &str) -> String {
     format!("/v1/groups/{group}{more}")
 }
 
-fn person(api::GroupUser { user, handle }: &api::GroupUser) -> String {
+pub(super) fn person(api::GroupUser { user, handle }: &api::GroupUser) -> String {
     handle.clone().unwrap_or_else(|| format!("user {user}, who is no more"))
 }
 
-fn show(group: &api::Group, json: bool) {
-    if json {
-        say_json(group);
-        return;
-    }
+pub(super) fn show(group: &api::Group) {
     let (name, creator) = (line(&group.name), person(&group.creator));
     say(format_args!("{name} ({})   since {} by {creator}", group.conversation, moment(group.created_ms)));
     for (what, text) in [("about", &group.about), ("picture", &group.picture)] {

@@ -12,6 +12,7 @@ mod arguments;
 mod bans;
 mod ca;
 mod change;
+mod channels;
 mod client;
 mod cluster;
 mod error;
@@ -56,6 +57,7 @@ pub(super) async fn run(Admin { what, reach }: Admin) -> Result<()> {
         }
         What::User(command) => users::run(&cluster().await?, command, json).await,
         What::Group(command) => groups::run(&cluster().await?, command, json).await,
+        What::Channel(command) => channels::run(&cluster().await?, command, json).await,
         What::Token { user, device, expires } => {
             users::token(&cluster().await?, &user, device, expires, json).await
         }
