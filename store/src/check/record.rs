@@ -377,6 +377,9 @@ fn parse_report(key: &[u8], value: &Bytes) -> Result<Option<Record>, StoreError>
         decode::<Vec<report::Evidence>>(value)?;
         return Ok(Some(Record::Alone));
     }
+    if report::is_digest(key) {
+        return Ok((value[..] == *report::DIGEST_VALUE).then_some(Record::Alone));
+    }
     let reporter = key.strip_prefix(&[family::REPORT, b'u']).and_then(|rest| Parts(rest).user());
     let is_count = key == report::count_key() || reporter.is_some_and(|of| key == report::reporter_key(of));
     if is_count {

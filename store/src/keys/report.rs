@@ -3,15 +3,20 @@
 //! | part | key after the part | value |
 //! |---|---|---|
 //! | `c` count | | how many there are, 8 bytes big-endian |
+//! | `d` digest | reporter, digest | one byte: a report of this digest waits |
 //! | `e` evidence | stamp | a list of [`Evidence`]; absent: none |
 //! | `r` report | stamp | [`Report`] |
 //! | `u` reporter | user | how many of the user's there are, 8 bytes big-endian |
+//!
+//! The digest is of all that a report says but its time, `xxh3_128` of its value with the time 0, 16 bytes big-endian: who sends
+//! a report again while it waits makes no other.
 //!
 //! A report's stamp comes from the commit that wrote it, and is its name. Its evidence has the same stamp, and lies apart so
 //! that reports are listed without it.
 
 use bytes::Bytes;
 use rookery_protocol::{Body, ConversationId, Message, Seq, Stamp, Text, UserId, positional};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::family;
 use crate::error::StoreError;
@@ -74,6 +79,24 @@ positional! {
         /// When it was reported, milliseconds since 1970.
         pub time_ms: u64,
     }
+}
+
+impl Report {
+    /// Where is that a report which says the same waits.
+    pub fn digest_key(&self) -> Vec<u8> {
+        let digest = xxh3_128(&super::encode(&Self { time_ms: 0, ..self.clone() }));
+        super::key(family::REPORT, &[b"d", &self.reporter.get().to_be_bytes(), &digest.to_be_bytes()])
+    }
+}
+
+/// What is under a digest's key.
+pub const DIGEST_VALUE: &[u8] = &[1];
+
+/// Whether a key is that of a digest.
+pub(crate) fn is_digest(key: &[u8]) -> bool {
+    let rest = key.strip_prefix(&[family::REPORT, b'd']).and_then(|rest| rest.split_first_chunk());
+    let reporter = rest.filter(|(_, digest)| digest.len() == 16).map(|(user, _)| u64::from_be_bytes(*user));
+    reporter.is_some_and(|user| UserId::new(user).is_ok())
 }
 
 /// Where is how many reports there are.
@@ -166,6 +189,9 @@ mod tests {
             time_ms: 4,
         };
         assert_eq!(super::super::encode(&report)[..], [0x96, 1, 2, 0xc0, 0x91, 3, 0xa1, b'a', 4]);
+        let digest = xxh3_128(&[0x96, 1, 2, 0xc0, 0x91, 3, 0xa1, b'a', 0]).to_be_bytes();
+        let whole = [b"\x35d\0\0\0\0\0\0\0\x01".as_slice(), &digest].concat();
+        assert_eq!(report.digest_key(), whole);
     }
 
     #[test]
@@ -195,13 +221,16 @@ mod tests {
         ) {
             let report = Report { reporter, user, conversation, seqs, text, time_ms };
             let read = super::super::decode::<Report>(&super::super::encode(&report));
-            prop_assert_eq!(read.expect("it was just written"), report);
+            prop_assert_eq!(&read.expect("it was just written"), &report);
+            let key = report.digest_key();
+            prop_assert!(is_digest(&key) && !is_evidence(&key) && stamp_of(&key).is_err());
+            prop_assert_eq!(Report { time_ms: 0, ..report }.digest_key(), key);
             prop_assert_eq!(decode_count(&encode_count(count)).expect("it was just written"), count);
         }
 
         #[test]
         fn any_bytes_are_a_stamp_and_a_count_or_an_error(bytes: Vec<u8>) {
-            let _ = (stamp_of(&bytes), is_evidence(&bytes), decode_count(&bytes));
+            let _ = (stamp_of(&bytes), is_evidence(&bytes), is_digest(&bytes), decode_count(&bytes));
         }
     }
 }

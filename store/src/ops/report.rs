@@ -17,7 +17,8 @@ use crate::keys::report::{
 use crate::keys::{decode, encode, user};
 use crate::op::{Op, Reads, View, Writes};
 
-/// Keeps a report for the moderators. Nobody is told. Applied again it makes another that says the same, which does no harm.
+/// Keeps a report for the moderators. Nobody is told. While one waits that says the same it changes nothing, so it may be
+/// applied again.
 #[derive(Debug, Clone)]
 pub struct MakeReport {
     /// Who makes it.
@@ -70,8 +71,23 @@ impl MakeReport {
         Ok(evidence)
     }
 
+    fn report(&self) -> Report {
+        Report {
+            reporter: self.asker.user,
+            user: self.user,
+            conversation: self.conversation,
+            seqs: self.seqs.clone(),
+            text: self.text.clone(),
+            time_ms: self.asker.time_ms,
+        }
+    }
+
     fn decide(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<Settled, StoreError> {
-        let (reporter, user) = (self.asker.user, self.user);
+        let (reporter, user, report) = (self.asker.user, self.user, self.report());
+        // Before all else: whoever asks again does not know that it was taken.
+        if view.get(&report.digest_key()).is_some() {
+            return Ok(Settled::Done);
+        }
         if view.get(&user::key(user)).is_none() {
             return Ok(Settled::Refused(Refusal::NoSuchUser(user)));
         }
@@ -87,15 +103,8 @@ impl MakeReport {
         }
         writes.put(report::count_key(), encode_count(all + 1));
         writes.put(reporter_key(reporter), encode_count(own + 1));
+        writes.put(report.digest_key(), report::DIGEST_VALUE);
         let slot = writes.new_stamp();
-        let report = Report {
-            reporter,
-            user,
-            conversation: self.conversation,
-            seqs: self.seqs.clone(),
-            text: self.text.clone(),
-            time_ms: self.asker.time_ms,
-        };
         writes.put_stamped(report::prefix(), slot, encode(&report));
         let evidence = self.evidence(view)?;
         if !evidence.is_empty() {
@@ -112,6 +121,7 @@ impl Op for MakeReport {
         let reporter = self.asker.user;
         self.asker.reads(reads);
         reads.key(user::key(self.user));
+        reads.key(self.report().digest_key());
         reads.key(report::count_key());
         reads.key(reporter_key(reporter));
         if let Some(group) = self.group() {
@@ -153,9 +163,8 @@ impl Op for ResolveReport {
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Self::Answer {
         let found = view.get(&report::key(self.stamp)).map(|value| decode::<Report>(&value)).transpose()?;
-        if found.is_none_or(|found| found.reporter != self.reporter) {
-            return Ok(false);
-        }
+        let Some(found) = found.filter(|found| found.reporter == self.reporter) else { return Ok(false) };
+        writes.delete(found.digest_key());
         writes.delete(report::key(self.stamp));
         writes.delete(report::evidence_key(self.stamp));
         for key in [report::count_key(), reporter_key(self.reporter)] {

@@ -277,6 +277,8 @@ contract! {
     }
     reports {
         reports_wait_in_their_order_until_they_are_resolved
+        a_report_that_is_sent_again_while_it_waits_is_there_once
+        a_report_is_new_when_the_one_before_has_been_dealt_with
         a_report_is_of_somebody_and_from_where_the_reporter_is_or_was
         what_was_reported_is_kept_when_its_sender_deletes_it
         a_report_names_only_what_the_reporter_may_see

@@ -72,6 +72,50 @@ pub(crate) async fn reports_wait_in_their_order_until_they_are_resolved(mut test
     assert_eq!(left, [], "no counts either");
 }
 
+pub(crate) async fn a_report_that_is_sent_again_while_it_waits_is_there_once(mut test: UnderTest) {
+    let store = test.store().await;
+    let [anna, bert, carl] = [add(&store, 1).await.user, add(&store, 2).await.user, add(&store, 3).await.user];
+    let direct = Some(ConversationId::direct(anna, bert));
+    let report = Report { conversation: direct, seqs: vec![Seq::new(1)], ..about(anna, bert, 1) };
+    make(&store, report.clone()).await.expect("both are there");
+    make(&store, Report { time_ms: 2, ..report.clone() }).await.expect("it waits already");
+    assert!(all(&store).await.iter().map(|(_, report)| report).eq([&report]), "as it was at first");
+    for other in [
+        Report { user: carl, ..report.clone() },
+        Report { conversation: None, seqs: Vec::new(), ..report.clone() },
+        Report { seqs: vec![Seq::new(2)], ..report.clone() },
+        Report { text: "worse".into(), ..report.clone() },
+        Report { reporter: bert, user: anna, ..report.clone() },
+    ] {
+        make(&store, other).await.expect("it says something else");
+    }
+    assert_eq!(all(&store).await.len(), 6);
+
+    let removed = store.submit(&0, RemoveUser { user: bert }).await.expect("it commits").answer;
+    removed.expect("read");
+    make(&store, report.clone()).await.expect("it waits already");
+    let full = crate::probe::probe(&[], |_, writes| {
+        writes.put(report::count_key(), report::encode_count(REPORTS_MAX));
+    });
+    store.submit(&0, full).await.expect("it commits");
+    make(&store, report.clone()).await.expect("it has its place");
+}
+
+pub(crate) async fn a_report_is_new_when_the_one_before_has_been_dealt_with(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await.user, add(&store, 2).await.user);
+    for time_ms in 1..=2 {
+        let report = Report { time_ms, ..about(anna, bert, 0) };
+        make(&store, report.clone()).await.expect("both are there");
+        let waiting = all(&store).await;
+        assert!(waiting.iter().map(|(_, report)| report).eq([&report]));
+        assert_eq!(Check::new(3).finish(&store, 10).await.expect("read"), []);
+        assert!(resolve(&store, waiting[0].0, anna).await);
+        let left = crate::probe::range(&store, &rookery_store::KeyRange::prefix(&[0x35], 10)).await;
+        assert_eq!(left, []);
+    }
+}
+
 pub(crate) async fn a_report_is_of_somebody_and_from_where_the_reporter_is_or_was(mut test: UnderTest) {
     let store = test.store().await;
     let [anna, bert, carl] = [add(&store, 1).await, add(&store, 2).await, add(&store, 3).await];
@@ -123,7 +167,8 @@ pub(crate) async fn what_was_reported_is_kept_when_its_sender_deletes_it(mut tes
     let reference = Some(Reference { kind: ReferenceKind::Delete, seq: Seq::new(1) });
     let delete = SendMessage { body: Body::new(""), reference, ..message(bert, anna.user, 4) };
     assert!(matches!(submit(&store, delete).await, Outcome::Accepted(_)));
-    make(&store, report).await.expect("it may be named all the same");
+    let again = Report { text: "it is gone now".into(), ..report };
+    make(&store, again).await.expect("it may be named all the same");
 
     let of = |seq, body: Option<&str>| Evidence {
         seq: Seq::new(seq),
@@ -183,7 +228,8 @@ pub(crate) async fn so_many_reports_wait_of_one_user_and_of_all(mut test: UnderT
     for number in 0..REPORTS_OF_USER_MAX {
         make(&store, about(anna, bert, number)).await.expect("there is room");
     }
-    assert_eq!(make(&store, about(anna, bert, 0)).await, Err(Refusal::TooManyReports));
+    let more = about(anna, bert, REPORTS_OF_USER_MAX);
+    assert_eq!(make(&store, more).await, Err(Refusal::TooManyReports));
     make(&store, about(bert, anna, 0)).await.expect("he has made none");
     let first = all(&store).await[0].0;
     assert!(resolve(&store, first, anna).await);
