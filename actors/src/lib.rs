@@ -53,4 +53,4 @@ pub use rates::{Rate, Rates};
 pub use remotable::remotable_messages;
 pub use rookery_store::placement::{SLOTS, Slot};
 pub use transport::{StreamTransport, Transport, TransportError};
-pub use upkeep::{Expiring, Retention};
+pub use upkeep::{Expiring, Retention, until_stopped};

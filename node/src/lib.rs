@@ -13,6 +13,7 @@ pub mod link;
 pub mod listen;
 pub mod logging;
 pub mod metrics;
+mod moderation;
 mod node;
 mod open_files;
 mod sampled;

@@ -21,6 +21,8 @@ const COMMITS_FAILED: &str = "rookery_store_commits_failed_total";
 const STORE_QUEUE: &str = "rookery_store_queue_operations";
 const STORE_FILE: &str = "rookery_store_file_bytes";
 const STORE_FILE_MAX: &str = "rookery_store_file_bytes_max";
+const REPORTS: &str = "rookery_reports_waiting";
+const REPORTS_OLDEST: &str = "rookery_reports_oldest_age_seconds";
 const NODE_INFO: &str = "rookery_node_info";
 const ISOLATED: &str = "rookery_isolated";
 const RESIDENT: &str = "process_resident_memory_bytes";
@@ -81,6 +83,12 @@ pub fn describe() {
         "the embedded store's file; it does not shrink, and has room in it"
     );
     describe_gauge!(STORE_FILE_MAX, Unit::Bytes, "the most the embedded store's file may be");
+    describe_gauge!(REPORTS, "reports of users that no moderator has dealt with yet, in the whole cluster");
+    describe_gauge!(
+        REPORTS_OLDEST,
+        Unit::Seconds,
+        "for how long the oldest of the reports that wait has waited; 0 when none does"
+    );
     describe_gauge!(NODE_INFO, "1, by the node's name and version");
     describe_gauge!(ISOLATED, "1 while the node takes no messages because it cannot renew its lease, else 0");
     describe_gauge!(RESIDENT, Unit::Bytes, "memory of the process");
@@ -185,6 +193,12 @@ pub(crate) fn store_queue(operations: usize) {
 pub(crate) fn store_file(bytes: u64, bytes_max: u64) {
     gauge!(STORE_FILE).set(bytes as f64);
     gauge!(STORE_FILE_MAX).set(bytes_max as f64);
+}
+
+/// How many reports wait in the cluster, and for how long the oldest of them has.
+pub(crate) fn reports_waiting(waiting: u64, oldest: Duration) {
+    gauge!(REPORTS).set(waiting as f64);
+    gauge!(REPORTS_OLDEST).set(oldest.as_secs_f64());
 }
 
 pub(crate) fn resident(bytes: u64) {

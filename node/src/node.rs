@@ -31,6 +31,7 @@ use crate::listen::{
 };
 use crate::logging::LogControl;
 use crate::metrics;
+use crate::moderation::Moderation;
 use crate::open_files::{self, Room};
 use crate::sampled::Sampled;
 use crate::store::{self, ObservedEngine, StoreHealth};
@@ -245,6 +246,7 @@ impl Node {
             );
         }
         if let Some(handle) = &metrics {
+            tasks.spawn(Moderation { store: store.clone(), clock: clock.clone() }.run(accepting.clone()));
             tasks.spawn(keep_up(handle.clone(), accepting.clone()));
         }
         let render = metrics.map(|handle| {

@@ -12,7 +12,7 @@ pub use retention::Retention;
 
 /// Looks at once and then again so long after each look, until `stop` becomes true. A look under way then ends where it
 /// waits: what it leaves undone the next one finds.
-async fn until_stopped<F: Future<Output = ()>>(
+pub async fn until_stopped<F: Future<Output = ()>>(
     mut stop: watch::Receiver<bool>,
     every: Duration,
     look: impl Fn() -> F,
