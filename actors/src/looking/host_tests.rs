@@ -17,6 +17,20 @@ fn person(number: u64) -> Topic {
     Topic::User(user(number))
 }
 
+fn channel(number: u64) -> GroupId {
+    GroupId::new(number).unwrap()
+}
+
+/// Something that is said in a channel.
+fn said(number: u64) -> News {
+    News::Said(channel(number), Bytes::from_static(b"entry"))
+}
+
+/// What followers are told of it.
+fn heard(connections: &[u64]) -> Effect<u64> {
+    Effect::Push(connections.to_vec(), Notice::Channel(encode_channel_notice(b"entry")))
+}
+
 fn mark(number: u64, delivered: u64) -> MemberMark {
     let (user, delivered) = (user(number), Seq::new(delivered));
     MemberMark { user, delivered, read: Seq::ZERO, delivered_ms: 1, read_ms: 0 }
@@ -67,6 +81,20 @@ impl Scene {
         let id = ConnectionId(connection);
         let number = self.host.watch(self.now, (id, connection), user(viewer), &watch, &mut effects);
         self.host.opened(self.now, (id, number), watch.conversations, &mut effects);
+        effects
+    }
+
+    /// A connection's user follows these, by this version of the store.
+    fn follows(&mut self, connection: u64, version: u64, channels: &[u64]) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        let channels: Vec<_> = channels.iter().copied().map(channel).collect();
+        self.host.follows(self.now, (ConnectionId(connection), connection), version, channels, &mut effects);
+        effects
+    }
+
+    fn gone(&mut self, connection: u64) -> Vec<Effect<u64>> {
+        let mut effects = Vec::new();
+        self.host.gone(ConnectionId(connection), &mut effects);
         effects
     }
 
@@ -338,6 +366,75 @@ fn receipts_are_told_without_ones_own() {
     let push = |to: &[u64], numbers: &[u64]| Effect::Push(to.to_vec(), Notice::Receipts(receipts(numbers)));
     assert_eq!(effects, [push(&[1], &[2]), push(&[2], &[1]), push(&[3], &[1, 2])]);
     assert_eq!(scene.news(News::Receipts(receipts(&[3]))), [push(&[1, 2], &[3])]);
+}
+
+#[test]
+fn what_is_said_in_a_channel_is_told_at_once_to_those_who_follow_it() {
+    let mut scene = Scene::new();
+    let watching = |numbers: &[u64]| {
+        Effect::Watching(numbers.iter().map(|number| Topic::Channel(channel(*number))).collect())
+    };
+    assert_eq!(scene.follows(1, 1, &[7]), [watching(&[7])]);
+    assert_eq!(scene.follows(2, 2, &[7, 8]), [watching(&[8])], "the owner of the first knows");
+    assert_eq!(scene.news(said(7)), [heard(&[1, 2])]);
+    assert_eq!(scene.news(said(7)), [heard(&[1, 2])], "each time");
+    assert_eq!(scene.news(said(8)), [heard(&[2])]);
+    assert_eq!(scene.news(said(9)), []);
+    scene.watch(3, &[], &[7]);
+    assert_eq!(scene.news(said(7)), [heard(&[1, 2])], "who has the group open follows no channel by it");
+}
+
+#[test]
+fn who_follows_no_more_or_goes_hears_no_more_and_owners_hear_of_the_last() {
+    let mut scene = Scene::new();
+    scene.follows(1, 1, &[7]);
+    scene.follows(2, 1, &[7, 8]);
+    assert_eq!(scene.follows(1, 2, &[]), []);
+    assert_eq!(scene.news(said(7)), [heard(&[2])]);
+    let both = [7, 8].map(|number| Topic::Channel(channel(number)));
+    assert_eq!(scene.gone(2), [Effect::Unwatching(both.to_vec())]);
+    assert_eq!((scene.news(said(7)), scene.gone(2), scene.gone(1)), (vec![], vec![], vec![]));
+    assert!(scene.host.topics.is_empty() && scene.host.followers.is_empty());
+}
+
+#[test]
+fn what_is_followed_is_what_the_latest_version_of_the_store_says() {
+    let mut scene = Scene::new();
+    scene.follows(1, 5, &[7]);
+    assert_eq!(scene.follows(1, 4, &[8]), [], "it was read before");
+    assert_eq!((scene.news(said(7)), scene.news(said(8))), (vec![heard(&[1])], vec![]));
+    let [seven, eight] = [7, 8].map(|number| Topic::Channel(channel(number)));
+    assert_eq!(scene.follows(1, 5, &[7]), []);
+    let moved = [Effect::Watching(vec![eight]), Effect::Unwatching(vec![seven])];
+    assert_eq!(scene.follows(1, 6, &[8]), moved);
+    assert_eq!((scene.news(said(7)), scene.news(said(8))), (vec![], vec![heard(&[1])]));
+}
+
+#[test]
+fn following_lasts_as_long_as_the_connection_and_is_renewed_with_the_owner() {
+    let mut scene = Scene::new();
+    let topic = Topic::Channel(channel(7));
+    scene.follows(1, 1, &[7]);
+    scene.watch(1, &[2], &[]);
+    let renewed = scene.after(RENEWED_EVERY);
+    let both = |topics: &[Topic]| topics.len() == 2 && topics.contains(&topic);
+    assert!(matches!(&renewed[..], [Effect::Watching(topics)] if both(topics)), "{renewed:?}");
+    let ended = scene.after(WATCH_LASTS - RENEWED_EVERY);
+    assert_eq!(ended, [Effect::Unwatching(vec![person(2)]), Effect::Watching(vec![topic])]);
+    assert_eq!(scene.after(RENEWED_EVERY), [Effect::Watching(vec![topic])]);
+    assert_eq!(scene.news(said(7)), [heard(&[1])], "watching has ended, and following has not");
+    assert_eq!(scene.gone(1), [Effect::Unwatching(vec![topic])]);
+}
+
+#[test]
+fn what_changes_who_may_see_what_is_nothing_to_those_who_follow() {
+    let mut scene = Scene::new();
+    scene.follows(1, 1, &[7]);
+    scene.news(News::Recheck(Topic::Channel(channel(7))));
+    scene.news(News::Recheck(Topic::Conversation(group(7))));
+    scene.host.recheck_for(&[ConnectionId(1)]);
+    assert_eq!(scene.after(Duration::ZERO), []);
+    assert_eq!(scene.news(said(7)), [heard(&[1])]);
 }
 
 #[test]

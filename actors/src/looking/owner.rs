@@ -282,6 +282,7 @@ pub(super) fn merge(marks: &mut BTreeMap<UserId, MemberMark>, more: Vec<MemberMa
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use rookery_protocol::{Doing, GroupId, Seq, TypingNotice};
     use rookery_store::keys::node::{Incarnation, NodeId};
 
@@ -441,6 +442,31 @@ mod tests {
         scene.watching(&a, Topic::Conversation(group()));
         assert_eq!(scene.published(news.clone()), [told(&[&Place::Here, &a], news)]);
         assert_eq!(scene.published(News::Presence(vec![presence(Availability::Online, 0)])), []);
+    }
+
+    #[test]
+    fn what_is_said_in_a_channel_is_passed_on_at_once_to_each_host_with_followers() {
+        let (mut scene, a, b) = (Scene::new(), host("a"), host("b"));
+        let group = GroupId::new(7).unwrap();
+        let (topic, said) = (Topic::Channel(group), News::Said(group, Bytes::from_static(b"entry")));
+        assert_eq!(scene.published(said.clone()), [], "nobody follows it");
+        assert_eq!((scene.watching(&a, topic), scene.watching(&b, topic)), (vec![], vec![]));
+        scene.watching(&Place::Here, topic);
+        let told = |places: &[&Place]| vec![told(places, said.clone())];
+        assert_eq!(scene.published(said.clone()), told(&[&a, &b, &Place::Here]));
+        assert_eq!(scene.published(said.clone()), told(&[&a, &b, &Place::Here]), "each time");
+        assert_eq!(scene.after(RECEIPTS_EVERY), [], "and not again");
+
+        let mut effects = Vec::new();
+        scene.owner.unwatching(&a, &[topic], &mut effects);
+        assert_eq!((effects, scene.published(said.clone())), (vec![], told(&[&b, &Place::Here])));
+        scene.after(HOST_LASTS / 2);
+        scene.watching(&b, topic);
+        scene.after(HOST_LASTS / 2);
+        assert_eq!(scene.published(said.clone()), told(&[&b]), "who does not renew is forgotten");
+        scene.after(HOST_LASTS);
+        assert_eq!(scene.published(said.clone()), []);
+        assert!(scene.owner.topics.is_empty());
     }
 
     #[test]
