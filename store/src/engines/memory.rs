@@ -45,6 +45,13 @@ impl MemoryEngine {
         self.shared.state.lock().expect("nothing panics while it holds this lock")
     }
 
+    /// Applies the operations of a batch and writes nothing, as of a commit that is lost on its way.
+    pub fn lose(&self, batch: &mut Batch) {
+        let fetched = fetch(&self.state().map, batch.reads());
+        // What they would have written, or why they could not, is lost with it.
+        let _ = batch.apply(&fetched);
+    }
+
     fn commit(&self, batch: &mut Batch) -> Result<CommitStamp, StoreError> {
         let mut state = self.state();
         let fetched = fetch(&state.map, batch.reads());

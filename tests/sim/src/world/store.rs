@@ -129,7 +129,7 @@ impl StoreWay {
         }
     }
 
-    async fn commit(&self, batch: Batch) -> (Batch, Result<CommitStamp, StoreError>) {
+    async fn commit(&self, mut batch: Batch) -> (Batch, Result<CommitStamp, StoreError>) {
         let takes = self.takes();
         self.power.passes().await;
         if !takes.is_zero() {
@@ -149,8 +149,14 @@ impl StoreWay {
             }
             Fate::Full => (batch, Err(StoreError::full(failed()))),
             Fate::Unavailable => (batch, Err(StoreError::unavailable(failed()))),
-            Fate::Conflict => (batch, Err(StoreError::Conflict)),
-            Fate::Unknown { done: false } => (batch, Err(StoreError::ambiguous(failed()))),
+            Fate::Conflict => {
+                self.engine.lose(&mut batch);
+                (batch, Err(StoreError::Conflict))
+            }
+            Fate::Unknown { done: false } => {
+                self.engine.lose(&mut batch);
+                (batch, Err(StoreError::ambiguous(failed())))
+            }
         };
         let outcome = match fate {
             Fate::Unknown { .. } => Err(StoreError::ambiguous(failed())),
