@@ -8,6 +8,7 @@ pub mod entropy;
 mod judge;
 mod load;
 pub mod plan;
+mod prompt;
 pub mod run;
 pub mod trace;
 pub mod trouble;

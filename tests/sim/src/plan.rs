@@ -146,6 +146,12 @@ pub struct Plan {
     pub faults: Vec<Timed<(usize, ClientFault)>>,
 }
 
+/// Between two rushes, on average.
+const RUSH_EVERY: Duration = Duration::from_secs(30);
+
+/// How long one goes on, in milliseconds.
+const RUSH_MS: u64 = 1_500;
+
 fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(rng.random_range(range))
 }
@@ -162,6 +168,21 @@ fn moments(rng: &mut StdRng, mean: Duration, within: Duration) -> Vec<Duration> 
         }
         moments.push(at);
     }
+}
+
+/// Some who write a lot to a few others, all at once.
+fn rush_hour(rng: &mut StdRng, begins: Duration, clients: usize, users: usize) -> Vec<Timed<Doing>> {
+    let pairs: Vec<(usize, usize)> = (0..rng.random_range(1..4))
+        .map(|_| (rng.random_range(0..clients), rng.random_range(0..users)))
+        .collect();
+    let mut rush = Vec::new();
+    for _ in 0..rng.random_range(5..40) {
+        let (client, to) = pairs[rng.random_range(0..pairs.len())];
+        let at = begins + millis(rng, 0..RUSH_MS);
+        let sending = Sending { at, client, to, saying: Saying::Plain, bytes: rng.random_range(0..100) };
+        rush.push(Timed { at, what: Doing::Sending(sending) });
+    }
+    rush
 }
 
 impl Plan {
@@ -221,6 +242,10 @@ impl Plan {
                 Timed { at: gathering.at, what: Doing::Gathering(gathering) }
             }));
         }
+        let rushes = moments(&mut rng, RUSH_EVERY, storm);
+        for rush in &rushes {
+            doings.extend(rush_hour(&mut rng, *rush, clients, users));
+        }
         let others = asides(&mut rng, clients, storm, |rng, _| rng.random_range(0..users));
         doings
             .extend(others.into_iter().map(|it| Timed { at: it.at, what: Doing::Aside(it.client, it.act) }));
@@ -230,11 +255,25 @@ impl Plan {
         let trouble =
             |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, clocks_go_wrong);
         let troubles = moments(&mut rng, calm, storm);
-        let troubles = troubles.into_iter().map(|at| Timed { at, what: trouble(&mut rng) }).collect();
+        let mut troubles: Vec<_> =
+            troubles.into_iter().map(|at| Timed { at, what: trouble(&mut rng) }).collect();
         let calm = Duration::from_secs(rng.random_range(2..30));
         let faults = moments(&mut rng, calm, storm);
         let fault = |rng: &mut StdRng| (rng.random_range(0..clients), ClientFault::random(rng));
-        let faults = faults.into_iter().map(|at| Timed { at, what: fault(&mut rng) }).collect();
+        let mut faults: Vec<_> = faults.into_iter().map(|at| Timed { at, what: fault(&mut rng) }).collect();
+        // Where most is under way something goes wrong.
+        for rush in rushes {
+            if rng.random() {
+                let at = rush + millis(&mut rng, 0..RUSH_MS);
+                troubles.push(Timed { at, what: trouble(&mut rng) });
+            }
+            for _ in 0..rng.random_range(0..3) {
+                let at = rush + millis(&mut rng, 0..RUSH_MS);
+                faults.push(Timed { at, what: fault(&mut rng) });
+            }
+        }
+        troubles.sort_by_key(|trouble| trouble.at);
+        faults.sort_by_key(|fault| fault.at);
         Self { seed, nature, spares, devices, storm, groups, doings, troubles, faults }
     }
 

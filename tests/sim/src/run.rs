@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::plan::{Plan, Timed};
 use crate::trace::{Line, Trace};
 use crate::world::World;
-use crate::{judge, load};
+use crate::{judge, load, prompt};
 
 /// How long a healed world may take to rest: the longest wait before a reconnect, and some for what is left to do.
 const REST: Duration = Duration::from_secs(240);
@@ -24,6 +24,13 @@ const AFTERWARDS: Duration = Duration::from_secs(120);
 
 /// Between two looks at which nodes are members.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long, beyond a heartbeat, a message may take to somebody who is connected, in a world without troubles: one commit
+/// and a look at an inbox, and whatever a client has to repeat.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// From when to when there was a trouble.
+type Spans = Arc<Mutex<Vec<(Duration, Duration)>>>;
 
 /// Surprises of one kind that are named.
 const EXAMPLES: usize = 5;
@@ -72,7 +79,15 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     let storm = plan.storm;
     let mut beside = JoinSet::new();
     beside.spawn(load::carry_out(fleet.clone(), users.clone(), groups, plan.doings, began));
-    beside.spawn(trouble_nodes(world.clone(), users.clone(), plan.troubles, trace.clone(), began));
+    let troubled = Spans::default();
+    beside.spawn(trouble_nodes(
+        world.clone(),
+        users.clone(),
+        plan.troubles,
+        trace.clone(),
+        troubled.clone(),
+        began,
+    ));
     beside.spawn(trouble_clients(fleet.clone(), plan.faults, trace.clone(), began));
     let removed: Arc<Mutex<Vec<String>>> = Arc::default();
     let watching =
@@ -115,6 +130,9 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     for entry in &history.entries {
         trace.step("client", "", format!("{:?} {} {:?}", entry.at, entry.client, entry.what).as_bytes());
     }
+    let spans = std::mem::take(&mut *troubled.lock().expect("nothing panics while it holds this lock"));
+    let patience = plan.nature.config.heartbeat + PATIENCE;
+    surprises.extend(prompt::late(&history, &spans, patience).into_iter().take(EXAMPLES));
     surprises.extend(panics());
     let accepted = history.count(|what| matches!(what, rookery_tests::history::What::Accepted { .. }));
     let handed = history.handed().count();
@@ -151,6 +169,7 @@ async fn trouble_nodes(
     users: Arc<[UserId]>,
     troubles: Vec<Timed<crate::trouble::Trouble>>,
     trace: Trace,
+    troubled: Spans,
     began: Instant,
 ) {
     let mut befalling = JoinSet::new();
@@ -159,7 +178,12 @@ async fn trouble_nodes(
         while befalling.try_join_next().is_some() {}
         trace.say(format!("> {what}"));
         let (world, users) = (world.clone(), users.clone());
-        befalling.spawn(async move { what.befall(&world, &users).await });
+        let (troubled, trace) = (troubled.clone(), trace.clone());
+        befalling.spawn(async move {
+            let from = trace.now();
+            what.befall(&world, &users).await;
+            troubled.lock().expect("nothing panics while it holds this lock").push((from, trace.now()));
+        });
     }
     while befalling.join_next().await.is_some() {}
 }

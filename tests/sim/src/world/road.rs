@@ -27,6 +27,8 @@ struct Inner {
 
 struct State {
     rng: StdRng,
+    /// How long something takes on it at most, in milliseconds.
+    far_ms: u64,
     weather: Weather,
     open: Vec<Connection>,
 }
@@ -40,8 +42,9 @@ impl std::fmt::Debug for Road {
 impl Road {
     /// In clear weather.
     pub(super) fn new(hosts: Hosts, seed: u64) -> Self {
-        let rng = StdRng::seed_from_u64(seed);
-        let state = State { rng, weather: Weather::Clear, open: Vec::new() };
+        let mut rng = StdRng::seed_from_u64(seed);
+        let far_ms = if rng.random_ratio(1, 3) { rng.random_range(20..400) } else { 4 };
+        let state = State { rng, far_ms, weather: Weather::Clear, open: Vec::new() };
         Self(Arc::new(Inner { hosts, state: Mutex::new(state) }))
     }
 
@@ -61,7 +64,7 @@ impl Road {
         let (connection, ours, theirs) = {
             let mut state = self.state();
             let seed = state.rng.random();
-            Connection::new(seed, state.weather)
+            Connection::new(seed, state.far_ms, state.weather)
         };
         match self.0.hosts.knock(&host, connection.clone(), theirs) {
             Knock::Taken => {}

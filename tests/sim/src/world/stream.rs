@@ -23,6 +23,7 @@ pub(super) struct Connection(Arc<Mutex<State>>);
 
 struct State {
     rng: StdRng,
+    far_ms: u64,
     /// To the node, to the client.
     ways: [Way; 2],
     weather: Weather,
@@ -68,10 +69,11 @@ pub(super) struct End {
 }
 
 impl Connection {
-    /// A connection, and its ends: the client's and the node's.
-    pub(super) fn new(seed: u64, weather: Weather) -> (Self, End, End) {
+    /// A connection, and its ends: the client's and the node's. Each chunk takes up to `far_ms` milliseconds.
+    pub(super) fn new(seed: u64, far_ms: u64, weather: Weather) -> (Self, End, End) {
         let state = State {
             rng: StdRng::seed_from_u64(seed),
+            far_ms,
             ways: Default::default(),
             weather,
             is_held: false,
@@ -163,7 +165,7 @@ impl State {
 
     /// When something written now arrives, and how much of it at once.
     fn takes(&mut self, length: usize) -> (Duration, usize) {
-        let usual = Duration::from_millis(self.rng.random_range(0..4));
+        let usual = Duration::from_millis(self.rng.random_range(0..self.far_ms));
         match self.weather {
             Weather::Slow(each) => (each, length),
             Weather::Dribbling => (Duration::from_millis(1), length.min(3)),
@@ -248,11 +250,13 @@ impl AsyncWrite for End {
             state.ways[writes].writer = Some(context.waker().clone());
             return Poll::Pending;
         }
+        let in_turn = matches!(state.weather, Weather::Slow(_) | Weather::Dribbling);
         let (takes, length) = state.takes(bytes.len().min(room));
         let way = &mut state.ways[writes];
         let now = Instant::now();
-        let due = way.last.map_or(now, |last| last.max(now)) + takes;
-        // What is slow is so for each chunk; what is not only never overtakes.
+        // What is slow is so for each chunk; what is far only never overtakes.
+        let last = way.last.unwrap_or(now);
+        let due = if in_turn { last.max(now) + takes } else { last.max(now + takes) };
         way.last = Some(due);
         way.bytes += length;
         way.chunks.push_back(Chunk { due, bytes: Bytes::copy_from_slice(&bytes[..length]) });
