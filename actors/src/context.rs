@@ -85,7 +85,7 @@ impl Context {
         if identity.is_unlimited {
             return Some(reply);
         }
-        let is_new = self.buckets.is_new(identity.created_ms, self.clock.now_ms());
+        let is_new = self.buckets.is_new(u64::from(identity.created_s) * 1_000, self.clock.now_ms());
         match self.buckets.take(Instant::now(), Doer { user: identity.user, is_new }, wanted) {
             Ok(()) => Some(reply),
             Err(too_much) => {

@@ -221,7 +221,7 @@ impl ConnectionStart {
             device: token.device,
             generation: token.generation,
             admitted,
-            created_ms: user.created_ms,
+            created_s: u32::try_from(user.created_ms / 1_000).unwrap_or(u32::MAX),
             is_unlimited: user.standing.is_unlimited,
         };
         let cursor = queries::cursor(&*snapshot, token.user, token.device).await?;

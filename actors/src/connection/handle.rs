@@ -45,8 +45,8 @@ pub(crate) struct Identity {
     pub(crate) generation: u32,
     /// The version of the store at which it was admitted.
     pub(crate) admitted: u64,
-    /// When the account was made, milliseconds since 1970.
-    pub(crate) created_ms: u64,
+    /// When the account was made, seconds since 1970: in as many bytes as its age deserves.
+    pub(crate) created_s: u32,
     /// An operator has taken the account's limits away.
     pub(crate) is_unlimited: bool,
 }
@@ -579,8 +579,8 @@ mod tests {
         list.set(&nodes(2));
         connection.nodes_changed(&list);
         let device = DeviceId::new(1);
-        let (created_ms, is_unlimited) = (0, false);
-        connection.identify(Identity { user, device, generation: 1, admitted: 0, created_ms, is_unlimited });
+        let (created_s, is_unlimited) = (0, false);
+        connection.identify(Identity { user, device, generation: 1, admitted: 0, created_s, is_unlimited });
         connection.nodes_changed(&list);
         assert_eq!(queued(&connection), 0, "WELCOME comes first");
         connection.nodes_told(&welcomed_with);
