@@ -141,7 +141,10 @@ impl Trouble {
             4 => Self::AllKilled { down: seconds(rng, 0.1..10.0) },
             5..7 => Self::Restarted { node, down: seconds(rng, 0.0..10.0) },
             7..9 => Self::Paused { node, lasts },
-            9 if spares > 0 => Self::Joined { node: regular + rng.random_range(0..spares), lasts: 4 * lasts },
+            9 if spares > 0 => Self::Joined {
+                node: regular + rng.random_range(0..spares),
+                lasts: (4 * lasts).min(Duration::from_secs(60)),
+            },
             9..11 if clocks => {
                 let by_ms = [-3_600_000, -2_000, 700, 60_000, 86_400_000][rng.random_range(0..5)];
                 Self::Skewed { node, by_ms, lasts: 2 * lasts }
