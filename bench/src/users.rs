@@ -64,7 +64,8 @@ pub(crate) async fn prepare_channel(
 ) -> anyhow::Result<GroupId> {
     let (store, time_ms) = (store(&directory(data)?)?, SystemClock.now_ms());
     let DeviceToken { user, device, generation } = creator.device;
-    let author = Author { user, device, generation, id: MessageId::from_bytes([0xff; 16]), time_ms };
+    let author =
+        Author { user, device, generation, admitted: 0, id: MessageId::from_bytes([0xff; 16]), time_ms };
     let settings = GroupSettings { only_admins_send: true, is_channel: true, ..GroupSettings::default() };
     let making = CreateGroup { author, name: "bench".into(), members: Vec::new(), settings };
     let group = making.group();

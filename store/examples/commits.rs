@@ -134,7 +134,7 @@ fn user(number: u64) -> UserId {
 
 fn author(user: UserId, id: u128) -> ops::Author {
     let id = MessageId::from_bytes(id.to_be_bytes());
-    ops::Author { user, device: DeviceId::new(1), generation: 1, id, time_ms: 0 }
+    ops::Author { user, device: DeviceId::new(1), generation: 1, admitted: 0, id, time_ms: 0 }
 }
 
 /// Sends one message after another, and returns how long each took.

@@ -118,6 +118,8 @@ impl Telling {
                 self.refuse(ErrorCode::OutOfOrder, "the message named in `after` has not been accepted");
             }
             Outcome::Refused(refusal) => self.refuse(of_refusal(*refusal), refusal.to_string()),
+            // Nor is this one refused: whoever still wants it sends it from its newest connection.
+            Outcome::Superseded => self.close_with(ErrorCode::Replaced, "this device has connected again"),
             Outcome::Revoked => {
                 // The entry itself is not refused: it may be sent again with a new token.
                 let text = "the device's tokens have been revoked";

@@ -46,9 +46,11 @@ impl Writing {
 
     /// Submits it to the store; what becomes of it is told from there.
     pub(super) fn submit(self, context: &Arc<Context>, reply: Reply) {
-        let Some(Identity { user, device, generation, .. }) = reply.connection().identity() else { return };
+        let Some(identity) = reply.connection().identity() else { return };
+        let Identity { user, device, generation, admitted, .. } = identity;
         let Some(reply) = self.pace(context, reply) else { return };
-        let author = Author { user, device, generation, id: self.id(), time_ms: context.clock.now_ms() };
+        let (id, time_ms) = (self.id(), context.clock.now_ms());
+        let author = Author { user, device, generation, admitted, id, time_ms };
         let (conversation, entry, body_bytes) = match &self {
             Self::Send(send) => {
                 let reference = send.reference;

@@ -96,7 +96,8 @@ mod tests {
         let notes = ConversationId::direct(user, user);
         for number in 0..200_u64 {
             let id = MessageId::from_bytes(u128::from(number).to_be_bytes());
-            let author = Author { user, device: DeviceId::new(1), generation: 1, id, time_ms: number };
+            let author =
+                Author { user, device: DeviceId::new(1), generation: 1, admitted: 0, id, time_ms: number };
             let body = Body::new("caw");
             let send = SendMessage {
                 conversation: notes,

@@ -175,6 +175,7 @@ mod tests {
                 user: user(1),
                 device: DeviceId::new(1),
                 generation: 1,
+                admitted: 0,
                 id: MessageId::from_bytes(u128::from(number).to_be_bytes()),
                 time_ms: number,
             };

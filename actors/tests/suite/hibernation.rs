@@ -75,8 +75,14 @@ async fn a_heartbeat_finds_what_a_lost_doorbell_announced() {
     for (number, wait) in [(1, IDLE), (2, Duration::from_secs(6))] {
         // Asleep the first time, awake the second.
         tokio::time::sleep(wait).await;
-        let author =
-            Author { user: user(1), device: DeviceId::new(1), generation: 1, id: id(number), time_ms: 0 };
+        let author = Author {
+            user: user(1),
+            device: DeviceId::new(1),
+            generation: 1,
+            admitted: 0,
+            id: id(number),
+            time_ms: 0,
+        };
         let sent = SendMessage {
             conversation: direct(1, 2),
             author,

@@ -155,7 +155,8 @@ impl Admin {
 
     async fn group_with(&self, by: UserId, id: u128, members: &[UserId], settings: GroupSettings) -> GroupId {
         let id = MessageId::from_bytes(id.to_be_bytes());
-        let author = Author { user: by, device: DeviceId::new(1), generation: 1, id, time_ms: 7 };
+        let author =
+            Author { user: by, device: DeviceId::new(1), generation: 1, admitted: 0, id, time_ms: 7 };
         let op = CreateGroup { author, name: "crew 1".into(), members: members.to_vec(), settings };
         let group = op.group();
         let made = self.node.store().submit(&group, op).await.unwrap().answer;

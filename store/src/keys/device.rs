@@ -17,8 +17,8 @@ positional! {
         /// Tokens of another generation are revoked.
         pub generation: u32,
         since later:
-        /// The newest connection of the device that has changed something of the user's own: the store's version at which
-        /// it was admitted; 0: none has.
+        /// The newest connection of the device that has changed something of the user's own, or was refused an entry: the
+        /// store's version at which it was admitted; 0: there is none.
         pub settled: u64,
     }
 }

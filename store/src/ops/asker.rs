@@ -2,7 +2,7 @@
 //!
 //! A request may lie at a node that hangs, while its client has gone elsewhere, has been answered there, and has asked for
 //! the contrary since. So the first change of something of the user's own that comes from a connection is noted with the
-//! device, and nothing that comes from an older one is done after it.
+//! device, and the first refusal of an entry, and nothing that comes from an older one is done after it.
 
 use rookery_protocol::{DeviceId, UserId};
 
@@ -48,7 +48,12 @@ impl Asker {
         device.map(|value| keys::decode(&value)).transpose()
     }
 
-    /// Notes that this connection has changed something. `false`: a newer one of the device has, and this one may not any
+    /// Whether a newer connection of the device has settled something.
+    pub(super) fn is_superseded(&self, view: &View<'_>) -> Result<bool, StoreError> {
+        Ok(self.device(view)?.is_some_and(|device| self.admitted < device.settled))
+    }
+
+    /// Notes that this connection has settled something. `false`: a newer one of the device has, and this one may not any
     /// more. Reads what [`reads`](Self::reads) declares.
     pub(super) fn supersede(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<bool, StoreError> {
         let Some(device) = self.device(view)? else { return Ok(true) };

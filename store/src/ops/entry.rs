@@ -25,6 +25,8 @@ pub struct Author {
     pub device: DeviceId,
     /// The generation of the token the device showed.
     pub generation: u32,
+    /// The version of the store at which the device's connection was admitted.
+    pub admitted: u64,
     /// The author's id of the entry.
     pub id: MessageId,
     /// The clock when it arrived, milliseconds since 1970.
@@ -42,6 +44,9 @@ pub enum Outcome {
     OutOfOrder,
     /// It may not be.
     Refused(Refusal),
+    /// The device has connected anew, and has been refused something or has changed something from there: this came too
+    /// late.
+    Superseded,
     /// The device's token has been revoked, or the device removed.
     Revoked,
     /// The author's account has been suspended, for this reason.
@@ -140,9 +145,8 @@ pub enum Refusal {
 
 impl Author {
     fn asker(&self) -> Asker {
-        let Self { user, device, generation, time_ms, .. } = *self;
-        // Entries are told apart by their ids, whichever connection they come from.
-        Asker { user, device, generation, admitted: 0, time_ms }
+        let Self { user, device, generation, admitted, time_ms, .. } = *self;
+        Asker { user, device, generation, admitted, time_ms }
     }
 
     pub(super) fn sent_key(&self, conversation: ConversationId, id: MessageId) -> Vec<u8> {
@@ -154,6 +158,21 @@ impl Author {
         self.asker().reads(reads);
         reads.key(self.sent_key(conversation, self.id));
         reads.key(head_key(conversation));
+    }
+
+    /// The outcome of an entry. A refusal is noted with the device: its client has no more to do with the entry then, so that
+    /// one that still lies at a node that hangs must not become true when what stood against it has gone.
+    pub(super) fn settle(
+        &self,
+        decided: Result<Outcome, StoreError>,
+        view: &View<'_>,
+        writes: &mut Writes<'_>,
+    ) -> Outcome {
+        let noted = match &decided {
+            Ok(Outcome::Refused(_)) => self.asker().supersede(view, writes).map(|_| ()),
+            _ => Ok(()),
+        };
+        noted.and(decided).unwrap_or_else(Outcome::Corrupt)
     }
 
     /// What operators have said of the author, or what is to be answered whatever the entry is, if it is not to be
@@ -170,6 +189,7 @@ impl Author {
         };
         match view.get(&self.sent_key(conversation, self.id)) {
             Some(record) => Ok(Err(Outcome::Duplicate(keys::decode(&record)?))),
+            None if self.asker().is_superseded(view)? => Ok(Err(Outcome::Superseded)),
             None => Ok(Ok(standing)),
         }
     }

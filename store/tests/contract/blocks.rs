@@ -4,7 +4,9 @@ use rookery_protocol::{Audience, ConversationId, GroupChange, PrivacySettings, R
 use rookery_store::keys::conversation::Mark;
 use rookery_store::keys::inbox::InboxEntry;
 use rookery_store::keys::person::Person;
-use rookery_store::ops::{MarkRead, MarkedRead, Outcome, Refusal, SetPrivacy};
+use rookery_store::ops::{
+    Author, ChangeGroup, MarkRead, MarkedRead, Outcome, Refusal, SendMessage, SetPrivacy,
+};
 use rookery_store::{Store, queries};
 
 use crate::engines::UnderTest;
@@ -265,4 +267,28 @@ pub(crate) async fn nobody_adds_whom_they_have_blocked_and_members_stay(mut test
     assert!(matches!(outcome(&store, create(anna, 1, &[bert])).await, Outcome::Duplicate(_)), "made before");
     let missing = change(anna, group, 6, GroupChange::Added(vec![user(9)]));
     assert_eq!(refused(&store, missing).await, Refusal::NoSuchUser(user(9)));
+}
+
+pub(crate) async fn what_was_refused_does_not_come_true_from_an_older_connection(mut test: UnderTest) {
+    let store = test.store().await;
+    let (anna, bert) = (add(&store, 1).await, add(&store, 2).await);
+    let from = |admitted, number| {
+        let message = message(anna, bert.user, number);
+        SendMessage { author: Author { admitted, ..message.author }, ..message }
+    };
+    block(&store, bert.user, anna.user, true).await;
+    assert_eq!(refused(&store, from(7, 1)).await, Refusal::NotTaken);
+    block(&store, bert.user, anna.user, false).await;
+    // It lay at a node that hung, from before the device had connected again.
+    assert!(matches!(submit(&store, from(3, 1)).await, Outcome::Superseded));
+    assert!(matches!(submit(&store, from(7, 2)).await, Outcome::Accepted(_)));
+    assert!(matches!(submit(&store, from(3, 2)).await, Outcome::Duplicate(_)), "it is told what it was told before");
+    assert!(matches!(submit(&store, from(9, 3)).await, Outcome::Accepted(_)));
+    let group = made(&store, bert, 100, &[anna]).await;
+    let end = |admitted| {
+        let end = change(anna, group, 4, GroupChange::Deleted);
+        ChangeGroup { author: Author { admitted, ..end.author }, ..end }
+    };
+    assert_eq!(refused(&store, end(11)).await, Refusal::OnlyAdmins);
+    assert!(matches!(outcome(&store, end(9)).await, Outcome::Superseded));
 }

@@ -83,6 +83,7 @@ contract! {
         who_observes_hears_what_commits_have_written
     }
     blocks {
+        what_was_refused_does_not_come_true_from_an_older_connection
         who_is_blocked_or_has_blocked_sends_nothing_until_that_ends
         a_block_ends_a_conversation_at_one_place
         a_block_and_a_message_of_one_batch_keep_their_order

@@ -25,7 +25,7 @@ impl At {
     /// Who writes what has this id, at the time of its number in milliseconds.
     pub(crate) fn author(self, number: u128) -> Author {
         let Self { user, device, generation } = self;
-        Author { user, device, generation, id: id(number), time_ms: number as u64 }
+        Author { user, device, generation, admitted: 0, id: id(number), time_ms: number as u64 }
     }
 }
 

@@ -525,7 +525,7 @@ fn full_batch_of_messages_stays_under_the_limit_of_a_transaction() {
             put(sent_key(conversation, alice, device, after), b"present");
             let send = SendMessage {
                 conversation,
-                author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
+                author: Author { user: alice, device, generation: 1, admitted: 0, id, time_ms: 1 },
                 after: Some(after),
                 body: Body::new(b"!".to_vec()),
                 reference: None,
@@ -573,7 +573,7 @@ fn messages_to_the_largest_groups_go_in_as_many_transactions_as_they_need() {
             let id = MessageId::from_bytes(number.to_be_bytes());
             let send = SendMessage {
                 conversation: ConversationId::group(group),
-                author: Author { user: alice, device, generation: 1, id, time_ms: 1 },
+                author: Author { user: alice, device, generation: 1, admitted: 0, id, time_ms: 1 },
                 after: None,
                 body: Body::new(b"!".to_vec()),
                 reference: None,

@@ -105,7 +105,8 @@ impl Op for CreateGroup {
     }
 
     fn apply(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Outcome {
-        self.decide(view, writes).unwrap_or_else(Outcome::Corrupt)
+        let decided = self.decide(view, writes);
+        self.author.settle(decided, view, writes)
     }
 
     fn bytes_hint(&self) -> usize {

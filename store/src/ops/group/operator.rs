@@ -51,7 +51,7 @@ fn current(view: &View<'_>, group: GroupId) -> Result<Option<Members>, StoreErro
 fn author(user: UserId, seq: Seq, time_ms: u64) -> Author {
     // Its place makes the id the only one of its kind.
     let id = MessageId::from_bytes(u128::from(seq.get()).to_be_bytes());
-    Author { user, device: NO_DEVICE, generation: 0, id, time_ms }
+    Author { user, device: NO_DEVICE, generation: 0, admitted: 0, id, time_ms }
 }
 
 /// Takes a user out; `None` when they are no member.
