@@ -1,8 +1,8 @@
 //! A cluster in one process, on virtual time: nodes, their store, links, clocks and sockets.
 //!
 //! The actors, operations, placement and client library are the real ones, made by the constructors that the program
-//! uses. What lies around them is here, a file for each: [`store`], [`links`], [`stream`], [`clock`], and [`power`], which
-//! decides whether what a process does has any effect.
+//! uses. What lies around them is here, a file for each: `store`, `links`, `stream`, `clock`, and `power`, which decides
+//! whether what a process does has any effect.
 
 mod clock;
 mod hosts;
