@@ -25,3 +25,6 @@ pub mod token;
 
 pub use cluster::JoinClusterError;
 pub use node::{Node, NodeParts, StartError};
+
+/// The version of this build, and the commit it was made of where that is known: `0.1.0 (8d79a80c3f21)`.
+pub const VERSION: &str = env!("ROOKERY_VERSION");

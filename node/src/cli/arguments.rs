@@ -16,7 +16,7 @@ use crate::config::NodeCount;
 #[derive(Debug, Parser)]
 #[command(
     name = "rookery",
-    version,
+    version = crate::VERSION,
     max_term_width = 100,
     after_help = "Your first chat, in three terminals:\n\n  \
         rookery up                 # 1: three nodes, keys and data made on first use\n  \
