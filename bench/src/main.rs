@@ -1,26 +1,47 @@
 //! Rookery's load generator. Starts the real program on a data directory of its own, loads it from this process, and
 //! says what it measured next to what the machine itself can do.
 
+mod compare;
+mod machine;
 mod node;
 mod probe;
 mod process;
 mod report;
+mod results;
+mod statistics;
+mod table;
 mod users;
 mod wire;
 mod workload;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use anyhow::{Context as _, ensure};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tempfile::NamedTempFile;
+
+use self::machine::Machine;
+use self::report::Report;
+use self::results::{Conditions, Results};
 
 /// Measures a Rookery node on this machine.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "rookery-bench", version = rookery_node::VERSION, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     workload: Workload,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// What goes for all workloads, and is no part of any's configuration.
+#[derive(Debug, clap::Args)]
+struct Global {
     /// The program under test.
     #[arg(
         long,
@@ -35,6 +56,9 @@ struct Cli {
     /// Also writes the figures as JSON.
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Runs so many times, each on data of its own, and gives medians and spreads.
+    #[arg(long, global = true, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeat: u16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,45 +77,141 @@ enum Workload {
     Presence(workload::presence::Args),
     /// What the disk does by itself.
     Disk,
+    /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
+    Compare(compare::Args),
+}
+
+impl Workload {
+    /// Whether it does without the program under test.
+    fn is_without_node(&self) -> bool {
+        matches!(self, Self::Disk | Self::Compare(_))
+    }
+
+    /// Runs it once; `data` is an empty directory.
+    async fn run(self, rookery: &Path, data: &Path) -> anyhow::Result<Report> {
+        match self {
+            Self::Channel(args) => workload::channel::run(rookery, data, args).await,
+            Self::Direct(args) => workload::direct::run(rookery, data, args).await,
+            Self::Group(args) => workload::group::run(rookery, data, args).await,
+            Self::Idle(args) => workload::idle::run(rookery, data, args).await,
+            Self::Join(args) => workload::join::run(rookery, data, args).await,
+            Self::Presence(args) => workload::presence::run(rookery, data, args).await,
+            Self::Disk => {
+                let mut report = Report::new("disk");
+                report.disk(&probe::fdatasync(data, Duration::ZERO)?);
+                Ok(report)
+            }
+            Self::Compare(_) => unreachable!("it has no runs"),
+        }
+    }
 }
 
 fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
     process::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(cli))
+    runtime.block_on(run(&matches))
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    let rookery = match cli.rookery {
+async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    let Cli { workload, global } = Cli::from_arg_matches(matches)?;
+    if let Workload::Compare(args) = &workload {
+        return compare::run(args);
+    }
+    let rookery = match global.rookery {
         Some(path) => path,
         None => std::env::current_exe()?.with_file_name("rookery"),
     };
-    anyhow::ensure!(
-        rookery.is_file(),
-        "there is no program {}: build it with `cargo build --release`, or name it with --rookery",
-        rookery.display()
-    );
-    std::fs::create_dir_all(&cli.data).with_context(|| format!("cannot make {}", cli.data.display()))?;
-    let data =
-        tempfile::tempdir_in(&cli.data).with_context(|| format!("cannot write to {}", cli.data.display()))?;
-    let report = match cli.workload {
-        Workload::Channel(args) => workload::channel::run(&rookery, data.path(), args).await?,
-        Workload::Direct(args) => workload::direct::run(&rookery, data.path(), args).await?,
-        Workload::Group(args) => workload::group::run(&rookery, data.path(), args).await?,
-        Workload::Idle(args) => workload::idle::run(&rookery, data.path(), args).await?,
-        Workload::Join(args) => workload::join::run(&rookery, data.path(), args).await?,
-        Workload::Presence(args) => workload::presence::run(&rookery, data.path(), args).await?,
-        Workload::Disk => {
-            let mut report = report::Report::new("disk");
-            report.disk(&probe::fdatasync(data.path(), Duration::ZERO)?);
-            report
-        }
+    let program = if workload.is_without_node() { None } else { Some(version(&rookery)?) };
+    std::fs::create_dir_all(&global.data)
+        .with_context(|| format!("cannot make {}", global.data.display()))?;
+    // What cannot be kept is known before it is measured.
+    let json = global.json.as_deref().map(Json::create).transpose()?;
+    let (workload, config) = config(matches);
+    let conditions = Conditions {
+        workload,
+        config,
+        command: std::env::args().collect(),
+        began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        machine: Machine::this(&global.data)?,
+        program,
+        bench: rookery_node::VERSION.into(),
+        bench_is_optimised: !cfg!(debug_assertions),
     };
-    report.print();
-    if let Some(path) = cli.json {
-        std::fs::write(&path, serde_json::to_vec_pretty(&report)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+
+    let mut runs = Vec::new();
+    for number in 1..=global.repeat {
+        if global.repeat > 1 {
+            eprintln!("run {number} of {}", global.repeat);
+        }
+        let data = tempfile::tempdir_in(&global.data)
+            .with_context(|| format!("cannot write to {}", global.data.display()))?;
+        let workload = Cli::from_arg_matches(matches)?.workload;
+        let report = workload.run(&rookery, data.path()).await?;
+        let surroundings = report.surroundings();
+        runs.push((report, surroundings));
     }
-    Ok(())
+    let results = Results::new(conditions, runs);
+    table::print(&results);
+    json.map_or(Ok(()), |json| json.write(&results))
+}
+
+/// What a program says of its version.
+fn version(program: &Path) -> anyhow::Result<String> {
+    ensure!(
+        program.is_file(),
+        "there is no program {}: build it with `cargo build --release`, or name it with --rookery",
+        program.display()
+    );
+    let told = Command::new(program)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    ensure!(told.status.success(), "{} --version ended with {}", program.display(), told.status);
+    Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
+}
+
+/// The workload's name, and its arguments with their values, without those that go for all workloads.
+fn config(matches: &ArgMatches) -> (String, BTreeMap<String, String>) {
+    let (mut name, mut config) = (Vec::new(), BTreeMap::new());
+    let (mut matches, mut command) = (matches, &Cli::command());
+    let global: Vec<String> = command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+    while let Some((subcommand, its)) = matches.subcommand() {
+        command = command.find_subcommand(subcommand).expect("it has been found once");
+        let arguments = command.get_arguments().map(|argument| argument.get_id().as_str());
+        for argument in arguments.filter(|argument| !global.iter().any(|other| other == argument)) {
+            if let Ok(Some(values)) = its.try_get_raw(argument) {
+                let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
+                config.insert(argument.to_owned(), values.join(" "));
+            }
+        }
+        name.push(subcommand);
+        matches = its;
+    }
+    (name.join(" "), config)
+}
+
+/// A file for JSON: in its place once all of it is written.
+struct Json {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Json {
+    fn create(path: &Path) -> anyhow::Result<Self> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let file = tempfile::Builder::new()
+            .permissions(std::fs::Permissions::from_mode(0o644))
+            .tempfile_in(directory.unwrap_or(Path::new(".")))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        ensure!(!path.is_dir(), "cannot write {}: it is a directory", path.display());
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    fn write(mut self, results: &Results) -> anyhow::Result<()> {
+        let cannot = || format!("cannot write {}", self.path.display());
+        self.file.write_all(&results.to_json()?).with_context(cannot)?;
+        self.file.persist(&self.path).with_context(cannot)?;
+        Ok(())
+    }
 }

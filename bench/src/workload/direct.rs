@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::measure::{
-    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, first_failure, next_due, pace, rate,
+    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, first_failure, next_due,
+    pace, rate,
 };
 use crate::node::Nodes;
 use crate::probe;
@@ -55,6 +56,7 @@ pub(crate) struct Args {
 struct Run {
     phases: Phases,
     confirmed: AtomicU64,
+    latency_over_time: Timeline,
 }
 
 /// Measures; `data` is an empty directory.
@@ -74,20 +76,14 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
 
     let disk_after = probe::fdatasync(data, every)?;
     let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
-    for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
-        report.add(
-            format!("send to receive, {name}"),
-            latency.value_at_quantile(quantile) as f64 / 1000.0,
-            "ms",
-        );
-    }
-    report.add(
-        "send to receive, p50, in fdatasyncs",
-        latency.value_at_quantile(0.5) as f64 / fdatasync_us,
-        "",
-    );
+    let times = report.latency("send to receive", &latency)?;
     report.disk(&disk_before);
     report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    let fdatasync = report.add("disk: fdatasync p50, before and after", fdatasync_us / 1000.0, "ms");
+    for time in [times.p50, times.p99] {
+        report.headline(time);
+        report.share_of(time, fdatasync);
+    }
     Ok(report)
 }
 
@@ -103,10 +99,9 @@ pub(super) async fn load(
         // Pair by pair: the reader at the node after its writer's.
         wires.push(Wire::connect(nodes.of(number / 2 + number % 2).tcp(), user).await?.0);
     }
-    let run = Arc::new(Run {
-        phases: Phases::new(Duration::from_secs(args.warmup), Duration::from_secs(args.seconds)),
-        confirmed: AtomicU64::new(0),
-    });
+    let phases = Phases::new(Duration::from_secs(args.warmup), Duration::from_secs(args.seconds));
+    let run =
+        Arc::new(Run { phases, confirmed: AtomicU64::new(0), latency_over_time: Timeline::new(phases)? });
 
     let mut writers = JoinSet::new();
     let mut readers = JoinSet::new();
@@ -155,14 +150,17 @@ pub(super) async fn load(
         anyhow::Ok(())
     });
     settled.await.context("the last messages did not arrive in time")??;
+    run.latency_over_time.add("send to receive", report);
     Ok(latency)
 }
 
 /// Counts between the phases' ends, with a bar.
 async fn show_progress(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Result<()> {
-    let (before, after, seconds) = run.phases.count(&run.confirmed, nodes).await?;
+    let Window { before, after, seconds, done_over_time } = run.phases.count(&run.confirmed, nodes).await?;
     let messages = after.done - before.done;
-    report.add("durable messages, confirmed", messages / seconds, "/s");
+    let confirmed = report.add("durable messages, confirmed", messages / seconds, "/s");
+    report.headline(confirmed);
+    report.series("messages confirmed", "/s", done_over_time);
     report.add("messages per commit", messages / (after.commits - before.commits).max(1.0), "");
     report.add("commits", (after.commits - before.commits) / seconds, "/s");
     report.add(
@@ -284,7 +282,9 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
                     received += 1;
                     let sent = run.sent_at(&event).context("a message of this run has a time in its body")?;
                     if run.phases.counts(sent) {
-                        latency.record((now - sent).as_micros() as u64)?;
+                        let took_us = (now - sent).as_micros() as u64;
+                        latency.record(took_us)?;
+                        run.latency_over_time.record(sent, took_us);
                     }
                     frame = reader.buffered()?;
                 }

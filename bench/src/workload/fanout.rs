@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::measure::{
-    Acks, Counters, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, first_failure, next_due, pace,
-    rate,
+    Acks, Counters, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, first_failure,
+    next_due, pace, rate,
 };
 use crate::node::Nodes;
 use crate::report::Report;
@@ -127,6 +127,7 @@ pub(super) struct Counted {
     before: Counters,
     after: Counters,
     seconds: f64,
+    done_over_time: Vec<(f64, f64)>,
     /// Messages confirmed.
     messages: f64,
     /// Arrivals, over all readers, that did not come in time after the last message.
@@ -150,7 +151,9 @@ impl Counted {
         let (deliveries, per_message) = (self.deliveries(), |count: f64| count / messages.max(1.0));
         let since = |after: f64, before: f64, at_rest: f64| (after - before - at_rest * seconds).max(0.0);
         let commits = since(after.commits, before.commits, at_rest.0);
-        report.add("deliveries", deliveries / seconds, "/s");
+        let delivered = report.add("deliveries", deliveries / seconds, "/s");
+        report.headline(delivered);
+        report.series("deliveries", "/s", self.done_over_time.clone());
         report.add("messages, confirmed", messages / seconds, "/s");
         report.add("commits", (after.commits - before.commits) / seconds, "/s");
         report.add("commits per message", per_message(commits), "");
@@ -175,12 +178,11 @@ impl Counted {
             each.add(&*locked(part))?;
         }
         let (any, last) = (format!("to any {reader}"), format!("until the last {reader} has it"));
-        for (name, times) in [(any, &each), (last, &*locked(&self.run.last))] {
-            for (part, quantile) in [("p50", 0.5), ("p99", 0.99)] {
-                let time = times.value_at_quantile(quantile) as f64 / 1000.0;
-                report.add(format!("send to receive, {name}, {part}"), time, "ms");
-            }
-        }
+        report.latency(format!("send to receive, {any}"), &each)?;
+        let last = format!("send to receive, {last}");
+        let times = report.latency(&last, &locked(&self.run.last))?;
+        report.headline(times.p99);
+        self.run.last_over_time.add(&last, report);
         Ok(())
     }
 }
@@ -192,9 +194,9 @@ async fn count(run: Arc<Run>, nodes: &Nodes) -> anyhow::Result<Counted> {
         messages()
     };
     let (counted, messages_before) = tokio::join!(run.phases.count(&run.delivered, nodes), counting);
-    let (before, after, seconds) = counted?;
+    let Window { before, after, seconds, done_over_time } = counted?;
     let messages = messages() - messages_before;
-    Ok(Counted { run, before, after, seconds, messages, missing: 0 })
+    Ok(Counted { run, before, after, seconds, done_over_time, messages, missing: 0 })
 }
 
 /// What the tasks of a run share.
@@ -216,6 +218,7 @@ pub(super) struct Run {
     each: Vec<Mutex<Histogram<u64>>>,
     /// From sending on, to the one who is last.
     last: Mutex<Histogram<u64>>,
+    last_over_time: Timeline,
 }
 
 fn histogram() -> anyhow::Result<Histogram<u64>> {
@@ -238,6 +241,7 @@ impl Run {
             lost: AtomicU64::new(0),
             each: (0..PARTS).map(|_| histogram().map(Mutex::new)).collect::<anyhow::Result<_>>()?,
             last: Mutex::new(histogram()?),
+            last_over_time: Timeline::new(phases)?,
         })
     }
 
@@ -266,6 +270,7 @@ impl Run {
         }
         if self.is_last(Self::number(body)?) && counts {
             locked(&self.last).record(took)?;
+            self.last_over_time.record(sent, took);
         }
         Ok(())
     }

@@ -85,7 +85,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let each = |rss: u64| (rss.saturating_sub(empty)) as f64 / args.connections as f64 / 1024.0;
     report.add("node: RSS without connections", empty as f64 / 1e6, "MB");
     report.add("node: RSS per connection, just welcomed", each(awake), "KiB");
-    report.add("node: RSS per connection, hibernating", each(hibernating), "KiB");
+    let headline = report.add("node: RSS per connection, hibernating", each(hibernating), "KiB");
+    report.headline(headline);
     report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
     report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
     Ok(report)

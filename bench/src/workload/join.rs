@@ -63,7 +63,9 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
 
     report.add("users whose slots moved", moved as f64, "");
     report.add("start of the process until all know it", joined.as_secs_f64() * 1e3, "ms");
-    report.add("until every user is registered with the owner", took.as_secs_f64() * 1e3, "ms");
+    let headline =
+        report.add("until every user is registered with the owner", took.as_secs_f64() * 1e3, "ms");
+    report.headline(headline);
     report.add("commits meanwhile, without those of leases", (cost - leases).max(0.0), "");
     report.add("commits for leases alone", each_second, "/s");
     report.add("nodes: CPU meanwhile", (nodes.cpu()? - cpu).as_secs_f64() * 1e3, "ms");

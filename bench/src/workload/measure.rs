@@ -1,14 +1,16 @@
 //! What workloads that send messages have in common: when they count, and what.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Ack, Stamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, interval_at, sleep_until};
 
 use crate::node::Nodes;
 use crate::process;
@@ -24,6 +26,15 @@ pub(super) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
 
 /// How long the last messages may take to arrive once sending has ended.
 pub(super) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Into so many stretches is the time divided over which things are shown, if they are not too short.
+const STRETCHES: u32 = 60;
+
+/// The shortest of them.
+const STRETCH_MIN: Duration = Duration::from_millis(500);
+
+/// How often a bar moves.
+const BAR_EVERY: Duration = Duration::from_millis(200);
 
 /// Handshakes at once: fewer than a node allows one address.
 pub(super) const CONNECTING_AT_ONCE: usize = 16;
@@ -79,35 +90,97 @@ impl Phases {
         (self.count_from..self.send_until).contains(&sent)
     }
 
-    /// Counts from the beginning of counting to the end, with a bar: the counters then and at the end, and the seconds
-    /// between.
-    pub(super) async fn count(
-        &self,
-        done: &AtomicU64,
-        nodes: &Nodes,
-    ) -> anyhow::Result<(Counters, Counters, f64)> {
+    /// The time counted is shown in stretches of this length.
+    fn stretch(&self) -> Duration {
+        ((self.send_until - self.count_from) / STRETCHES).max(STRETCH_MIN)
+    }
+
+    /// Counts from the beginning of counting to the end, with a bar.
+    pub(super) async fn count(&self, done: &AtomicU64, nodes: &Nodes) -> anyhow::Result<Window> {
         let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
             .expect("the template is a valid one");
         let bar = ProgressBar::new((self.send_until - self.origin).as_millis() as u64).with_style(style);
+        let show = || bar.set_position(self.origin.elapsed().as_millis() as u64);
         bar.set_message("warming up");
-        advance(&bar, self.origin, self.count_from).await;
+        each(BAR_EVERY, self.count_from, show).await;
         bar.set_message("counting");
         let before = Counters::read(done, nodes).await?;
         let begun = Instant::now();
-        advance(&bar, self.origin, self.send_until).await;
+        let (mut over_time, mut last) = (Vec::new(), (begun, done.load(Ordering::Relaxed)));
+        let sample = || {
+            show();
+            let now = (Instant::now(), done.load(Ordering::Relaxed));
+            let seconds = (now.0 - last.0).as_secs_f64();
+            if seconds > 0.0 {
+                let since_begun = (now.0 - begun).as_secs_f64();
+                over_time.push((since_begun, (now.1 - last.1) as f64 / seconds));
+                last = now;
+            }
+        };
+        each(self.stretch(), self.send_until, sample).await;
         let after = Counters::read(done, nodes).await?;
         let seconds = begun.elapsed().as_secs_f64();
         bar.finish_and_clear();
-        Ok((before, after, seconds))
+        Ok(Window { before, after, seconds, done_over_time: over_time })
     }
 }
 
-async fn advance(bar: &ProgressBar, origin: Instant, until: Instant) {
-    let mut ticks = interval(Duration::from_millis(200));
+/// Does something once for each stretch of time until then that is over.
+async fn each(every: Duration, until: Instant, mut act: impl FnMut()) {
+    let mut ticks = interval_at(Instant::now() + every, every);
     while Instant::now() < until {
         tokio::select! {
-            _ = ticks.tick() => bar.set_position(origin.elapsed().as_millis() as u64),
+            _ = ticks.tick() => act(),
             () = sleep_until(until) => return,
+        }
+    }
+}
+
+/// What was counted between two times.
+pub(super) struct Window {
+    pub(super) before: Counters,
+    pub(super) after: Counters,
+    /// Between the two.
+    pub(super) seconds: f64,
+    /// How fast the load went: seconds since `before`, and what it did per second up to then, since the point before.
+    pub(super) done_over_time: Vec<(f64, f64)>,
+}
+
+/// How long something took over the time counted, by when it was to begin.
+pub(super) struct Timeline {
+    phases: Phases,
+    stretches: Vec<Mutex<Histogram<u64>>>,
+}
+
+impl Timeline {
+    pub(super) fn new(phases: Phases) -> anyhow::Result<Self> {
+        let counted = (phases.send_until - phases.count_from).as_secs_f64();
+        let stretches = (counted / phases.stretch().as_secs_f64()).ceil().max(1.0) as usize;
+        // Two digits: a curve shows no more.
+        let empty = Histogram::new_with_bounds(1, LATENCY_US_MAX, 2)?;
+        Ok(Self { phases, stretches: (0..stretches).map(|_| Mutex::new(empty.clone())).collect() })
+    }
+
+    /// Something that was to begin then took so long, in microseconds.
+    pub(super) fn record(&self, began: Instant, took_us: u64) {
+        if self.phases.counts(began) {
+            let since = (began - self.phases.count_from).as_secs_f64();
+            let at = (since / self.phases.stretch().as_secs_f64()) as usize;
+            let stretch = &self.stretches[at.min(self.stretches.len() - 1)];
+            stretch.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(took_us);
+        }
+    }
+
+    /// Reports the median and the 99th percentile over time, in milliseconds.
+    pub(super) fn add(&self, name: &str, report: &mut Report) {
+        for (what, quantile) in [("p50", 0.5), ("p99", 0.99)] {
+            let points = self.stretches.iter().enumerate().filter_map(|(number, stretch)| {
+                let stretch = stretch.lock().unwrap_or_else(PoisonError::into_inner);
+                let end = (number + 1) as f64 * self.phases.stretch().as_secs_f64();
+                let took = stretch.value_at_quantile(quantile) as f64 / 1e3;
+                (!stretch.is_empty()).then_some((end, took))
+            });
+            report.series(format!("{name}, {what}"), "ms", points.collect());
         }
     }
 }

@@ -96,20 +96,14 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("changes in a notice", changes as f64 / frames.max(1) as f64, "");
     report.add("notices per watcher", frames as f64 / seconds / watching.len().max(1) as f64, "/s");
     report.add("notices per watcher, the most in a second", seen.most.load(Ordering::Relaxed) as f64, "/s");
-    latencies("in the calm", &in_the_calm, &mut report);
-    latencies("in the storm", &in_the_storm, &mut report);
+    report.latency("send to receive in the calm", &in_the_calm)?;
+    let times = report.latency("send to receive in the storm", &in_the_storm)?;
+    report.headline(times.p99);
     let p99 = |latency: &Histogram<u64>| latency.value_at_quantile(0.99) as f64;
     report.add("p99, storm to calm", p99(&in_the_storm) / p99(&in_the_calm).max(1.0), "");
     report.add("nodes: RSS before the storm", rss_before as f64 / 1e6, "MB");
     report.add("nodes: RSS after it", rss_after as f64 / 1e6, "MB");
     Ok(report)
-}
-
-fn latencies(when: &str, latency: &Histogram<u64>, report: &mut Report) {
-    for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
-        let took = latency.value_at_quantile(quantile) as f64 / 1000.0;
-        report.add(format!("send to receive {when}, {name}"), took, "ms");
-    }
 }
 
 impl Args {
