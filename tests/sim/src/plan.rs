@@ -170,6 +170,18 @@ fn moments(rng: &mut StdRng, mean: Duration, within: Duration) -> Vec<Duration> 
     }
 }
 
+/// When nodes have troubles: in between there is time to see that all is as it should be.
+fn fronts(rng: &mut StdRng, within: Duration) -> Vec<std::ops::Range<Duration>> {
+    let mut fronts = Vec::new();
+    let mut at = millis(rng, 0..60_000);
+    while at < within {
+        let passed = at + millis(rng, 20_000..120_000);
+        fronts.push(at..passed);
+        at = passed + millis(rng, 30_000..120_000);
+    }
+    fronts
+}
+
 /// Some who write a lot to a few others, all at once.
 fn rush_hour(rng: &mut StdRng, begins: Duration, clients: usize, users: usize) -> Vec<Timed<Doing>> {
     let pairs: Vec<(usize, usize)> = (0..rng.random_range(1..4))
@@ -195,7 +207,7 @@ impl Plan {
         let devices: Vec<usize> =
             (0..users).map(|_| if rng.random_ratio(1, 4) { rng.random_range(2..4) } else { 1 }).collect();
         let clients = devices.iter().sum();
-        let heartbeat = [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(30)];
+        let heartbeat = [2, 5, 30].map(Duration::from_secs);
         let config = ActorsConfig {
             shards: rng.random_range(1..6),
             heartbeat: heartbeat[rng.random_range(0..3)],
@@ -251,10 +263,13 @@ impl Plan {
             .extend(others.into_iter().map(|it| Timed { at: it.at, what: Doing::Aside(it.client, it.act) }));
         doings.sort_by_key(|doing| doing.at);
 
-        let calm = Duration::from_secs(rng.random_range(4..40));
+        let calm = Duration::from_secs(rng.random_range(3..20));
         let trouble =
             |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, clocks_go_wrong);
-        let troubles = moments(&mut rng, calm, storm);
+        let fronts = fronts(&mut rng, storm);
+        let in_a_front = |at: &Duration| fronts.iter().any(|front| front.contains(at));
+        let mut troubles = moments(&mut rng, calm, storm);
+        troubles.retain(in_a_front);
         let mut troubles: Vec<_> =
             troubles.into_iter().map(|at| Timed { at, what: trouble(&mut rng) }).collect();
         let calm = Duration::from_secs(rng.random_range(2..30));
@@ -263,7 +278,7 @@ impl Plan {
         let mut faults: Vec<_> = faults.into_iter().map(|at| Timed { at, what: fault(&mut rng) }).collect();
         // Where most is under way something goes wrong.
         for rush in rushes {
-            if rng.random() {
+            if in_a_front(&rush) && rng.random() {
                 let at = rush + millis(&mut rng, 0..RUSH_MS);
                 troubles.push(Timed { at, what: trouble(&mut rng) });
             }

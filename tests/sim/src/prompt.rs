@@ -1,5 +1,5 @@
-//! Whoever is connected all the time, while no node has any trouble, has a message a heartbeat after it was accepted: lost
-//! doorbells cost no more than that.
+//! Whoever is connected for long enough, while no node has any trouble, has what was accepted before or meanwhile a heartbeat
+//! later: lost doorbells cost no more than that, and nothing waits for what comes after it.
 //!
 //! Of messages between two; whoever has a group's is not known from one entry.
 
@@ -11,7 +11,7 @@ use rookery_client::Seq;
 use rookery_tests::history::{Client, History, What};
 
 /// After a trouble the world takes so long to be as it was.
-const RECOVERED: Duration = Duration::from_secs(30);
+const RECOVERED: Duration = Duration::from_secs(15);
 
 /// When a client's connection came up and went down, in order.
 type Connections = BTreeMap<Client, Vec<(Duration, bool)>>;
@@ -37,28 +37,28 @@ pub(crate) fn late(history: &History, troubles: &[(Duration, Duration)], patienc
     let is_calm = |from: Duration, to: Duration| {
         to < ended && !troubles.iter().any(|(begins, ends)| *begins <= to && *ends + RECOVERED >= from)
     };
-    let was_connected = |client: Client, from: Duration, to: Duration| {
-        let all = connections.get(&client).map(Vec::as_slice).unwrap_or_default();
-        let next = all.partition_point(|(at, _)| *at <= from);
-        let before = next.checked_sub(1).map(|last| all[last]);
-        // What a client that has just come has to take may be much.
-        let settled = before.is_some_and(|(at, is_up)| is_up && at + RECOVERED < from);
-        settled && all.get(next).is_none_or(|(at, _)| *at > to)
-    };
     let mut late = Vec::new();
     for entry in &history.entries {
         let What::Accepted { conversation, seq, .. } = &entry.what else { continue };
-        let (from, to) = (entry.at, entry.at + patience);
-        if !is_calm(from, to) {
-            continue;
-        }
         for client in history.members(*conversation) {
+            let changes = connections.get(&client).map(Vec::as_slice).unwrap_or_default();
+            // The first time that the client is connected for long enough, once there is something to have.
+            let due = spans(changes, ended).find_map(|(up, down)| {
+                let from = up.max(entry.at);
+                (from + patience < down && is_calm(from, from + patience)).then_some(from + patience)
+            });
             let came = handed.get(&(client, *conversation, *seq));
-            if was_connected(client, from, to) && came.is_none_or(|at| *at > to) {
-                let waited = came.map_or("for ever".to_owned(), |at| format!("for {:?}", *at - from));
+            if due.is_some_and(|due| came.is_none_or(|at| *at > due)) {
+                let waited = came.map_or("for ever".to_owned(), |at| format!("for {:?}", *at - entry.at));
                 late.push(format!("{client} was connected, and waited for {seq} of {conversation} {waited}"));
             }
         }
     }
     late
+}
+
+/// From when to when there was a connection.
+fn spans(changes: &[(Duration, bool)], ended: Duration) -> impl Iterator<Item = (Duration, Duration)> + '_ {
+    let ends = changes.iter().skip(1).map(|(at, _)| *at).chain([ended]);
+    changes.iter().zip(ends).filter(|((_, is_up), _)| *is_up).map(|((up, _), down)| (*up, down))
 }
