@@ -149,7 +149,8 @@ impl State {
                 Ok(membership.get_id())
             }
             Child::Shard(at) => {
-                let (shard, _) = Shard::spawn_linked(None, Shard, context, myself.get_cell()).await?;
+                let start = (context, at as u16);
+                let (shard, _) = Shard::spawn_linked(None, Shard, start, myself.get_cell()).await?;
                 let id = shard.get_id();
                 self.context.router.set_shard(at, shard.clone());
                 if let Some(cluster) = &self.context.cluster {

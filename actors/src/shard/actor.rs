@@ -29,7 +29,7 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 /// For sessions to end when the node stops; they wait for nothing.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(3);
 
-/// The actor.
+/// The actor. It starts with its number among the node's shards.
 #[derive(Debug)]
 pub(crate) struct Shard;
 
@@ -135,14 +135,14 @@ pub(crate) struct State {
 impl Actor for Shard {
     type Msg = ShardMessage;
     type State = State;
-    type Arguments = Arc<Context>;
+    type Arguments = (Arc<Context>, u16);
 
     async fn pre_start(
         &self,
         myself: ActorRef<Self::Msg>,
-        context: Arc<Context>,
+        (context, number): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        myself.send_interval(TICK, || ShardMessage::Tick);
+        tick(myself, number, context.config.shards);
         let mut presences = Presences::default();
         if context.cluster.is_some() {
             presences.gather(Instant::now());
@@ -248,6 +248,16 @@ impl Actor for Shard {
         myself.drain_children_and_wait(Some(DRAIN_TIME_MAX)).await;
         Ok(())
     }
+}
+
+/// Ticks from now on, each shard at a time of its own: a tick is a message to each of its sessions that are awake, and those
+/// of all shards at once would keep everything else waiting.
+fn tick(shard: ActorRef<ShardMessage>, number: u16, shards: u16) {
+    let phase = TICK * u32::from(number) / u32::from(shards);
+    tokio::spawn(async move {
+        tokio::time::sleep(phase).await;
+        shard.send_interval(TICK, || ShardMessage::Tick);
+    });
 }
 
 impl State {
