@@ -28,7 +28,7 @@ pub(crate) const VIEW_MEMBERS: &str = "rookery_view_members";
 pub(crate) const VIEW_SLOTS: &str = "rookery_view_slots";
 pub(crate) const SESSIONS_HIBERNATED: &str = "rookery_sessions_hibernated_total";
 pub(crate) const WATCHES: &str = "rookery_watches";
-pub(crate) const NOTICES: &str = "rookery_notices_total";
+const NOTICES: &str = "rookery_notices_total";
 pub(crate) const NOTICES_DROPPED: &str = "rookery_notices_dropped_total";
 const SEND_SECONDS: &str = "rookery_send_seconds";
 const PUSH_SECONDS: &str = "rookery_push_seconds";
@@ -37,6 +37,9 @@ const SWEEP_EVENTS: &str = "rookery_sweep_events";
 /// Kinds of actors that are replaced when they fail.
 const RESTARTED: [&str; 7] =
     ["shard", "supervisor", "looking", "membership", "session", "connection", "peer"];
+
+/// Kinds of notices.
+const NOTICE_KINDS: [&str; 4] = ["presence", "typing", "receipts", "channel"];
 
 /// Codes that tell of this server's trouble, not of a client's.
 const ALARMING: [ErrorCode; 4] =
@@ -106,7 +109,7 @@ fn begin_at_zero() {
     for kind in RESTARTED {
         counter!(RESTARTS, "kind" => kind).increment(0);
     }
-    for kind in ["presence", "typing", "receipts"] {
+    for kind in NOTICE_KINDS {
         counter!(NOTICES, "kind" => kind).increment(0);
     }
     for rare in [
@@ -126,13 +129,18 @@ fn begin_at_zero() {
     }
 }
 
-/// What is counted for every message, looked up once. Of the recorder that is installed when they are made.
+/// What is counted for every message or notice, looked up once. Of the recorder that is installed when they are made.
 #[derive(Clone)]
 pub(crate) struct Meters {
     pub(crate) accepted: Counter,
     pub(crate) pushed: Counter,
     pub(crate) acked: Counter,
     pub(crate) link_messages_in: Counter,
+    pub(crate) presence_notices: Counter,
+    pub(crate) typing_notices: Counter,
+    pub(crate) receipts_notices: Counter,
+    pub(crate) channel_notices: Counter,
+    pub(crate) notices_dropped: Counter,
     pub(crate) send_seconds: Histogram,
     pub(crate) push_seconds: Histogram,
     pub(crate) sweep_events: Histogram,
@@ -140,11 +148,18 @@ pub(crate) struct Meters {
 
 impl Meters {
     pub(crate) fn new() -> Self {
+        let [presence_notices, typing_notices, receipts_notices, channel_notices] =
+            NOTICE_KINDS.map(|kind| counter!(NOTICES, "kind" => kind));
         Self {
             accepted: counter!(MESSAGES_ACCEPTED),
             pushed: counter!(EVENTS_PUSHED),
             acked: counter!(EVENTS_ACKED),
             link_messages_in: counter!(LINK_MESSAGES_IN),
+            presence_notices,
+            typing_notices,
+            receipts_notices,
+            channel_notices,
+            notices_dropped: counter!(NOTICES_DROPPED),
             send_seconds: histogram!(SEND_SECONDS),
             push_seconds: histogram!(PUSH_SECONDS),
             sweep_events: histogram!(SWEEP_EVENTS),

@@ -19,11 +19,11 @@ use crate::cluster::{LinkMessage, Owner as Place, Peer, Placed};
 use crate::connection::{Connection, ConnectionId, Reply};
 use crate::context::Context;
 use crate::failure::of_store;
-use crate::metrics::{NOTICES, NOTICES_DROPPED};
+use crate::metrics::NOTICES_DROPPED;
 use crate::shard::ShardMessage;
 
 /// How exact times are kept.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// The actor.
 #[derive(Debug)]
@@ -370,11 +370,12 @@ impl State {
     }
 
     fn push(&mut self, now: Instant, connections: &[Arc<Connection>], notice: &Notice) {
-        let (kind, frame): (_, Bytes) = match notice {
-            Notice::Presence(notice) => ("presence", encode(notice)),
-            Notice::Typing(notice) => ("typing", encode(notice)),
-            Notice::Receipts(notice) => ("receipts", encode(notice)),
-            Notice::Channel(frame) => ("channel", frame.clone()),
+        let meters = &self.context.meters;
+        let (counter, frame): (_, Bytes) = match notice {
+            Notice::Presence(notice) => (&meters.presence_notices, encode(notice)),
+            Notice::Typing(notice) => (&meters.typing_notices, encode(notice)),
+            Notice::Receipts(notice) => (&meters.receipts_notices, encode(notice)),
+            Notice::Channel(frame) => (&meters.channel_notices, frame.clone()),
         };
         let mut pushed = 0;
         for connection in connections {
@@ -384,8 +385,8 @@ impl State {
                 self.host.not_taken(now, connection.id, notice);
             }
         }
-        counter!(NOTICES, "kind" => kind).increment(pushed);
-        counter!(NOTICES_DROPPED).increment(connections.len() as u64 - pushed);
+        counter.increment(pushed);
+        meters.notices_dropped.increment(connections.len() as u64 - pushed);
     }
 
     fn perform_as_owner(&mut self, now: Instant, effect: owner::Effect) {

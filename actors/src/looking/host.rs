@@ -12,6 +12,7 @@ use rookery_protocol::{
 };
 use tokio::time::Instant;
 
+use super::actor::TICK;
 use super::news::{News, Topic};
 use super::owner::merge;
 use super::turns::Turns;
@@ -26,6 +27,10 @@ const RENEWED_EVERY: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Between two notices of presence on one connection.
 const PRESENCE_EVERY: Duration = Duration::from_millis(500);
+/// Connections that may be told of presence with one tick, however many there are.
+const TOLD_AT_ONCE_MIN: usize = 256;
+/// Ticks between two notices of presence on one connection: so many have their turn with each that all have had it then.
+const TOLD_IN_TICKS: usize = (PRESENCE_EVERY.as_millis() / TICK.as_millis()) as usize;
 /// Between two messages to owners of how far members here have come.
 const MARKS_EVERY: Duration = Duration::from_secs(1);
 /// Marks of members here that wait to be told, at most.
@@ -538,12 +543,14 @@ impl<C: Clone> Host<C> {
     }
 
     /// Tells watchers what has changed, those whose turn it is. Only with the tick, and only of those who may have changed:
-    /// many may come and go at once whom many watch.
+    /// many may come and go at once whom many watch. Where many wait, not all are told with the same tick, nor the next time:
+    /// what else there is to be written is not kept waiting.
     fn tell_presence(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
         let topics = &self.topics;
+        let mut room = self.watchers.len().div_ceil(TOLD_IN_TICKS).max(TOLD_AT_ONCE_MIN);
         self.untold.retain(|connection, changed| {
             let Some(watcher) = self.watchers.get_mut(connection) else { return false };
-            if now < watcher.not_before {
+            if now < watcher.not_before || room == 0 {
                 return true;
             }
             let mut people = Vec::new();
@@ -558,6 +565,7 @@ impl<C: Clone> Host<C> {
                 people.push(Presence { user: seen.user, availability, last_seen_ms });
             }
             if !people.is_empty() {
+                room -= 1;
                 watcher.not_before = now + PRESENCE_EVERY;
                 let notice = Notice::Presence(PresenceNotice { people });
                 effects.push(Effect::Push(vec![watcher.to.clone()], notice));

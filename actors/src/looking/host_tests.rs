@@ -149,6 +149,30 @@ fn owners_hear_of_what_is_watched_first_and_of_what_nobody_watches_any_more() {
 }
 
 #[test]
+fn many_who_watch_the_same_are_told_by_and_by_and_all_of_them_in_their_time() {
+    let mut scene = Scene::new();
+    let watchers = 2_000;
+    for connection in 1..=watchers {
+        scene.watch(connection, &[1], &[]);
+        let number = scene.host.numbers;
+        scene.host.seen((ConnectionId(connection), number), [(user(1), SEEN)]);
+    }
+    let mut effects = Vec::new();
+    scene.host.tick(scene.now, &mut effects);
+    for availability in [Availability::Online, Availability::Idle] {
+        let how = presence(1, availability, 0);
+        assert_eq!(scene.news(News::Presence(vec![how.clone()])), []);
+        let mut all = Vec::new();
+        for _ in 0..TOLD_IN_TICKS {
+            let some = scene.after(TICK);
+            assert_eq!(some.len(), watchers as usize / TOLD_IN_TICKS);
+            all.extend(some);
+        }
+        assert_eq!(all, (1..=watchers).map(|it| told(it, std::slice::from_ref(&how))).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn presence_is_told_once_it_is_known_and_may_be_seen_and_at_most_twice_a_second() {
     let mut scene = Scene::new();
     scene.watch(1, &[1, 2], &[]);
