@@ -19,7 +19,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, ensure};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -75,8 +75,8 @@ enum Workload {
     Join(workload::join::Args),
     /// Users who come and go while others watch them: what that costs those who write messages.
     Presence(workload::presence::Args),
-    /// What the disk does by itself.
-    Disk,
+    /// What the machine does by itself: disk, raw LMDB, loopback, actors.
+    Limits(workload::limits::Args),
     /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
     Compare(compare::Args),
 }
@@ -84,7 +84,7 @@ enum Workload {
 impl Workload {
     /// Whether it does without the program under test.
     fn is_without_node(&self) -> bool {
-        matches!(self, Self::Disk | Self::Compare(_))
+        matches!(self, Self::Limits(_) | Self::Compare(_))
     }
 
     /// Runs it once; `data` is an empty directory.
@@ -96,11 +96,7 @@ impl Workload {
             Self::Idle(args) => workload::idle::run(rookery, data, args).await,
             Self::Join(args) => workload::join::run(rookery, data, args).await,
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
-            Self::Disk => {
-                let mut report = Report::new("disk");
-                report.disk(&probe::fdatasync(data, Duration::ZERO)?);
-                Ok(report)
-            }
+            Self::Limits(args) => workload::limits::run(data, args).await,
             Self::Compare(_) => unreachable!("it has no runs"),
         }
     }

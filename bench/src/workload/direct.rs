@@ -18,12 +18,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::measure::{
-    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, first_failure, next_due,
-    pace, rate,
+    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, bind_by_lmdb,
+    first_failure, next_due, pace, rate,
 };
 use crate::node::Nodes;
-use crate::probe;
-use crate::report::Report;
+use crate::probe::{self, Batches};
+use crate::report::{FigureId, Report};
 use crate::users::{BenchUser, prepare};
 use crate::wire::Wire;
 
@@ -72,7 +72,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let disk_before = probe::fdatasync(data, every)?;
     let users = prepare(data, 2 * args.pairs).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
-    let latency = load(&nodes, &users, &args, &mut report).await?;
+    let Loaded { latency, confirmed, store } = load(&nodes, &users, &args, &mut report).await?;
+    drop(nodes);
 
     let disk_after = probe::fdatasync(data, every)?;
     let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
@@ -84,16 +85,41 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         report.headline(time);
         report.share_of(time, fdatasync);
     }
+    // In an open loop it is the rate that says how many messages there are.
+    if args.rate.is_none() {
+        // A log and an inbox for each pair grow.
+        let (puts, value_bytes) = (store.writes_per_commit.round() as usize, args.body as usize);
+        let batches = Batches { puts, value_bytes, places: 2 * args.pairs };
+        bind_by_lmdb(confirmed, ("messages", store.writes_per_message), batches, data, &mut report)?;
+    }
+    probe::echo(&mut report).await?;
+    probe::casts(&mut report).await?;
     Ok(report)
 }
 
-/// Lets each two of `users` write and read as `args` say, and returns how long what was counted took, in microseconds.
+/// What a load has done.
+pub(super) struct Loaded {
+    /// From sending to receiving, in microseconds, of what was counted.
+    pub(super) latency: Histogram<u64>,
+    /// The figure of messages confirmed per second.
+    pub(super) confirmed: FigureId,
+    pub(super) store: StoreLoad,
+}
+
+/// What a load asked of the store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StoreLoad {
+    pub(super) writes_per_message: f64,
+    pub(super) writes_per_commit: f64,
+}
+
+/// Lets each two of `users` write and read as `args` say.
 pub(super) async fn load(
     nodes: &Nodes,
     users: &[BenchUser],
     args: &Args,
     report: &mut Report,
-) -> anyhow::Result<Histogram<u64>> {
+) -> anyhow::Result<Loaded> {
     let mut wires = Vec::new();
     for (number, user) in users.iter().enumerate() {
         // Pair by pair: the reader at the node after its writer's.
@@ -135,10 +161,10 @@ pub(super) async fn load(
         let phases = run.phases;
         std::thread::spawn(move || pace(phases, rate, &pacing));
     }
-    tokio::select! {
+    let (confirmed, store) = tokio::select! {
         shown = show_progress(&run, nodes, report) => shown?,
-        failed = first_failure(&mut writers) => failed?,
-    }
+        failed = first_failure(&mut writers) => return Err(failed.expect_err("it ends with a failure alone")),
+    };
     let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
     let settled = timeout(SETTLE_TIME_MAX, async {
         while let Some(ended) = writers.join_next().await {
@@ -151,27 +177,32 @@ pub(super) async fn load(
     });
     settled.await.context("the last messages did not arrive in time")??;
     run.latency_over_time.add("send to receive", report);
-    Ok(latency)
+    Ok(Loaded { latency, confirmed, store })
 }
 
 /// Counts between the phases' ends, with a bar.
-async fn show_progress(run: &Run, nodes: &Nodes, report: &mut Report) -> anyhow::Result<()> {
+async fn show_progress(
+    run: &Run,
+    nodes: &Nodes,
+    report: &mut Report,
+) -> anyhow::Result<(FigureId, StoreLoad)> {
     let Window { before, after, seconds, done_over_time } = run.phases.count(&run.confirmed, nodes).await?;
-    let messages = after.done - before.done;
+    let (messages, commits) = (after.done - before.done, (after.commits - before.commits).max(1.0));
+    let writes = after.writes - before.writes;
+    let store =
+        StoreLoad { writes_per_message: writes / messages.max(1.0), writes_per_commit: writes / commits };
     let confirmed = report.add("durable messages, confirmed", messages / seconds, "/s");
     report.headline(confirmed);
     report.series("messages confirmed", "/s", done_over_time);
-    report.add("messages per commit", messages / (after.commits - before.commits).max(1.0), "");
-    report.add("commits", (after.commits - before.commits) / seconds, "/s");
-    report.add(
-        "operations per commit",
-        (after.ops - before.ops) / (after.commits - before.commits).max(1.0),
-        "",
-    );
+    report.add("messages per commit", messages / commits, "");
+    report.add("commits", commits / seconds, "/s");
+    report.add("operations per commit", (after.ops - before.ops) / commits, "");
+    report.add("store writes per message", store.writes_per_message, "");
     if nodes.len() > 1 {
         after.add_links(&before, messages, report);
     }
-    after.add_processes(&before, seconds, ("message", messages), nodes, report)
+    after.add_processes(&before, seconds, ("message", messages), nodes, report)?;
+    Ok((confirmed, store))
 }
 
 /// The writer of a pair.

@@ -3,6 +3,7 @@
 //! Closed loop: at most `window` messages at a time that some reader does not have. With `--rate`: open loop, each
 //! message at its intended time, and times counted from that one.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,11 +17,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::measure::{
-    Acks, Counters, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, first_failure,
-    next_due, pace, rate,
+    Acks, Counters, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, bind_by_lmdb,
+    first_failure, next_due, pace, rate,
 };
 use crate::node::Nodes;
-use crate::report::Report;
+use crate::probe::Batches;
+use crate::report::{FigureId, Report};
 use crate::wire::Wire;
 
 /// Messages that may be under way to some reader; more are an error of the run.
@@ -28,6 +30,9 @@ const UNDER_WAY_MAX: usize = 1 << 16;
 
 /// Between two looks whether all have everything, at the end.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// About what an inbox's entry has that points to a message.
+const POINTER_BYTES: usize = 32;
 
 /// Parts of the readers' times: those who read at once seldom wait for one another.
 const PARTS: usize = 16;
@@ -96,7 +101,7 @@ impl Load {
         let mut writing = JoinSet::new();
         writing.spawn(write.run(writer));
         let mut counted = tokio::select! {
-            counted = count(run.clone(), nodes) => counted?,
+            counted = count(run.clone(), self.rate.is_some(), nodes) => counted?,
             failed = first_failure(&mut writing) => return Err(failed.expect_err("it ends with a failure alone")),
             failed = first_failure(&mut reading) => return Err(failed.expect_err("it ends with a failure alone")),
         };
@@ -124,6 +129,7 @@ impl Load {
 /// What was counted.
 pub(super) struct Counted {
     run: Arc<Run>,
+    is_open: bool,
     before: Counters,
     after: Counters,
     seconds: f64,
@@ -146,7 +152,13 @@ impl Counted {
     }
 
     /// Reports what was delivered, and what it cost. `at_rest`: what commits and writes there are in a second without it.
-    pub(super) fn add(&self, at_rest: (f64, f64), nodes: &Nodes, report: &mut Report) -> anyhow::Result<()> {
+    /// Returns the figure of deliveries.
+    pub(super) fn add(
+        &self,
+        at_rest: (f64, f64),
+        nodes: &Nodes,
+        report: &mut Report,
+    ) -> anyhow::Result<FigureId> {
         let Self { before, after, seconds, messages, .. } = self;
         let (deliveries, per_message) = (self.deliveries(), |count: f64| count / messages.max(1.0));
         let since = |after: f64, before: f64, at_rest: f64| (after - before - at_rest * seconds).max(0.0);
@@ -168,7 +180,27 @@ impl Counted {
             let bytes = after.link_bytes - before.link_bytes;
             report.add("links: bytes per delivery", bytes / deliveries.max(1.0), "B");
         }
-        after.add_processes(before, *seconds, ("delivery", deliveries), nodes, report)
+        after.add_processes(before, *seconds, ("delivery", deliveries), nodes, report)?;
+        Ok(delivered)
+    }
+
+    /// Binds the figure of deliveries by what raw LMDB does where each of so many members has an inbox that grows. In an open
+    /// loop nothing does: it is the rate that says how many there are.
+    pub(super) fn bind(
+        &self,
+        delivered: FigureId,
+        members: usize,
+        data: &Path,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        if self.is_open {
+            return Ok(());
+        }
+        let writes = self.after.writes - self.before.writes;
+        let puts = (writes / (self.after.commits - self.before.commits).max(1.0)).round() as usize;
+        let batches = Batches { puts, value_bytes: POINTER_BYTES, places: members };
+        let each = ("deliveries", writes / self.deliveries().max(1.0));
+        bind_by_lmdb(delivered, each, batches, data, report)
     }
 
     /// Reports how long it took from sending on. `readers`: what one of them is.
@@ -187,7 +219,7 @@ impl Counted {
     }
 }
 
-async fn count(run: Arc<Run>, nodes: &Nodes) -> anyhow::Result<Counted> {
+async fn count(run: Arc<Run>, is_open: bool, nodes: &Nodes) -> anyhow::Result<Counted> {
     let messages = || run.messages.load(Ordering::Relaxed) as f64;
     let counting = async {
         sleep_until(run.phases.count_from).await;
@@ -196,7 +228,7 @@ async fn count(run: Arc<Run>, nodes: &Nodes) -> anyhow::Result<Counted> {
     let (counted, messages_before) = tokio::join!(run.phases.count(&run.delivered, nodes), counting);
     let Window { before, after, seconds, done_over_time } = counted?;
     let messages = messages() - messages_before;
-    Ok(Counted { run, before, after, seconds, done_over_time, messages, missing: 0 })
+    Ok(Counted { run, is_open, before, after, seconds, done_over_time, messages, missing: 0 })
 }
 
 /// What the tasks of a run share.

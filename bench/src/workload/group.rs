@@ -50,11 +50,13 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let counted = args.load.run(&nodes, (users[0].user, to), writer, readers, read).await?;
     ensure!(counted.missing == 0, "the last messages did not arrive in time");
 
+    let delivered = counted.add((0.0, 0.0), &nodes, &mut report)?;
+    drop(nodes);
     let disk_after = probe::fdatasync(data, args.load.every())?;
-    counted.add((0.0, 0.0), &nodes, &mut report)?;
     counted.add_times("member", &mut report)?;
     report.disk(&disk_before);
     report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    counted.bind(delivered, users.len(), data, &mut report)?;
     Ok(report)
 }
 

@@ -1,5 +1,6 @@
 //! What workloads that send messages have in common: when they count, and what.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,8 +14,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use crate::node::Nodes;
+use crate::probe::{self, Batches};
 use crate::process;
-use crate::report::Report;
+use crate::report::{FigureId, Report};
 use crate::users::BenchUser;
 use crate::wire::{Wire, Writer};
 
@@ -243,6 +245,21 @@ impl Counters {
         report.add("node: RSS at the end", nodes.rss_bytes()? as f64 / 1e6, "MB");
         Ok(())
     }
+}
+
+/// Measures how many puts raw LMDB does in `data`, in commits like those of the load, and reports how many of `what` that
+/// would be at so many writes each: the limit of `figure`.
+pub(super) fn bind_by_lmdb(
+    figure: FigureId,
+    (what, writes_each): (&str, f64),
+    batches: Batches,
+    data: &Path,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let puts = probe::lmdb(data, batches, report)?;
+    let limit = report.add(format!("limit: raw LMDB, {what} of as many puts"), puts / writes_each, "/s");
+    report.share_of(figure, limit);
+    Ok(())
 }
 
 /// Ends when a task fails, and not otherwise.

@@ -6,5 +6,6 @@ mod fanout;
 pub(crate) mod group;
 pub(crate) mod idle;
 pub(crate) mod join;
+pub(crate) mod limits;
 mod measure;
 pub(crate) mod presence;

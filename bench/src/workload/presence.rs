@@ -73,12 +73,12 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let _watchers = watch(&nodes, watching, flapping, &seen).await?;
     report.add("watchers", watching.len() as f64, "");
     let rss_before = nodes.rss_bytes()?;
-    let in_the_calm = direct::load(&nodes, calm, &args.direct(), &mut Report::new("calm")).await?;
+    let in_the_calm = direct::load(&nodes, calm, &args.direct(), &mut Report::new("calm")).await?.latency;
 
     let over = Arc::new(AtomicBool::new(false));
     let mut comers = come_and_go(&nodes, flapping, args.flaps, &over);
     let (notices, begun) = (seen.read(), Instant::now());
-    let in_the_storm = direct::load(&nodes, storm, &args.direct(), &mut Report::new("storm")).await?;
+    let in_the_storm = direct::load(&nodes, storm, &args.direct(), &mut Report::new("storm")).await?.latency;
     let seconds = begun.elapsed().as_secs_f64();
     let after = seen.read();
     let rss_after = nodes.rss_bytes()?;
