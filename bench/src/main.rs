@@ -65,6 +65,8 @@ struct Global {
 enum Workload {
     /// The one who writes in a channel, and those who follow it: what a post costs, and how long until the last has it.
     Channel(workload::channel::Args),
+    /// Users who connect as fast as they can: connects per second, and how long until each has what waited.
+    Connect(workload::connect::Args),
     /// Pairs of users, one writing to the other: durable messages per second, and their latency.
     Direct(workload::direct::Args),
     /// One user writing to a group: deliveries per second, and how long until the last member has a message.
@@ -91,6 +93,7 @@ impl Workload {
     async fn run(self, rookery: &Path, data: &Path) -> anyhow::Result<Report> {
         match self {
             Self::Channel(args) => workload::channel::run(rookery, data, args).await,
+            Self::Connect(args) => workload::connect::run(rookery, data, args).await,
             Self::Direct(args) => workload::direct::run(rookery, data, args).await,
             Self::Group(args) => workload::group::run(rookery, data, args).await,
             Self::Idle(args) => workload::idle::run(rookery, data, args).await,

@@ -9,14 +9,41 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::process;
+use crate::users;
+use crate::wire::Address;
 
 /// For a start on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// How clients connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Frames on plain TCP.
+    Plain,
+    /// The same inside TLS.
+    Tls,
+}
+
+impl Transport {
+    /// TLS if it is asked for.
+    pub(crate) fn encrypted(is_encrypted: bool) -> Self {
+        if is_encrypted { Self::Tls } else { Self::Plain }
+    }
+}
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Tls => "TLS",
+        })
+    }
+}
+
 /// A running node, ended when dropped.
 pub(crate) struct Node {
     child: Child,
-    tcp: String,
+    clients: Address,
     http: String,
 }
 
@@ -26,17 +53,31 @@ pub(crate) struct Nodes(Vec<Node>);
 impl Nodes {
     /// Starts `count` nodes on `data`, where [`prepare`](crate::users::prepare) has put users.
     pub(crate) async fn start(rookery: &Path, data: &Path, count: usize) -> anyhow::Result<Self> {
+        Self::start_with(rookery, data, count, Transport::Plain).await
+    }
+
+    /// Starts them so that clients connect in this way.
+    pub(crate) async fn start_with(
+        rookery: &Path,
+        data: &Path,
+        count: usize,
+        transport: Transport,
+    ) -> anyhow::Result<Self> {
         let mut nodes = Self(Vec::new());
         for _ in 0..count {
-            nodes.join(rookery, data).await?;
+            nodes.add(rookery, data, transport).await?;
         }
         Ok(nodes)
     }
 
     /// Starts one more, and waits until all know it.
     pub(crate) async fn join(&mut self, rookery: &Path, data: &Path) -> anyhow::Result<()> {
+        self.add(rookery, data, Transport::Plain).await
+    }
+
+    async fn add(&mut self, rookery: &Path, data: &Path, transport: Transport) -> anyhow::Result<()> {
         let name = format!("n{}", self.0.len() + 1);
-        self.0.push(Node::start_as(rookery, data, &name).await?);
+        self.0.push(Node::start_as(rookery, data, &name, transport).await?);
         let (begun, members) = (Instant::now(), self.0.len() as f64);
         for node in &self.0 {
             while node.metric("rookery_view_members").await? < members
@@ -79,14 +120,24 @@ impl Nodes {
 }
 
 impl Node {
-    /// Starts the program on `data`, where [`prepare`](crate::users::prepare) has put users.
-    pub(crate) async fn start(rookery: &Path, data: &Path) -> anyhow::Result<Self> {
-        Self::start_as(rookery, data, "n1").await
-    }
-
-    async fn start_as(rookery: &Path, data: &Path, name: &str) -> anyhow::Result<Self> {
+    async fn start_as(rookery: &Path, data: &Path, name: &str, transport: Transport) -> anyhow::Result<Self> {
         let (tcp, http) = (free_address()?, free_address()?);
-        let config = config(data, name, &tcp, &http)?;
+        let (listen, clients) = match transport {
+            Transport::Plain => (format!("tcp = \"{tcp}\"\n"), Address::plain(tcp)),
+            Transport::Tls => {
+                let files = users::certificate(data)?;
+                // The configuration's paths start from where it is.
+                let (certificate, key) =
+                    (files.certificate.strip_prefix(data)?, files.key.strip_prefix(data)?);
+                let listen = format!(
+                    "tcp = \"\"\ntcp_tls = \"{tcp}\"\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+                    certificate.display(),
+                    key.display()
+                );
+                (listen, Address::tls(tcp, &files.certificate)?)
+            }
+        };
+        let config = config(data, name, &http, &listen)?;
         let log_path = data.join(format!("{name}.log"));
         let log = std::fs::File::create(&log_path)?;
         let child = Command::new(rookery)
@@ -98,7 +149,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", rookery.display()))?;
-        let mut node = Self { child, tcp, http };
+        let mut node = Self { child, clients, http };
         let begun = Instant::now();
         while node.get("/readyz").await.is_err() {
             if let Some(status) = node.child.try_wait()? {
@@ -118,9 +169,9 @@ impl Node {
         self.child.id()
     }
 
-    /// Where it takes plain frames.
-    pub(crate) fn tcp(&self) -> &str {
-        &self.tcp
+    /// Where clients connect.
+    pub(crate) fn clients(&self) -> &Address {
+        &self.clients
     }
 
     /// The sum of a metric's samples, over all labels.
@@ -165,11 +216,13 @@ fn free_address() -> anyhow::Result<String> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-fn config(data: &Path, name: &str, tcp: &str, http: &str) -> anyhow::Result<PathBuf> {
+/// What one user, and this one address, may do is no limit here: they stand for many.
+fn config(data: &Path, name: &str, http: &str, listen: &str) -> anyhow::Result<PathBuf> {
     let path = data.join(format!("{name}.toml"));
     let text = format!(
-        "[node]\nid = \"{name}\"\ndata = \"node\"\n[listen]\nwebsocket = \"\"\ntcp = \"{tcp}\"\nhttp = \"{http}\"\n\
+        "[node]\nid = \"{name}\"\ndata = \"node\"\n[listen]\nwebsocket = \"\"\nhttp = \"{http}\"\n{listen}\
          [cluster]\nlink = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [limits]\nconnections_max = 1000000\nunauthenticated_per_ip_max = 10000\n\
          [limits.rates]\nmessages = \"off\"\ngroup_messages = \"off\"\ngroups = \"off\"\nmembers = \"off\"\n\
          watches = \"off\"\n[log]\nlevel = \"warn\"\n"
     );

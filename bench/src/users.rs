@@ -8,10 +8,13 @@ use anyhow::Context as _;
 use rookery_actors::{Clock, DeviceToken, SystemClock};
 use rookery_node::config::EngineKind;
 use rookery_node::data_dir::DataDir;
+use rookery_node::tls::{CertificateFiles, self_signed};
 use rookery_node::token::TokenIssuer;
-use rookery_protocol::{GroupId, GroupSettings, MessageId, UserId};
+use rookery_protocol::{Body, ConversationId, GroupId, GroupSettings, MessageId, UserId};
 use rookery_store::engines::{LmdbConfig, LmdbEngine};
-use rookery_store::ops::{AddDevice, AddUser, Asker, Author, CreateGroup, Follow, Outcome, Settled};
+use rookery_store::ops::{
+    AddDevice, AddUser, Asker, Author, CreateGroup, Follow, Outcome, SendMessage, Settled,
+};
 use rookery_store::{Store, StoreConfig};
 use tokio::task::JoinSet;
 
@@ -87,6 +90,53 @@ pub(crate) async fn prepare_channel(
     }
     store.close().await;
     Ok(group)
+}
+
+/// Puts so many messages, with bodies of so many bytes, into the inbox of each of `to`, each from one of `from`. The data
+/// directory is that of [`prepare`], and no node has it open.
+pub(crate) async fn prepare_messages(
+    data: &Path,
+    from: &[BenchUser],
+    to: &[BenchUser],
+    (each, body_bytes): (u64, usize),
+) -> anyhow::Result<()> {
+    let (store, time_ms) = (store(&directory(data)?)?, SystemClock.now_ms());
+    let mut sending = JoinSet::new();
+    for (to, from) in to.iter().zip(from.iter().cycle()) {
+        let (store, to, DeviceToken { user, device, generation }) = (store.clone(), to.user, from.device);
+        let body = Body::new(vec![0x5a; body_bytes]);
+        sending.spawn(async move {
+            let conversation = ConversationId::direct(user, to);
+            for number in 0..each {
+                let id = message_id(to, number);
+                let author = Author { user, device, generation, admitted: 0, id, time_ms };
+                let (body, after) = (body.clone(), None);
+                let message =
+                    SendMessage { conversation, author, after, body, reference: None, expires_s: 0 };
+                let sent = store.submit(&user, message).await?.answer;
+                anyhow::ensure!(matches!(sent, Outcome::Accepted(_)), "instead of a message came {sent:?}");
+            }
+            Ok(())
+        });
+    }
+    while let Some(sent) = sending.join_next().await {
+        sent.context("sending does not panic")??;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// An id that no other message with this pair of user and number has.
+pub(crate) fn message_id(user: UserId, number: u64) -> MessageId {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&user.get().to_be_bytes());
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    MessageId::from_bytes(id)
+}
+
+/// A certificate for this machine, the data directory's own, made if it is not there. No node has the directory open.
+pub(crate) fn certificate(data: &Path) -> anyhow::Result<CertificateFiles> {
+    Ok(self_signed(&directory(data)?)?)
 }
 
 fn directory(data: &Path) -> anyhow::Result<DataDir> {

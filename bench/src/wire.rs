@@ -1,13 +1,43 @@
-//! A connection that costs the load generator little: frames over TCP, no more client than the measurement needs.
+//! A connection that costs the load generator little: frames over TCP or TLS, no more client than the measurement needs.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bytes::BytesMut;
-use rookery_protocol::{FrameDecoder, Hello, Payload, ServerFrame, Welcome, encode_into, limits};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rookery_client::trust;
+use rookery_protocol::{FrameDecoder, Hello, Payload, ServerFrame, Stamp, Welcome, encode_into, limits};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
 
 use crate::users::BenchUser;
+
+/// Where a node takes connections, and how.
+#[derive(Clone)]
+pub(crate) struct Address {
+    host_port: String,
+    tls: Option<TlsConnector>,
+}
+
+impl Address {
+    /// Plain TCP, at `HOST:PORT`.
+    pub(crate) fn plain(host_port: String) -> Self {
+        Self { host_port, tls: None }
+    }
+
+    /// TLS on a port of this machine, to who has the certificate in this PEM file. Every connection makes a handshake of its
+    /// own: none resumes what another began, as users who are not one another do not.
+    pub(crate) fn tls(host_port: String, certificate: &Path) -> anyhow::Result<Self> {
+        let unreadable = || format!("no certificate can be read from {}", certificate.display());
+        let pinned = trust::certificates(certificate).with_context(unreadable)?.into_iter().next();
+        let mut config = trust::client_config(None, Some(pinned.with_context(unreadable)?))?;
+        config.resumption = Resumption::disabled();
+        Ok(Self { host_port, tls: Some(TlsConnector::from(Arc::new(config))) })
+    }
+}
 
 /// A welcomed connection.
 pub(crate) struct Wire {
@@ -17,36 +47,64 @@ pub(crate) struct Wire {
 
 /// Its reading half.
 pub(crate) struct Reader {
-    stream: OwnedReadHalf,
+    stream: Box<dyn AsyncRead + Send + Unpin>,
     decoder: FrameDecoder,
+    received_bytes: u64,
 }
 
 /// Its writing half: frames gather until flushed.
 pub(crate) struct Writer {
-    stream: OwnedWriteHalf,
+    stream: Box<dyn AsyncWrite + Send + Unpin>,
     frames: Vec<u8>,
 }
 
 impl Wire {
     /// Connects and says hello.
-    pub(crate) async fn connect(address: &str, user: &BenchUser) -> anyhow::Result<(Self, Welcome)> {
-        let stream = TcpStream::connect(address).await.context("cannot connect")?;
+    pub(crate) async fn connect(address: &Address, user: &BenchUser) -> anyhow::Result<(Self, Welcome)> {
+        Self::resume(address, user, None).await
+    }
+
+    /// Connects and says hello, and up to where events have been stored.
+    pub(crate) async fn resume(
+        address: &Address,
+        user: &BenchUser,
+        resume: Option<Stamp>,
+    ) -> anyhow::Result<(Self, Welcome)> {
+        let stream = TcpStream::connect(&address.host_port).await.context("cannot connect")?;
         stream.set_nodelay(true)?;
-        let (read, write) = stream.into_split();
-        let mut wire = Self {
-            reader: Reader { stream: read, decoder: FrameDecoder::new(limits::FRAME_BYTES_MAX) },
-            writer: Writer { stream: write, frames: Vec::new() },
+        let mut wire = match &address.tls {
+            None => {
+                let (read, write) = stream.into_split();
+                Self::new(read, write)
+            }
+            Some(tls) => {
+                let name = Ipv4Addr::LOCALHOST.into();
+                let stream = tls.connect(name, stream).await.context("no TLS with the node")?;
+                let (read, write) = tokio::io::split(stream);
+                Self::new(read, write)
+            }
         };
         wire.writer.push(&Hello {
             token: user.token.clone(),
             client: "rookery-bench".into(),
-            resume: None,
+            resume,
             window_events: limits::WINDOW_EVENTS_MAX,
         });
         wire.writer.flush().await?;
         match wire.reader.next().await? {
             ServerFrame::Welcome(welcome) => Ok((wire, welcome)),
             other => bail!("instead of WELCOME came {other:?}"),
+        }
+    }
+
+    fn new(
+        read: impl AsyncRead + Send + Unpin + 'static,
+        write: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
+        let decoder = FrameDecoder::new(limits::FRAME_BYTES_MAX);
+        Self {
+            reader: Reader { stream: Box::new(read), decoder, received_bytes: 0 },
+            writer: Writer { stream: Box::new(write), frames: Vec::new() },
         }
     }
 }
@@ -60,8 +118,15 @@ impl Reader {
             }
             let buffer: &mut BytesMut = self.decoder.buffer_mut();
             buffer.reserve(16 * 1024);
-            anyhow::ensure!(self.stream.read_buf(buffer).await? > 0, "the node closed the connection");
+            let read = self.stream.read_buf(buffer).await?;
+            anyhow::ensure!(read > 0, "the node closed the connection");
+            self.received_bytes += read as u64;
         }
+    }
+
+    /// Bytes of frames that have arrived, before they were encrypted.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// The next frame that has already arrived.
@@ -80,6 +145,7 @@ impl Writer {
     pub(crate) async fn flush(&mut self) -> anyhow::Result<()> {
         if !self.frames.is_empty() {
             self.stream.write_all(&self.frames).await?;
+            self.stream.flush().await?;
             self.frames.clear();
         }
         Ok(())

@@ -14,7 +14,7 @@ use rookery_protocol::{ConversationId, Follow, GroupId, Heartbeat, RequestId, Se
 use tokio::time::{Instant, interval_at, sleep, timeout};
 
 use super::fanout::{Load, Run};
-use super::measure::{Acks, Counters, connect};
+use super::measure::{Acks, Counters, SETTLE, connect};
 use crate::node::Nodes;
 use crate::probe;
 use crate::report::Report;
@@ -26,9 +26,6 @@ const FOLLOWING_AT_ONCE: usize = 64;
 
 /// For being told that one follows.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// Until what following has left behind is done: acknowledgements wait up to a second for one another.
-const SETTLE: Duration = Duration::from_secs(3);
 
 /// How long is counted what there is without posts: nodes renew their leases.
 const REST: Duration = Duration::from_secs(5);
@@ -60,7 +57,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let (here, others) = users[1..].split_at(online);
     let group = prepare_channel(data, &users[0], others).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
-    let (writer, _) = Wire::connect(nodes.of(0).tcp(), &users[0]).await?;
+    let (writer, _) = Wire::connect(nodes.of(0).clients(), &users[0]).await?;
     let mut readers = connect(&nodes, here).await?;
     let begun = Instant::now();
     follow(&mut readers, group).await?;

@@ -123,7 +123,7 @@ pub(super) async fn load(
     let mut wires = Vec::new();
     for (number, user) in users.iter().enumerate() {
         // Pair by pair: the reader at the node after its writer's.
-        wires.push(Wire::connect(nodes.of(number / 2 + number % 2).tcp(), user).await?.0);
+        wires.push(Wire::connect(nodes.of(number / 2 + number % 2).clients(), user).await?.0);
     }
     let phases = Phases::new(Duration::from_secs(args.warmup), Duration::from_secs(args.seconds));
     let run =

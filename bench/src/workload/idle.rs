@@ -10,7 +10,7 @@ use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::measure::CONNECTING_AT_ONCE;
-use crate::node::Node;
+use crate::node::Nodes;
 use crate::process;
 use crate::report::Report;
 use crate::users::prepare;
@@ -33,7 +33,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
     let mut report = Report::new(format!("idle: {} connections", args.connections));
     let users = prepare(data, args.connections).await?;
-    let node = Node::start(rookery, data).await?;
+    let nodes = Nodes::start(rookery, data, 1).await?;
+    let node = nodes.of(0);
     let empty = process::rss_bytes(node.pid())?;
     let cpu_before = process::cpu(node.pid())?;
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         let connecting: Vec<_> = users
             .iter()
             .map(|user| {
-                let (address, user) = (node.tcp().to_owned(), user.clone());
+                let (address, user) = (node.clients().clone(), user.clone());
                 tokio::spawn(async move { Wire::connect(&address, &user).await })
             })
             .collect();

@@ -38,6 +38,9 @@ const STRETCH_MIN: Duration = Duration::from_millis(500);
 /// How often a bar moves.
 const BAR_EVERY: Duration = Duration::from_millis(200);
 
+/// Until what clients did is done: acknowledgements wait up to a second for one another.
+pub(super) const SETTLE: Duration = Duration::from_secs(3);
+
 /// Handshakes at once: fewer than a node allows one address.
 pub(super) const CONNECTING_AT_ONCE: usize = 16;
 
@@ -59,7 +62,7 @@ pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Resul
             .enumerate()
             .map(|(number, user)| {
                 let at = nodes.of(chunk * CONNECTING_AT_ONCE + number);
-                let (address, user) = (at.tcp().to_owned(), user.clone());
+                let (address, user) = (at.clients().clone(), user.clone());
                 tokio::spawn(async move { Wire::connect(&address, &user).await })
             })
             .collect();

@@ -1,6 +1,7 @@
 //! The workloads, one a file.
 
 pub(crate) mod channel;
+pub(crate) mod connect;
 pub(crate) mod direct;
 mod fanout;
 pub(crate) mod group;
@@ -9,3 +10,4 @@ pub(crate) mod join;
 pub(crate) mod limits;
 mod measure;
 pub(crate) mod presence;
+mod storm;

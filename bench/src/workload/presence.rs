@@ -150,7 +150,7 @@ async fn watch(
         for user in some {
             let users: Vec<UserId> =
                 turns.by_ref().take(limits::WATCH_USERS_MAX.min(watched.len())).collect();
-            let (address, user) = (nodes.of(number).tcp().to_owned(), user.clone());
+            let (address, user) = (nodes.of(number).clients().clone(), user.clone());
             connecting.spawn(async move { anyhow::Ok((Wire::connect(&address, &user).await?.0, users)) });
         }
         while let Some(connected) = connecting.join_next().await {
@@ -221,7 +221,7 @@ fn come_and_go(
                 there[at] = match there[at].take() {
                     Some(_) => None,
                     None => {
-                        let connecting = Wire::connect(nodes.of(at).tcp(), &mine[at]);
+                        let connecting = Wire::connect(nodes.of(at).clients(), &mine[at]);
                         Some(timeout(ANSWER_TIME_MAX, connecting).await.context("no WELCOME in time")??.0)
                     }
                 };
