@@ -75,6 +75,8 @@ enum Workload {
     Idle(workload::idle::Args),
     /// A node joins others that have many idle users: how long until all is in its place again, and at what cost.
     Join(workload::join::Args),
+    /// Messages that wait for users who are away: how fast they are taken when all come back.
+    Offline(workload::offline::Args),
     /// Users who come and go while others watch them: what that costs those who write messages.
     Presence(workload::presence::Args),
     /// What the machine does by itself: disk, raw LMDB, loopback, actors.
@@ -98,6 +100,7 @@ impl Workload {
             Self::Group(args) => workload::group::run(rookery, data, args).await,
             Self::Idle(args) => workload::idle::run(rookery, data, args).await,
             Self::Join(args) => workload::join::run(rookery, data, args).await,
+            Self::Offline(args) => workload::offline::run(rookery, data, args).await,
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,
             Self::Compare(_) => unreachable!("it has no runs"),

@@ -9,5 +9,7 @@ pub(crate) mod idle;
 pub(crate) mod join;
 pub(crate) mod limits;
 mod measure;
+pub(crate) mod offline;
 pub(crate) mod presence;
 mod storm;
+mod waiting;
