@@ -8,6 +8,7 @@ mod probe;
 mod process;
 mod report;
 mod results;
+mod sockets;
 mod statistics;
 mod table;
 mod users;

@@ -1,4 +1,4 @@
-//! Connections that do nothing: what each costs the node in memory once it has fallen idle.
+//! Connections that do nothing: what each costs in memory once it has fallen idle, the node and the kernel.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,9 +10,10 @@ use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::measure::CONNECTING_AT_ONCE;
-use crate::node::Nodes;
+use crate::node::{Nodes, Transport};
 use crate::process;
 use crate::report::Report;
+use crate::sockets::SocketMemory;
 use crate::users::prepare;
 use crate::wire::Wire;
 
@@ -27,15 +28,20 @@ pub(crate) struct Args {
     /// Connections, each of a user of its own.
     #[arg(long, default_value_t = 10_000)]
     connections: usize,
+    /// Over TLS instead of plain TCP.
+    #[arg(long)]
+    tls: bool,
 }
 
 /// Measures; `data` is an empty directory.
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
-    let mut report = Report::new(format!("idle: {} connections", args.connections));
+    let transport = Transport::encrypted(args.tls);
+    let mut report = Report::new(format!("idle: {} connections, {transport}", args.connections));
     let users = prepare(data, args.connections).await?;
-    let nodes = Nodes::start(rookery, data, 1).await?;
+    let nodes = Nodes::start_with(rookery, data, 1, transport).await?;
     let node = nodes.of(0);
     let empty = process::rss_bytes(node.pid())?;
+    let sockets = SocketMemory::read();
     let cpu_before = process::cpu(node.pid())?;
 
     let style =
@@ -77,6 +83,13 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     bar.set_message("settling");
     let hibernating = settled_rss(node.pid(), &mut wires).await?;
     bar.finish_and_clear();
+    let sockets_bytes = match (sockets, SocketMemory::read()) {
+        (Ok(before), Ok(after)) => Some(after.since(&before)),
+        (Err(error), _) | (_, Err(error)) => {
+            eprintln!("the kernel's memory of sockets is not counted: {error:#}");
+            None
+        }
+    };
 
     // Each must still be there, and answer.
     for wire in &mut wires {
@@ -88,6 +101,12 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("node: RSS per connection, just welcomed", each(awake), "KiB");
     let headline = report.add("node: RSS per connection, hibernating", each(hibernating), "KiB");
     report.headline(headline);
+    if let Some(bytes) = sockets_bytes {
+        // Both ends are on this machine, and alike.
+        let kernel = bytes / 2.0 / args.connections as f64 / 1024.0;
+        report.add("kernel: sockets per connection, the node's end", kernel, "KiB");
+        report.add("node and kernel per connection, hibernating", each(hibernating) + kernel, "KiB");
+    }
     report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
     report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
     Ok(report)
