@@ -227,6 +227,11 @@ impl Actors {
         self.context.cluster.as_ref().map(|cluster| cluster.status())
     }
 
+    /// The epoch of the view that this node goes by; 0 for a node alone. It never goes back.
+    pub fn epoch(&self) -> u64 {
+        self.context.cluster.as_ref().map_or(0, |cluster| cluster.epoch())
+    }
+
     /// Whether the node refuses messages because it cannot renew its lease.
     pub fn is_isolated(&self) -> bool {
         self.context.is_isolated()
@@ -240,11 +245,8 @@ impl Actors {
 
     /// Counts what there is.
     pub async fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            connections: self.context.connections.len(),
-            epoch: self.context.cluster.as_ref().map_or(0, |cluster| cluster.epoch()),
-            ..Counts::default()
-        };
+        let mut counts =
+            Counts { connections: self.context.connections.len(), epoch: self.epoch(), ..Counts::default() };
         for shard in self.context.router.shards() {
             let (tell, census) = tokio::sync::oneshot::channel();
             // A shard that is being replaced holds nothing.

@@ -1,5 +1,6 @@
 //! What is to happen, and when: all of it grows from a seed. Parts of it may be left out, to see whether they matter.
 
+use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -149,10 +150,13 @@ pub struct Plan {
 /// Between two rushes, on average.
 const RUSH_EVERY: Duration = Duration::from_secs(30);
 
+/// How many there are at once before a silence.
+const RUSHES_BEFORE_SILENCE: usize = 3;
+
 /// How long one goes on, in milliseconds.
 const RUSH_MS: u64 = 1_500;
 
-fn millis(rng: &mut StdRng, range: std::ops::Range<u64>) -> Duration {
+fn millis(rng: &mut StdRng, range: Range<u64>) -> Duration {
     Duration::from_millis(rng.random_range(range))
 }
 
@@ -170,16 +174,25 @@ fn moments(rng: &mut StdRng, mean: Duration, within: Duration) -> Vec<Duration> 
     }
 }
 
-/// When nodes have troubles: in between there is time to see that all is as it should be.
-fn fronts(rng: &mut StdRng, within: Duration) -> Vec<std::ops::Range<Duration>> {
-    let mut fronts = Vec::new();
-    let mut at = millis(rng, 0..60_000);
+/// A part of a storm: nodes have troubles, then they have none, and then there is silence.
+struct Spell {
+    front: Range<Duration>,
+    silence: Range<Duration>,
+}
+
+/// What a storm consists of. In a silence, of so long at least, nobody says or does anything, so nothing heals what was lost
+/// before: neither what comes next nor a connection that is made anew.
+fn spells(rng: &mut StdRng, silence: Duration, within: Duration) -> Vec<Spell> {
+    let mut spells = Vec::new();
+    let mut at = millis(rng, 0..30_000);
     while at < within {
-        let passed = at + millis(rng, 20_000..120_000);
-        fronts.push(at..passed);
-        at = passed + millis(rng, 30_000..120_000);
+        let passed = at + millis(rng, 20_000..100_000);
+        let begins = passed + millis(rng, 16_000..40_000);
+        let ends = begins + silence + millis(rng, 5_000..20_000);
+        spells.push(Spell { front: at..passed, silence: begins..ends });
+        at = ends + millis(rng, 0..20_000);
     }
-    fronts
+    spells
 }
 
 /// Some who write a lot to a few others, all at once.
@@ -254,20 +267,27 @@ impl Plan {
                 Timed { at: gathering.at, what: Doing::Gathering(gathering) }
             }));
         }
-        let rushes = moments(&mut rng, RUSH_EVERY, storm);
+        let spells = spells(&mut rng, nature.patience(), storm);
+        let in_a_front = |at: &Duration| spells.iter().any(|spell| spell.front.contains(at));
+        let in_a_silence = |at: &Duration| spells.iter().any(|spell| spell.silence.contains(at));
+        let mut rushes = moments(&mut rng, RUSH_EVERY, storm);
+        // Silence falls in the middle of a rush.
+        for spell in &spells {
+            let last = spell.silence.start - Duration::from_millis(RUSH_MS);
+            rushes.extend([last; RUSHES_BEFORE_SILENCE]);
+        }
         for rush in &rushes {
             doings.extend(rush_hour(&mut rng, *rush, clients, users));
         }
         let others = asides(&mut rng, clients, storm, |rng, _| rng.random_range(0..users));
         doings
             .extend(others.into_iter().map(|it| Timed { at: it.at, what: Doing::Aside(it.client, it.act) }));
+        doings.retain(|doing| doing.at < storm && !in_a_silence(&doing.at));
         doings.sort_by_key(|doing| doing.at);
 
         let calm = Duration::from_secs(rng.random_range(3..20));
         let trouble =
             |rng: &mut StdRng| Trouble::random(rng, regular + spares, spares, users, clocks_go_wrong);
-        let fronts = fronts(&mut rng, storm);
-        let in_a_front = |at: &Duration| fronts.iter().any(|front| front.contains(at));
         let mut troubles = moments(&mut rng, calm, storm);
         troubles.retain(in_a_front);
         let mut troubles: Vec<_> =
@@ -287,6 +307,7 @@ impl Plan {
                 faults.push(Timed { at, what: fault(&mut rng) });
             }
         }
+        faults.retain(|fault| fault.at < storm && !in_a_silence(&fault.at));
         troubles.sort_by_key(|trouble| trouble.at);
         faults.sort_by_key(|fault| fault.at);
         Self { seed, nature, spares, devices, storm, groups, doings, troubles, faults }

@@ -25,9 +25,8 @@ const AFTERWARDS: Duration = Duration::from_secs(120);
 /// Between two looks at which nodes are members.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long, beyond a heartbeat, a message may take to somebody who is connected, in a world without troubles: one commit
-/// and a look at an inbox, and whatever a client has to repeat.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at which views nodes go by: less than it takes one that is behind to hear of it.
+const LOOK_AT_VIEWS_EVERY: Duration = Duration::from_millis(20);
 
 /// From when to when there was a trouble.
 type Spans = Arc<Mutex<Vec<(Duration, Duration)>>>;
@@ -89,9 +88,10 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
         began,
     ));
     beside.spawn(trouble_clients(fleet.clone(), plan.faults, trace.clone(), began));
-    let removed: Arc<Mutex<Vec<String>>> = Arc::default();
-    let watching =
-        tokio::spawn(watch_the_healthy(world.clone(), trace.clone(), removed.clone())).abort_handle();
+    let noticed = Noticed { trace: trace.clone(), all: Arc::default() };
+    let mut watching = JoinSet::new();
+    watching.spawn(watch_the_healthy(world.clone(), noticed.clone()));
+    watching.spawn(watch_the_views(world.clone(), noticed.clone()));
     sleep_until(began + storm).await;
     let mut surprises = Vec::new();
     trace.say("the storm is over");
@@ -122,17 +122,15 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     }
     surprises.extend(judge::at_rest(&world, &fleet, &users, &trace).await?);
     trace.say("judged");
-    surprises
-        .extend(removed.lock().expect("nothing panics while it holds this lock").drain(..).take(EXAMPLES));
-    watching.abort();
+    watching.shutdown().await;
+    surprises.extend(noticed.take());
     fleet.close().await;
     let history = fleet.recorder().history();
     for entry in &history.entries {
         trace.step("client", "", format!("{:?} {} {:?}", entry.at, entry.client, entry.what).as_bytes());
     }
     let spans = std::mem::take(&mut *troubled.lock().expect("nothing panics while it holds this lock"));
-    let patience = plan.nature.config.heartbeat + PATIENCE;
-    surprises.extend(prompt::late(&history, &spans, patience).into_iter().take(EXAMPLES));
+    surprises.extend(prompt::late(&history, &spans, plan.nature.patience()).into_iter().take(EXAMPLES));
     surprises.extend(panics());
     let accepted = history.count(|what| matches!(what, rookery_tests::history::What::Accepted { .. }));
     let handed = history.handed().count();
@@ -146,20 +144,55 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     })
 }
 
+/// What was seen to be wrong while a world went on.
+#[derive(Clone)]
+struct Noticed {
+    trace: Trace,
+    all: Arc<Mutex<Vec<String>>>,
+}
+
+impl Noticed {
+    fn say(&self, said: String) {
+        self.trace.say(said.clone());
+        self.all.lock().expect("nothing panics while it holds this lock").push(said);
+    }
+
+    /// The first ones.
+    fn take(&self) -> Vec<String> {
+        let mut all = std::mem::take(&mut *self.all.lock().expect("nothing panics while it holds this lock"));
+        all.truncate(EXAMPLES);
+        all
+    }
+}
+
 /// Looks whether nodes stay members to which nothing has happened.
-async fn watch_the_healthy(world: Arc<World>, trace: Trace, removed: Arc<Mutex<Vec<String>>>) {
+async fn watch_the_healthy(world: Arc<World>, noticed: Noticed) {
     let mut before = BTreeMap::new();
     loop {
         sleep(LOOK_EVERY).await;
         let now = world.healthy().await;
         for (node, was) in &before {
             if let Some(is) = now.get(node).filter(|is| *is != was) {
-                let said = format!("{was} was removed though nothing had happened to it, and is {is}");
-                trace.say(said.clone());
-                removed.lock().expect("nothing panics while it holds this lock").push(said);
+                noticed.say(format!("{was} was removed though nothing had happened to it, and is {is}"));
             }
         }
         before = now;
+    }
+}
+
+/// Looks whether nodes go back to a view that they had left behind.
+async fn watch_the_views(world: Arc<World>, noticed: Noticed) {
+    let mut latest: BTreeMap<usize, u64> = BTreeMap::new();
+    loop {
+        sleep(LOOK_AT_VIEWS_EVERY).await;
+        for (node, epoch) in world.epochs() {
+            let latest = latest.entry(node).or_default();
+            if epoch < *latest {
+                let node = world.name(node);
+                noticed.say(format!("{node} went back from the view of epoch {latest} to that of {epoch}"));
+            }
+            *latest = epoch;
+        }
     }
 }
 

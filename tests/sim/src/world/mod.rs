@@ -83,6 +83,17 @@ pub struct Nature {
     pub age_max: Option<Duration>,
 }
 
+/// How long, beyond a heartbeat, a message may take to somebody who is connected, in a world without troubles: one commit
+/// and a look at an inbox, and whatever a client has to repeat.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Nature {
+    /// How long a message may take to somebody who is connected, in a world without troubles.
+    pub fn patience(&self) -> Duration {
+        self.config.heartbeat + PATIENCE
+    }
+}
+
 impl World {
     /// A world in which no node runs yet.
     pub fn new(seed: u64, nature: &Nature, trace: Trace) -> Self {
@@ -278,6 +289,12 @@ impl World {
             }
         }
         healthy
+    }
+
+    /// The epochs of the views that nodes go by, by their places.
+    pub fn epochs(&self) -> Vec<(usize, u64)> {
+        let epoch = |node: &Node| Some(node.process.try_lock().ok()?.as_ref()?.actors().epoch());
+        self.nodes.iter().enumerate().filter_map(|(at, node)| Some((at, epoch(node)?))).collect()
     }
 
     /// The nodes that run, by their places.
