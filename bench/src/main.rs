@@ -70,6 +70,8 @@ enum Workload {
     Connect(workload::connect::Args),
     /// Pairs of users, one writing to the other: durable messages per second, and their latency.
     Direct(workload::direct::Args),
+    /// A node is killed under an even load: how long until its users' messages are confirmed again.
+    Failover(workload::failover::Args),
     /// One user writing to a group: deliveries per second, and how long until the last member has a message.
     Group(workload::group::Args),
     /// Connections that do nothing: what each costs in memory.
@@ -98,6 +100,7 @@ impl Workload {
             Self::Channel(args) => workload::channel::run(rookery, data, args).await,
             Self::Connect(args) => workload::connect::run(rookery, data, args).await,
             Self::Direct(args) => workload::direct::run(rookery, data, args).await,
+            Self::Failover(args) => workload::failover::run(rookery, data, args).await,
             Self::Group(args) => workload::group::run(rookery, data, args).await,
             Self::Idle(args) => workload::idle::run(rookery, data, args).await,
             Self::Join(args) => workload::join::run(rookery, data, args).await,

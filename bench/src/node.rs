@@ -90,6 +90,11 @@ impl Nodes {
         Ok(())
     }
 
+    /// Ends the node with this number with SIGKILL, and forgets it.
+    pub(crate) fn kill(&mut self, number: usize) -> anyhow::Result<()> {
+        self.0.remove(number).child.kill().context("cannot kill a node")
+    }
+
     /// The node whose turn it is with `turn`, around.
     pub(crate) fn of(&self, turn: usize) -> &Node {
         &self.0[turn % self.0.len()]

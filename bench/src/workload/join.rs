@@ -2,18 +2,14 @@
 //! and what that costs the store.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use rookery_store::engine::Engine;
-use rookery_store::engines::{LmdbConfig, LmdbEngine};
 use rookery_store::keys::view::ClusterView;
-use rookery_store::placement::Slot;
-use rookery_store::queries;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::measure::connect;
+use super::placement::{Placement, owner};
 use crate::node::Nodes;
 use crate::report::Report;
 use crate::users::{BenchUser, prepare};
@@ -41,9 +37,9 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let mut nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
     let before = nodes.len();
     let wires = connect(&nodes, &users).await?;
-    let engine: Arc<dyn Engine> = Arc::new(LmdbEngine::open(LmdbConfig::new(data.join("node/lmdb")))?);
+    let placement = Placement::of(data)?;
 
-    let expected = elsewhere(&view(&*engine).await?, &users, before);
+    let expected = elsewhere(&placement.view().await?, &users, before);
     settled(&nodes, expected).await?;
     let commits = commits(&nodes).await?;
     sleep(QUIET).await;
@@ -52,7 +48,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let (commits, cpu, begun) = (self::commits(&nodes).await?, nodes.cpu()?, Instant::now());
     nodes.join(rookery, data).await?;
     let joined = begun.elapsed();
-    let view = view(&*engine).await?;
+    let view = placement.view().await?;
     let moved = users.iter().filter(|user| owner(&view, user) == before).count();
     settled(&nodes, elsewhere(&view, &users, before)).await?;
     let took = begun.elapsed();
@@ -70,16 +66,6 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("commits for leases alone", each_second, "/s");
     report.add("nodes: CPU meanwhile", (nodes.cpu()? - cpu).as_secs_f64() * 1e3, "ms");
     Ok(report)
-}
-
-async fn view(engine: &dyn Engine) -> anyhow::Result<ClusterView> {
-    Ok(queries::view(&*engine.snapshot().await?).await?)
-}
-
-/// Which node owns a user, by its place in the order of names, which is that of their starts.
-fn owner(view: &ClusterView, user: &BenchUser) -> usize {
-    let owner = view.owner(Slot::of_user(user.user)).expect("a cluster with nodes");
-    view.members.iter().position(|member| member.name == owner.name).expect("the owner is a member")
 }
 
 /// How many users are at another node than their owner, of those that went to `nodes` nodes in turn.

@@ -1,8 +1,10 @@
 //! The workloads, one a file.
 
 pub(crate) mod channel;
+mod client;
 pub(crate) mod connect;
 pub(crate) mod direct;
+pub(crate) mod failover;
 mod fanout;
 pub(crate) mod group;
 pub(crate) mod idle;
@@ -10,6 +12,9 @@ pub(crate) mod join;
 pub(crate) mod limits;
 mod measure;
 pub(crate) mod offline;
+mod outbox;
+mod placement;
 pub(crate) mod presence;
+mod steps;
 mod storm;
 mod waiting;
