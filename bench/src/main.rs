@@ -64,6 +64,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Workload {
+    /// The highest rate of messages at which 99 of 100 do not take too long.
+    Capacity(workload::capacity::Args),
     /// The one who writes in a channel, and those who follow it: what a post costs, and how long until the last has it.
     Channel(workload::channel::Args),
     /// Users who connect as fast as they can: connects per second, and how long until each has what waited.
@@ -97,6 +99,7 @@ impl Workload {
     /// Runs it once; `data` is an empty directory.
     async fn run(self, rookery: &Path, data: &Path) -> anyhow::Result<Report> {
         match self {
+            Self::Capacity(args) => workload::capacity::run(rookery, data, args).await,
             Self::Channel(args) => workload::channel::run(rookery, data, args).await,
             Self::Connect(args) => workload::connect::run(rookery, data, args).await,
             Self::Direct(args) => workload::direct::run(rookery, data, args).await,

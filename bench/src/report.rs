@@ -124,6 +124,11 @@ impl Report {
         FigureId(self.figures.len() - 1)
     }
 
+    /// A figure's value.
+    pub(crate) fn value(&self, figure: FigureId) -> f64 {
+        self.figures[figure.0].value
+    }
+
     /// Marks a figure as one that the workload is run for.
     pub(crate) fn headline(&mut self, figure: FigureId) {
         self.figures[figure.0].is_headline = true;
@@ -175,7 +180,6 @@ impl Report {
 
     /// Keeps what a rate of messages did to their latency, of a histogram in microseconds: one point of throughput against
     /// latency. Rates are per second.
-    #[allow(dead_code, reason = "for workloads that try several rates")]
     pub(crate) fn at_rate(&mut self, offered: f64, achieved: f64, times_us: &Histogram<u64>) {
         let ms = |quantile| times_us.value_at_quantile(quantile) as f64 / 1e3;
         self.rates.push(AtRate { offered, achieved, p50_ms: ms(0.5), p99_ms: ms(0.99) });

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
 use hdrhistogram::Histogram;
-use rookery_protocol::{Body, ConversationId, MessageEvent, MessageId, RequestId, Send, ServerFrame, UserId};
+use rookery_protocol::{Body, ConversationId, MessageEvent, RequestId, Send, ServerFrame, UserId};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -24,7 +24,7 @@ use super::measure::{
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
 use crate::report::{FigureId, Report};
-use crate::users::{BenchUser, prepare};
+use crate::users::{BenchUser, message_id, prepare};
 use crate::wire::Wire;
 
 #[derive(Debug, ClapArgs)]
@@ -50,11 +50,15 @@ pub(crate) struct Args {
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]
     pub(super) rate: Option<f64>,
+    /// Tells the messages of one load from those of others between the same users.
+    #[arg(skip)]
+    pub(super) round: u16,
 }
 
 /// When the run's phases are, and what has been counted.
 struct Run {
     phases: Phases,
+    round: u16,
     confirmed: AtomicU64,
     latency_over_time: Timeline,
 }
@@ -126,8 +130,12 @@ pub(super) async fn load(
         wires.push(Wire::connect(nodes.of(number / 2 + number % 2).clients(), user).await?.0);
     }
     let phases = Phases::new(Duration::from_secs(args.warmup), Duration::from_secs(args.seconds));
-    let run =
-        Arc::new(Run { phases, confirmed: AtomicU64::new(0), latency_over_time: Timeline::new(phases)? });
+    let run = Arc::new(Run {
+        phases,
+        round: args.round,
+        confirmed: AtomicU64::new(0),
+        latency_over_time: Timeline::new(phases)?,
+    });
 
     let mut writers = JoinSet::new();
     let mut readers = JoinSet::new();
@@ -268,14 +276,12 @@ impl Writing {
     fn message(&mut self, due: Instant) -> Send {
         let since_origin = (due - self.run.phases.origin).as_nanos() as u64;
         self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&self.from.get().to_be_bytes());
-        id[8..].copy_from_slice(&self.pushed.to_be_bytes());
+        let id = message_id(self.from, u64::from(self.run.round) << 48 | self.pushed);
         self.pushed += 1;
         Send {
             request: RequestId::new(self.pushed as u32),
             conversation: self.conversation,
-            id: MessageId::from_bytes(id),
+            id,
             after: None,
             body: Body::new(self.body.clone()),
             reference: None,
@@ -310,6 +316,10 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
                 let now = Instant::now();
                 while let Some(ServerFrame::MessageEvent(event)) = frame {
                     acks.note(event.stamp);
+                    frame = reader.buffered()?;
+                    if !run.is_its(&event) {
+                        continue;
+                    }
                     received += 1;
                     let sent = run.sent_at(&event).context("a message of this run has a time in its body")?;
                     if run.phases.counts(sent) {
@@ -317,7 +327,6 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
                         latency.record(took_us)?;
                         run.latency_over_time.record(sent, took_us);
                     }
-                    frame = reader.buffered()?;
                 }
                 if let Some(other) = frame {
                     bail!("a reader was sent {other:?}");
@@ -332,6 +341,11 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
 }
 
 impl Run {
+    /// Whether a message is of this load: what was acknowledged last in an earlier one may come again.
+    fn is_its(&self, event: &MessageEvent) -> bool {
+        event.message.id.as_bytes()[8..10] == self.round.to_be_bytes()
+    }
+
     /// When a message was to be sent, from its body.
     fn sent_at(&self, event: &MessageEvent) -> Option<Instant> {
         let nanos =

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args as ClapArgs;
 use hdrhistogram::Histogram;
-use rookery_protocol::{Body, ConversationId, MessageId, RequestId, Send, ServerFrame, UserId};
+use rookery_protocol::{Body, ConversationId, RequestId, Send, ServerFrame, UserId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -23,6 +23,7 @@ use super::measure::{
 use crate::node::Nodes;
 use crate::probe::Batches;
 use crate::report::{FigureId, Report};
+use crate::users::message_id;
 use crate::wire::Wire;
 
 /// Messages that may be under way to some reader; more are an error of the run.
@@ -400,14 +401,11 @@ impl Writing {
         let since_origin = due.saturating_duration_since(self.run.phases.origin).as_nanos() as u64;
         self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
         self.body[8..16].copy_from_slice(&number.to_be_bytes());
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&self.from.get().to_be_bytes());
-        id[8..].copy_from_slice(&number.to_be_bytes());
         self.pushed += 1;
         Ok(Send {
             request: RequestId::new(self.pushed as u32),
             conversation: self.conversation,
-            id: MessageId::from_bytes(id),
+            id: message_id(self.from, number),
             after: None,
             body: Body::new(self.body.clone()),
             reference: None,

@@ -1,5 +1,6 @@
 //! The workloads, one a file.
 
+pub(crate) mod capacity;
 pub(crate) mod channel;
 mod client;
 pub(crate) mod connect;

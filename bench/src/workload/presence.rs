@@ -116,6 +116,7 @@ impl Args {
             warmup: 5,
             seconds: self.seconds,
             rate: Some(self.rate),
+            round: 0,
         }
     }
 }
