@@ -30,7 +30,7 @@ use crate::wire::Wire;
 const UNDER_WAY_MAX: usize = 1 << 16;
 
 /// Between two looks whether all have everything, at the end.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// About what an inbox's entry has that points to a message.
 const POINTER_BYTES: usize = 32;
@@ -40,13 +40,13 @@ const PARTS: usize = 16;
 
 /// How much the writer writes, and when that is counted.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// Messages that some reader who is online does not have, at most.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
-    window: u32,
+    pub(crate) window: u32,
     /// Bytes of each message's body.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(16..=65536))]
-    body: u32,
+    pub(crate) body: u32,
     /// Seconds before counting begins.
     #[arg(long, default_value_t = 3)]
     warmup: u64,
@@ -55,7 +55,7 @@ pub(super) struct Load {
     seconds: u64,
     /// Messages per second, at their intended times; without it as many as the window lets through.
     #[arg(long, value_parser = rate)]
-    rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
 }
 
 impl std::fmt::Display for Load {
@@ -69,8 +69,13 @@ impl std::fmt::Display for Load {
 
 impl Load {
     /// How often it asks the disk, at the most.
-    pub(super) fn every(&self) -> Duration {
+    pub(crate) fn every(&self) -> Duration {
         self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX))
+    }
+
+    /// When its phases are, beginning now.
+    pub(crate) fn phases(&self) -> Phases {
+        Phases::new(Duration::from_secs(self.warmup), Duration::from_secs(self.seconds))
     }
 
     /// Lets one write to a conversation on one connection and others `read` on theirs, each with its number, until all have
@@ -86,7 +91,7 @@ impl Load {
     where
         R: Future<Output = anyhow::Result<()>> + std::marker::Send + 'static,
     {
-        let phases = Phases::new(Duration::from_secs(self.warmup), Duration::from_secs(self.seconds));
+        let phases = self.phases();
         let run = Arc::new(Run::new(phases, readers.len() as u32, self.window)?);
         let mut reading = JoinSet::new();
         for (number, wire) in readers.into_iter().enumerate() {
@@ -206,17 +211,7 @@ impl Counted {
 
     /// Reports how long it took from sending on. `readers`: what one of them is.
     pub(super) fn add_times(&self, reader: &str, report: &mut Report) -> anyhow::Result<()> {
-        let mut each = histogram()?;
-        for part in &self.run.each {
-            each.add(&*locked(part))?;
-        }
-        let (any, last) = (format!("to any {reader}"), format!("until the last {reader} has it"));
-        report.latency(format!("send to receive, {any}"), &each)?;
-        let last = format!("send to receive, {last}");
-        let times = report.latency(&last, &locked(&self.run.last))?;
-        report.headline(times.p99);
-        self.run.last_over_time.add(&last, report);
-        Ok(())
+        self.run.add_times(reader, report)
     }
 }
 
@@ -233,18 +228,18 @@ async fn count(run: Arc<Run>, is_open: bool, nodes: &Nodes) -> anyhow::Result<Co
 }
 
 /// What the tasks of a run share.
-pub(super) struct Run {
-    phases: Phases,
+pub(crate) struct Run {
+    pub(crate) phases: Phases,
     /// How many read.
     readers: u32,
     /// How many still have to get a message, by its number, around.
     missing: Vec<AtomicU32>,
     /// Room for messages that not all have.
-    window: Semaphore,
+    pub(crate) window: Semaphore,
     /// Messages confirmed.
-    messages: AtomicU64,
+    pub(crate) messages: AtomicU64,
     /// Messages received, by all together.
-    delivered: AtomicU64,
+    pub(crate) delivered: AtomicU64,
     /// Messages that readers will not get.
     lost: AtomicU64,
     /// From sending on, to each reader.
@@ -263,7 +258,7 @@ fn locked(times: &Mutex<Histogram<u64>>) -> MutexGuard<'_, Histogram<u64>> {
 }
 
 impl Run {
-    fn new(phases: Phases, readers: u32, window: u32) -> anyhow::Result<Self> {
+    pub(crate) fn new(phases: Phases, readers: u32, window: u32) -> anyhow::Result<Self> {
         Ok(Self {
             phases,
             readers,
@@ -282,6 +277,34 @@ impl Run {
         &self.missing[number as usize % UNDER_WAY_MAX]
     }
 
+    /// Reports how long it took from sending on. `readers`: what one of them is.
+    pub(crate) fn add_times(&self, reader: &str, report: &mut Report) -> anyhow::Result<()> {
+        let mut each = histogram()?;
+        for part in &self.each {
+            each.add(&*locked(part))?;
+        }
+        let (any, last) = (format!("to any {reader}"), format!("until the last {reader} has it"));
+        report.latency(format!("send to receive, {any}"), &each)?;
+        let last = format!("send to receive, {last}");
+        let times = report.latency(&last, &locked(&self.last))?;
+        report.headline(times.p99);
+        self.last_over_time.add(&last, report);
+        Ok(())
+    }
+
+    /// Notes that the message of this number is under way to all.
+    pub(crate) fn begin(&self, number: u64) -> anyhow::Result<()> {
+        let before = self.place(number).swap(self.readers, Ordering::AcqRel);
+        ensure!(before == 0, "{UNDER_WAY_MAX} messages were under way at once: the rate is too high");
+        Ok(())
+    }
+
+    /// Whether, of so many messages, none is under way.
+    pub(crate) fn is_with_all(&self, begun: u64) -> bool {
+        (begun.saturating_sub(UNDER_WAY_MAX as u64)..begun)
+            .all(|number| self.place(number).load(Ordering::Acquire) == 0)
+    }
+
     /// Arrivals that there should still be.
     fn missing(&self) -> u64 {
         self.missing.iter().map(|missing| u64::from(missing.load(Ordering::Acquire))).sum()
@@ -293,7 +316,7 @@ impl Run {
     }
 
     /// A reader has a message.
-    pub(super) fn received(&self, reader: usize, body: &[u8], now: Instant) -> anyhow::Result<()> {
+    pub(crate) fn received(&self, reader: usize, body: &[u8], now: Instant) -> anyhow::Result<()> {
         let sent = self.phases.origin + Duration::from_nanos(part(body, 0)?);
         let took = (now - sent).as_micros() as u64;
         let counts = self.phases.counts(sent);
@@ -353,7 +376,7 @@ impl Writing {
             if is_closed {
                 is_over = Instant::now() >= run.phases.send_until;
             }
-            if is_over && confirmed == self.pushed && self.is_with_all() {
+            if is_over && confirmed == self.pushed && run.is_with_all(self.pushed) {
                 return Ok(());
             }
             tokio::select! {
@@ -386,18 +409,10 @@ impl Writing {
         }
     }
 
-    /// Whether no message is under way.
-    fn is_with_all(&self) -> bool {
-        let under_way = UNDER_WAY_MAX as u64;
-        (self.pushed.saturating_sub(under_way)..self.pushed)
-            .all(|number| self.run.place(number).load(Ordering::Acquire) == 0)
-    }
-
     /// The next message, due at this time.
     fn message(&mut self, due: Instant) -> anyhow::Result<Send> {
         let number = self.pushed;
-        let before = self.run.place(number).swap(self.run.readers, Ordering::AcqRel);
-        ensure!(before == 0, "{UNDER_WAY_MAX} messages were under way at once: the rate is too high");
+        self.run.begin(number)?;
         let since_origin = due.saturating_duration_since(self.run.phases.origin).as_nanos() as u64;
         self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
         self.body[8..16].copy_from_slice(&number.to_be_bytes());

@@ -21,13 +21,13 @@ use crate::users::BenchUser;
 use crate::wire::{Wire, Writer};
 
 /// The longest latency the histogram holds, in microseconds.
-pub(super) const LATENCY_US_MAX: u64 = 120_000_000;
+pub(crate) const LATENCY_US_MAX: u64 = 120_000_000;
 
 /// The slowest pace at which the disk is asked.
-pub(super) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
+pub(crate) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
 
 /// How long the last messages may take to arrive once sending has ended.
-pub(super) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Into so many stretches is the time divided over which things are shown, if they are not too short.
 const STRETCHES: u32 = 60;
@@ -42,10 +42,10 @@ const BAR_EVERY: Duration = Duration::from_millis(200);
 pub(super) const SETTLE: Duration = Duration::from_secs(3);
 
 /// Handshakes at once: fewer than a node allows one address.
-pub(super) const CONNECTING_AT_ONCE: usize = 16;
+pub(crate) const CONNECTING_AT_ONCE: usize = 16;
 
 /// A rate from the command line.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.1..=1e7).contains(rate));
     rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
 }
@@ -77,21 +77,21 @@ pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Resul
 
 /// When a run's phases begin.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Phases {
-    pub(super) origin: Instant,
-    pub(super) count_from: Instant,
-    pub(super) send_until: Instant,
+pub(crate) struct Phases {
+    pub(crate) origin: Instant,
+    pub(crate) count_from: Instant,
+    pub(crate) send_until: Instant,
 }
 
 impl Phases {
     /// Beginning now.
-    pub(super) fn new(warmup: Duration, counted: Duration) -> Self {
+    pub(crate) fn new(warmup: Duration, counted: Duration) -> Self {
         let origin = Instant::now();
         Self { origin, count_from: origin + warmup, send_until: origin + warmup + counted }
     }
 
     /// Whether what was sent then counts.
-    pub(super) fn counts(&self, sent: Instant) -> bool {
+    pub(crate) fn counts(&self, sent: Instant) -> bool {
         (self.count_from..self.send_until).contains(&sent)
     }
 
@@ -102,6 +102,15 @@ impl Phases {
 
     /// Counts from the beginning of counting to the end, with a bar.
     pub(super) async fn count(&self, done: &AtomicU64, nodes: &Nodes) -> anyhow::Result<Window> {
+        self.count_with(done, async || Counters::read(done, nodes).await).await
+    }
+
+    /// As [`count`](Self::count), of what is not nodes: `read` reads its counters.
+    pub(crate) async fn count_with<C>(
+        &self,
+        done: &AtomicU64,
+        read: impl AsyncFn() -> anyhow::Result<C>,
+    ) -> anyhow::Result<Window<C>> {
         let style = ProgressStyle::with_template("{msg:>12} {bar:40} {percent:>3} %")
             .expect("the template is a valid one");
         let bar = ProgressBar::new((self.send_until - self.origin).as_millis() as u64).with_style(style);
@@ -109,7 +118,7 @@ impl Phases {
         bar.set_message("warming up");
         each(BAR_EVERY, self.count_from, show).await;
         bar.set_message("counting");
-        let before = Counters::read(done, nodes).await?;
+        let before = read().await?;
         let begun = Instant::now();
         let (mut over_time, mut last) = (Vec::new(), (begun, done.load(Ordering::Relaxed)));
         let sample = || {
@@ -123,7 +132,7 @@ impl Phases {
             }
         };
         each(self.stretch(), self.send_until, sample).await;
-        let after = Counters::read(done, nodes).await?;
+        let after = read().await?;
         let seconds = begun.elapsed().as_secs_f64();
         bar.finish_and_clear();
         Ok(Window { before, after, seconds, done_over_time: over_time })
@@ -142,23 +151,23 @@ async fn each(every: Duration, until: Instant, mut act: impl FnMut()) {
 }
 
 /// What was counted between two times.
-pub(super) struct Window {
-    pub(super) before: Counters,
-    pub(super) after: Counters,
+pub(crate) struct Window<C = Counters> {
+    pub(crate) before: C,
+    pub(crate) after: C,
     /// Between the two.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// How fast the load went: seconds since `before`, and what it did per second up to then, since the point before.
-    pub(super) done_over_time: Vec<(f64, f64)>,
+    pub(crate) done_over_time: Vec<(f64, f64)>,
 }
 
 /// How long something took over the time counted, by when it was to begin.
-pub(super) struct Timeline {
+pub(crate) struct Timeline {
     phases: Phases,
     stretches: Vec<Mutex<Histogram<u64>>>,
 }
 
 impl Timeline {
-    pub(super) fn new(phases: Phases) -> anyhow::Result<Self> {
+    pub(crate) fn new(phases: Phases) -> anyhow::Result<Self> {
         let counted = (phases.send_until - phases.count_from).as_secs_f64();
         let stretches = (counted / phases.stretch().as_secs_f64()).ceil().max(1.0) as usize;
         // Two digits: a curve shows no more.
@@ -167,7 +176,7 @@ impl Timeline {
     }
 
     /// Something that was to begin then took so long, in microseconds.
-    pub(super) fn record(&self, began: Instant, took_us: u64) {
+    pub(crate) fn record(&self, began: Instant, took_us: u64) {
         if self.phases.counts(began) {
             let since = (began - self.phases.count_from).as_secs_f64();
             let at = (since / self.phases.stretch().as_secs_f64()) as usize;
@@ -177,7 +186,7 @@ impl Timeline {
     }
 
     /// Reports the median and the 99th percentile over time, in milliseconds.
-    pub(super) fn add(&self, name: &str, report: &mut Report) {
+    pub(crate) fn add(&self, name: &str, report: &mut Report) {
         for (what, quantile) in [("p50", 0.5), ("p99", 0.99)] {
             let points = self.stretches.iter().enumerate().filter_map(|(number, stretch)| {
                 let stretch = stretch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +200,7 @@ impl Timeline {
 }
 
 /// What nodes and this process have counted so far.
-pub(super) struct Counters {
+pub(crate) struct Counters {
     pub(super) done: f64,
     pub(super) commits: f64,
     pub(super) ops: f64,
@@ -266,7 +275,7 @@ pub(super) fn bind_by_lmdb(
 }
 
 /// Ends when a task fails, and not otherwise.
-pub(super) async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+pub(crate) async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
     while let Some(ended) = tasks.join_next().await {
         ended.context("a load task does not panic")??;
     }
@@ -275,7 +284,7 @@ pub(super) async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> an
 
 /// Tells each writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
 /// milliseconds: what they would add is of the size of what is measured.
-pub(super) fn pace(phases: Phases, rate: f64, writers: &[mpsc::UnboundedSender<Instant>]) {
+pub(crate) fn pace(phases: Phases, rate: f64, writers: &[mpsc::UnboundedSender<Instant>]) {
     for (number, writer) in writers.iter().cycle().enumerate() {
         let due = phases.origin + Duration::from_secs_f64(number as f64 / rate);
         if due >= phases.send_until {
@@ -288,7 +297,7 @@ pub(super) fn pace(phases: Phases, rate: f64, writers: &[mpsc::UnboundedSender<I
 }
 
 /// When the next message is due: `None` when there is none any more, never where messages are not due at times.
-pub(super) async fn next_due(due: &mut Option<mpsc::UnboundedReceiver<Instant>>) -> Option<Instant> {
+pub(crate) async fn next_due(due: &mut Option<mpsc::UnboundedReceiver<Instant>>) -> Option<Instant> {
     match due {
         Some(due) => due.recv().await,
         None => std::future::pending().await,
