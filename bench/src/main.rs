@@ -4,6 +4,7 @@
 mod compare;
 mod machine;
 mod node;
+mod peer;
 mod probe;
 mod process;
 mod report;
@@ -86,6 +87,9 @@ enum Workload {
     Presence(workload::presence::Args),
     /// What the machine does by itself: disk, raw LMDB, loopback, actors.
     Limits(workload::limits::Args),
+    /// Another server, which runs already, under a node's workloads.
+    #[command(subcommand)]
+    Peer(peer::Peer),
     /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
     Compare(compare::Args),
 }
@@ -93,7 +97,7 @@ enum Workload {
 impl Workload {
     /// Whether it does without the program under test.
     fn is_without_node(&self) -> bool {
-        matches!(self, Self::Limits(_) | Self::Compare(_))
+        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_))
     }
 
     /// Runs it once; `data` is an empty directory.
@@ -110,6 +114,7 @@ impl Workload {
             Self::Offline(args) => workload::offline::run(rookery, data, args).await,
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,
+            Self::Peer(peer) => peer::run(data, peer).await,
             Self::Compare(_) => unreachable!("it has no runs"),
         }
     }

@@ -192,6 +192,12 @@ impl Report {
         p50
     }
 
+    /// A figure's value, by its name.
+    #[cfg(test)]
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+
     /// What the machine has done since the report was made.
     pub(crate) fn surroundings(&self) -> Surroundings {
         let Before { began, load_average, processors } = &self.before;
