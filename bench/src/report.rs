@@ -194,7 +194,7 @@ impl Report {
 
     /// A figure's value, by its name.
     #[cfg(test)]
-    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+    pub(crate) fn value_of(&self, name: &str) -> Option<f64> {
         self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
     }
 

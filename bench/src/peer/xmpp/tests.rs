@@ -193,16 +193,16 @@ async fn accounts_are_made_once_and_pairs_exchange_messages() {
     let address = Tiny::new().start().await;
     for (made, were_there) in [(4.0, 0.0), (0.0, 4.0)] {
         let report = bench(&address, "accounts --count 4").await.unwrap();
-        assert_eq!(report.value("accounts made"), Some(made));
-        assert_eq!(report.value("accounts that were there"), Some(were_there));
+        assert_eq!(report.value_of("accounts made"), Some(made));
+        assert_eq!(report.value_of("accounts that were there"), Some(were_there));
     }
     for (load, confirmed) in [
         ("direct --pairs 2 --warmup 0 --seconds 1", "messages, confirmed"),
         ("--durable direct --pairs 2 --warmup 0 --seconds 1 --rate 2000", "durable messages, confirmed"),
     ] {
         let report = bench(&address, load).await.unwrap();
-        assert!(report.value(confirmed).unwrap() > 0.0);
-        assert!(report.value("send to receive, p50").unwrap() > 0.0);
+        assert!(report.value_of(confirmed).unwrap() > 0.0);
+        assert!(report.value_of("send to receive, p50").unwrap() > 0.0);
     }
 }
 
@@ -211,7 +211,7 @@ async fn messages_wait_for_users_who_are_away_and_all_come() {
     let address = Tiny::new().start().await;
     bench(&address, "accounts --count 20").await.unwrap();
     let report = bench(&address, "offline --users 18 --messages 20").await.unwrap();
-    assert!(report.value("messages drained").unwrap() > 0.0);
+    assert!(report.value_of("messages drained").unwrap() > 0.0);
 }
 
 #[tokio::test]
