@@ -5,6 +5,7 @@ mod compare;
 mod machine;
 mod node;
 mod peer;
+mod plan;
 mod probe;
 mod process;
 mod report;
@@ -90,6 +91,8 @@ enum Workload {
     /// Another server, which runs already, under a node's workloads.
     #[command(subcommand)]
     Peer(peer::Peer),
+    /// What it takes to serve so many people, computed from what runs here have measured.
+    Plan(plan::Args),
     /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
     Compare(compare::Args),
 }
@@ -97,7 +100,7 @@ enum Workload {
 impl Workload {
     /// Whether it does without the program under test.
     fn is_without_node(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_))
+        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_) | Self::Plan(_))
     }
 
     /// Runs it once; `data` is an empty directory.
@@ -115,7 +118,7 @@ impl Workload {
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,
             Self::Peer(peer) => peer::run(data, peer).await,
-            Self::Compare(_) => unreachable!("it has no runs"),
+            Self::Compare(_) | Self::Plan(_) => unreachable!("it has no runs"),
         }
     }
 }
@@ -129,8 +132,10 @@ fn main() -> anyhow::Result<()> {
 
 async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let Cli { workload, global } = Cli::from_arg_matches(matches)?;
-    if let Workload::Compare(args) = &workload {
-        return compare::run(args);
+    match &workload {
+        Workload::Compare(args) => return compare::run(args),
+        Workload::Plan(args) => return plan::run(args),
+        _ => {}
     }
     let rookery = match global.rookery {
         Some(path) => path,

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, bail};
 use bytes::BytesMut;
@@ -37,6 +38,14 @@ impl Address {
         config.resumption = Resumption::disabled();
         Ok(Self { host_port, tls: Some(TlsConnector::from(Arc::new(config))) })
     }
+}
+
+/// Bytes of frames, before encryption, on all connections of this process: those written, and those read.
+static EXCHANGED_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes of frames that all connections of this process have written and read so far, before encryption.
+pub(crate) fn exchanged_bytes() -> u64 {
+    EXCHANGED_BYTES.load(Ordering::Relaxed)
 }
 
 /// A welcomed connection.
@@ -121,6 +130,7 @@ impl Reader {
             let read = self.stream.read_buf(buffer).await?;
             anyhow::ensure!(read > 0, "the node closed the connection");
             self.received_bytes += read as u64;
+            EXCHANGED_BYTES.fetch_add(read as u64, Ordering::Relaxed);
         }
     }
 
@@ -146,6 +156,7 @@ impl Writer {
         if !self.frames.is_empty() {
             self.stream.write_all(&self.frames).await?;
             self.stream.flush().await?;
+            EXCHANGED_BYTES.fetch_add(self.frames.len() as u64, Ordering::Relaxed);
             self.frames.clear();
         }
         Ok(())

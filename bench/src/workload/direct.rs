@@ -206,6 +206,7 @@ async fn show_progress(
     report.add("commits", commits / seconds, "/s");
     report.add("operations per commit", (after.ops - before.ops) / commits, "");
     report.add("store writes per message", store.writes_per_message, "");
+    after.add_bytes(&before, messages, report);
     if nodes.len() > 1 {
         after.add_links(&before, messages, report);
     }

@@ -18,7 +18,7 @@ use crate::probe::{self, Batches};
 use crate::process;
 use crate::report::{FigureId, Report};
 use crate::users::BenchUser;
-use crate::wire::{Wire, Writer};
+use crate::wire::{Wire, Writer, exchanged_bytes};
 
 /// The longest latency the histogram holds, in microseconds.
 pub(crate) const LATENCY_US_MAX: u64 = 120_000_000;
@@ -211,6 +211,8 @@ pub(crate) struct Counters {
     pub(super) link_batches: f64,
     pub(super) link_messages: f64,
     pub(super) mailed: f64,
+    pub(super) client_bytes: f64,
+    pub(super) file_bytes: f64,
 }
 
 impl Counters {
@@ -228,7 +230,17 @@ impl Counters {
             link_batches: nodes.metric("rookery_link_batches_total", out).await?,
             link_messages: nodes.metric("rookery_link_messages_in_total", "").await?,
             mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
+            client_bytes: exchanged_bytes() as f64,
+            file_bytes: nodes.of(0).metric("rookery_store_file_bytes").await?,
         })
+    }
+
+    /// Reports what each of so many messages since `before` left in the store's file, and what of it went to and from
+    /// clients.
+    pub(super) fn add_bytes(&self, before: &Self, messages: f64, report: &mut Report) {
+        let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
+        report.add("store: file growth per message", each(self.file_bytes, before.file_bytes), "B");
+        report.add("clients: bytes per message", each(self.client_bytes, before.client_bytes), "B");
     }
 
     /// Reports what went over the nodes' links since `before`, for each of so many messages.
