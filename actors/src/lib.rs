@@ -14,6 +14,9 @@
 
 mod actors;
 mod auth;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod clock;
 mod cluster;
 mod config;

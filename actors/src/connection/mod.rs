@@ -16,7 +16,7 @@
 mod activity;
 mod actor;
 mod handle;
-mod machine;
+pub(crate) mod machine;
 mod reading;
 mod socket;
 mod supervisor;

@@ -11,7 +11,7 @@
 
 mod actor;
 mod hint;
-mod machine;
+pub(crate) mod machine;
 mod setting;
 mod sweep;
 mod telling;
