@@ -82,6 +82,8 @@ enum Workload {
     Idle(workload::idle::Args),
     /// A node joins others that have many idle users: how long until all is in its place again, and at what cost.
     Join(workload::join::Args),
+    /// A day in a messenger: messages to contacts and groups, receipts, typing, presence and reconnects, all at once.
+    Mixed(workload::mixed::Args),
     /// Messages that wait for users who are away: how fast they are taken when all come back.
     Offline(workload::offline::Args),
     /// Users who come and go while others watch them: what that costs those who write messages.
@@ -114,6 +116,7 @@ impl Workload {
             Self::Group(args) => workload::group::run(rookery, data, args).await,
             Self::Idle(args) => workload::idle::run(rookery, data, args).await,
             Self::Join(args) => workload::join::run(rookery, data, args).await,
+            Self::Mixed(args) => workload::mixed::run(rookery, data, args).await,
             Self::Offline(args) => workload::offline::run(rookery, data, args).await,
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,

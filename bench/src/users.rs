@@ -66,14 +66,8 @@ pub(crate) async fn prepare_channel(
     followers: &[BenchUser],
 ) -> anyhow::Result<GroupId> {
     let (store, time_ms) = (store(&directory(data)?)?, SystemClock.now_ms());
-    let DeviceToken { user, device, generation } = creator.device;
-    let author =
-        Author { user, device, generation, admitted: 0, id: MessageId::from_bytes([0xff; 16]), time_ms };
     let settings = GroupSettings { only_admins_send: true, is_channel: true, ..GroupSettings::default() };
-    let making = CreateGroup { author, name: "bench".into(), members: Vec::new(), settings };
-    let group = making.group();
-    let made = store.submit(&user, making).await?.answer;
-    anyhow::ensure!(matches!(made, Outcome::Accepted(_)), "instead of a channel came {made:?}");
+    let group = make_group(&store, creator, MessageId::from_bytes([0xff; 16]), Vec::new(), settings).await?;
 
     let mut following = JoinSet::new();
     for follower in followers {
@@ -89,6 +83,37 @@ pub(crate) async fn prepare_channel(
         anyhow::ensure!(matches!(followed, Settled::Done), "instead of a follower came {followed:?}");
     }
     store.close().await;
+    Ok(group)
+}
+
+/// Makes groups of these users, each made by its first. The data directory is that of [`prepare`], and no node has it open.
+pub(crate) async fn prepare_groups(data: &Path, groups: &[Vec<BenchUser>]) -> anyhow::Result<Vec<GroupId>> {
+    let store = store(&directory(data)?)?;
+    let mut made = Vec::with_capacity(groups.len());
+    for (number, members) in groups.iter().enumerate() {
+        let creator = members.first().context("a group has members")?;
+        // From the end on: those of messages begin at 0.
+        let id = message_id(creator.user, u64::MAX - number as u64);
+        let members = members.iter().map(|member| member.user).collect();
+        made.push(make_group(&store, creator, id, members, GroupSettings::default()).await?);
+    }
+    store.close().await;
+    Ok(made)
+}
+
+async fn make_group(
+    store: &Store,
+    creator: &BenchUser,
+    id: MessageId,
+    members: Vec<UserId>,
+    settings: GroupSettings,
+) -> anyhow::Result<GroupId> {
+    let DeviceToken { user, device, generation } = creator.device;
+    let author = Author { user, device, generation, admitted: 0, id, time_ms: SystemClock.now_ms() };
+    let making = CreateGroup { author, name: "bench".into(), members, settings };
+    let group = making.group();
+    let made = store.submit(&user, making).await?.answer;
+    anyhow::ensure!(matches!(made, Outcome::Accepted(_)), "instead of a group came {made:?}");
     Ok(group)
 }
 

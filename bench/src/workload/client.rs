@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use rookery_protocol::{ConversationId, ErrorCode, Heartbeat, Seq, ServerFrame, Stamp};
+use rookery_protocol::{ConversationId, ErrorCode, Heartbeat, Payload, RequestId, Seq, ServerFrame, Stamp};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 
 use super::measure::Acks;
 use super::outbox::{Message, Outbox};
 use crate::users::BenchUser;
-use crate::wire::{Address, Reader, Wire};
+use crate::wire::{Address, Reader, Wire, Writer};
 
 /// How often a client makes sure that its node answers. One that says nothing for twice as long is taken for dead.
 const HEARTBEAT_EVERY: Duration = Duration::from_millis(2_500);
@@ -69,6 +69,8 @@ pub(super) enum Next {
 /// Where an app puts what is to be sent.
 pub(super) struct Out<'a> {
     outbox: &'a mut Outbox,
+    writer: &'a mut Writer,
+    next_request: &'a mut u32,
 }
 
 impl Out<'_> {
@@ -76,7 +78,21 @@ impl Out<'_> {
     pub(super) fn message(&mut self, message: Message) {
         self.outbox.push(message);
     }
+
+    /// Anything else, sent once.
+    pub(super) fn push<P: Payload>(&mut self, payload: &P) {
+        self.writer.push(payload);
+    }
+
+    /// A number for a request that is no message: never that of one.
+    pub(super) fn request(&mut self) -> RequestId {
+        *self.next_request += 1;
+        RequestId::new(NOT_MESSAGES | *self.next_request)
+    }
 }
+
+/// The requests that are no messages have this in their numbers.
+const NOT_MESSAGES: u32 = 1 << 31;
 
 /// What happened to connections.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -104,6 +120,7 @@ pub(super) struct Client<A: App> {
     /// The node where it is.
     at: usize,
     outbox: Outbox,
+    next_request: u32,
     /// The last event that was stored.
     stored: Option<Stamp>,
     /// The last message of each conversation.
@@ -129,6 +146,7 @@ impl<A: App> Client<A> {
             nodes,
             at,
             outbox: Outbox::default(),
+            next_request: 0,
             stored: None,
             last: HashMap::new(),
         }
@@ -200,7 +218,7 @@ impl<A: App> Client<A> {
         let mut heartbeats = interval(HEARTBEAT_EVERY);
         heartbeats.reset();
         let (mut heard, mut next) = (Instant::now(), Next::Go);
-        self.with(|app, out| app.welcomed(heard, out));
+        self.with(&mut writer, |app, out| app.welcomed(heard, out));
         loop {
             self.outbox.due(Instant::now()).iter().for_each(|send| writer.push(send));
             acks.push(&mut writer);
@@ -218,12 +236,12 @@ impl<A: App> Client<A> {
                 frame = reader.next() => {
                     let Ok(frame) = frame else { return Ok(Over::Lost) };
                     heard = Instant::now();
-                    if !self.take(frame, heard, &mut reader, &mut acks)? {
+                    if !self.take(frame, heard, &mut reader, &mut writer, &mut acks)? {
                         return Ok(Over::Lost);
                     }
                 }
                 command = commands.recv(), if !is_closed => if let Some(command) = command {
-                    next = self.with(|app, out| app.told(command, out));
+                    next = self.with(&mut writer, |app, out| app.told(command, out));
                 },
                 _ = heartbeats.tick() => {
                     if heard.elapsed() > 2 * HEARTBEAT_EVERY {
@@ -236,9 +254,9 @@ impl<A: App> Client<A> {
         }
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut A, &mut Out<'_>) -> T) -> T {
-        let Self { app, outbox, .. } = self;
-        act(app, &mut Out { outbox })
+    fn with<T>(&mut self, writer: &mut Writer, act: impl FnOnce(&mut A, &mut Out<'_>) -> T) -> T {
+        let Self { app, outbox, next_request, .. } = self;
+        act(app, &mut Out { outbox, writer, next_request })
     }
 
     /// Takes what has arrived together. Whether the connection goes on.
@@ -247,6 +265,7 @@ impl<A: App> Client<A> {
         frame: ServerFrame,
         now: Instant,
         reader: &mut Reader,
+        writer: &mut Writer,
         acks: &mut Acks,
     ) -> anyhow::Result<bool> {
         let mut frame = Some(frame);
@@ -270,7 +289,7 @@ impl<A: App> Client<A> {
                     let after = Duration::from_millis(error.retry_after_ms.into());
                     ensure!(retry, "user {} was refused: {error:?}", self.user.user);
                     if !self.outbox.failed(error.request, after, now) {
-                        self.with(|app, out| app.came(ServerFrame::Error(error), now, out))?;
+                        self.with(writer, |app, out| app.came(ServerFrame::Error(error), now, out))?;
                     }
                 }
                 ServerFrame::Goaway(_) => return Ok(false),
@@ -278,10 +297,10 @@ impl<A: App> Client<A> {
                 ServerFrame::MessageEvent(event) => {
                     if self.is_new(event.message.conversation, event.message.seq)? {
                         let frame = ServerFrame::MessageEvent(event);
-                        self.with(|app, out| app.came(frame, now, out))?;
+                        self.with(writer, |app, out| app.came(frame, now, out))?;
                     }
                 }
-                other => self.with(|app, out| app.came(other, now, out))?,
+                other => self.with(writer, |app, out| app.came(other, now, out))?,
             }
             if let Some(stamp) = stamp {
                 self.stored = self.stored.max(Some(stamp));

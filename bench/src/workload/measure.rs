@@ -297,14 +297,24 @@ pub(crate) async fn first_failure(tasks: &mut JoinSet<anyhow::Result<()>>) -> an
 /// Tells each writer when a message is due, in turn. A thread of its own, for the runtime's timers tick in
 /// milliseconds: what they would add is of the size of what is measured.
 pub(crate) fn pace(phases: Phases, rate: f64, writers: &[mpsc::UnboundedSender<Instant>]) {
-    for (number, writer) in writers.iter().cycle().enumerate() {
+    let mut turns = writers.iter().cycle();
+    pace_with(phases, rate, |due| {
+        if let Some(writer) = turns.next() {
+            // A writer that has failed has said so.
+            let _ = writer.send(due);
+        }
+    });
+}
+
+/// Does something at each time when it is due, so many times a second. For a thread of its own, as [`pace`].
+pub(super) fn pace_with(phases: Phases, rate: f64, mut act: impl FnMut(Instant)) {
+    for number in 0_u64.. {
         let due = phases.origin + Duration::from_secs_f64(number as f64 / rate);
         if due >= phases.send_until {
             return;
         }
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        // A writer that has failed has said so.
-        let _ = writer.send(due);
+        act(due);
     }
 }
 
