@@ -6,6 +6,7 @@ mod machine;
 mod node;
 mod peer;
 mod plan;
+mod plot;
 mod probe;
 mod process;
 mod report;
@@ -59,6 +60,9 @@ struct Global {
     /// Also writes the figures as JSON.
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also draws SVG plots into this directory: latency and throughput over time, distributions, and latency by throughput.
+    #[arg(long, global = true, value_name = "DIR")]
+    plots: Option<PathBuf>,
     /// Runs so many times, each on data of its own, and gives medians and spreads.
     #[arg(long, global = true, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     repeat: u16,
@@ -149,6 +153,10 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make {}", global.data.display()))?;
     // What cannot be kept is known before it is measured.
     let json = global.json.as_deref().map(Json::create).transpose()?;
+    if let Some(plots) = &global.plots {
+        std::fs::create_dir_all(plots).with_context(|| format!("cannot make {}", plots.display()))?;
+        tempfile::tempfile_in(plots).with_context(|| format!("cannot write to {}", plots.display()))?;
+    }
     let (workload, config) = config(matches);
     let conditions = Conditions {
         workload,
@@ -175,7 +183,17 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     }
     let results = Results::new(conditions, runs);
     table::print(&results);
-    json.map_or(Ok(()), |json| json.write(&results))
+    if let Some(json) = json {
+        json.write(&results)?;
+    }
+    if let Some(plots) = &global.plots {
+        let drawn = plot::write(&results, plots)?;
+        drawn.iter().for_each(|path| eprintln!("drawn: {}", path.display()));
+        if drawn.is_empty() {
+            eprintln!("this workload has nothing to plot");
+        }
+    }
+    Ok(())
 }
 
 /// What a program says of its version.
