@@ -121,17 +121,19 @@ impl Phases {
         let before = read().await?;
         let begun = Instant::now();
         let (mut over_time, mut last) = (Vec::new(), (begun, done.load(Ordering::Relaxed)));
-        let sample = || {
+        let mut sample = || {
             show();
             let now = (Instant::now(), done.load(Ordering::Relaxed));
-            let seconds = (now.0 - last.0).as_secs_f64();
-            if seconds > 0.0 {
-                let since_begun = (now.0 - begun).as_secs_f64();
-                over_time.push((since_begun, (now.1 - last.1) as f64 / seconds));
+            let since = now.0 - last.0;
+            // What is much shorter than the others would stand out by chance.
+            if since >= self.stretch() / 2 {
+                let rate = (now.1 - last.1) as f64 / since.as_secs_f64();
+                over_time.push(((now.0 - begun).as_secs_f64(), rate));
                 last = now;
             }
         };
-        each(self.stretch(), self.send_until, sample).await;
+        each(self.stretch(), self.send_until, &mut sample).await;
+        sample();
         let after = read().await?;
         let seconds = begun.elapsed().as_secs_f64();
         bar.finish_and_clear();
@@ -345,6 +347,57 @@ impl Acks {
     pub(super) fn push(&mut self, writer: &mut Writer) {
         if let Some(stamp) = self.newest.take() {
             writer.push(&Ack { stamp });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeline_has_a_point_for_each_stretch_in_which_something_was_due() {
+        let phases = Phases::new(Duration::from_secs(10), Duration::from_secs(3));
+        let timeline = Timeline::new(phases).expect("its bounds are valid ones");
+        let at = |seconds: f64| phases.count_from + Duration::from_secs_f64(seconds);
+        for took_us in [1_000, 1_000, 5_000] {
+            timeline.record(at(0.1), took_us);
+        }
+        timeline.record(at(2.9), 7_000);
+        // Neither what was due before nor what was due after is counted.
+        timeline.record(phases.origin, 90_000);
+        timeline.record(phases.send_until, 90_000);
+        let mut report = Report::new("a test");
+        timeline.add("it", &mut report);
+        let [p50, p99] = &report.series[..] else { panic!("there are two") };
+        let rounded = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            points.iter().map(|(seconds, ms)| (*seconds, ms.round())).collect()
+        };
+        assert_eq!((p50.name.as_str(), rounded(&p50.points)), ("it, p50", vec![(0.5, 1.0), (3.0, 7.0)]));
+        assert_eq!((p99.name.as_str(), rounded(&p99.points)), ("it, p99", vec![(0.5, 5.0), (3.0, 7.0)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_is_counted_from_the_end_of_the_warm_up() {
+        let phases = Phases::new(Duration::from_secs(1), Duration::from_secs(4));
+        let done = AtomicU64::new(0);
+        let load = async {
+            let mut ticks = interval_at(Instant::now(), Duration::from_millis(10));
+            loop {
+                ticks.tick().await;
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let window = tokio::select! {
+            window = phases.count_with(&done, async || Ok(done.load(Ordering::Relaxed))) => window,
+            () = load => unreachable!("it goes on"),
+        };
+        let window = window.expect("counters can be read");
+        assert!((window.seconds - 4.0).abs() < 0.1, "{} s", window.seconds);
+        assert!((395..=405).contains(&(window.after - window.before)), "{}", window.after - window.before);
+        assert_eq!(window.done_over_time.len(), 8);
+        for (_, rate) in window.done_over_time {
+            assert!((rate - 100.0).abs() < 5.0, "{rate} per second");
         }
     }
 }
