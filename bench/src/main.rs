@@ -11,6 +11,7 @@ mod probe;
 mod process;
 mod report;
 mod results;
+mod show;
 mod sockets;
 mod statistics;
 mod table;
@@ -99,6 +100,8 @@ enum Workload {
     Peer(peer::Peer),
     /// What it takes to serve so many people, computed from what runs here have measured.
     Plan(plan::Args),
+    /// Files that --json wrote, for people or for a page.
+    Show(show::Args),
     /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
     Compare(compare::Args),
 }
@@ -106,7 +109,7 @@ enum Workload {
 impl Workload {
     /// Whether it does without the program under test.
     fn is_without_node(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_) | Self::Plan(_))
+        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_) | Self::Plan(_) | Self::Show(_))
     }
 
     /// Runs it once; `data` is an empty directory.
@@ -125,7 +128,7 @@ impl Workload {
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,
             Self::Peer(peer) => peer::run(data, peer).await,
-            Self::Compare(_) | Self::Plan(_) => unreachable!("it has no runs"),
+            Self::Compare(_) | Self::Plan(_) | Self::Show(_) => unreachable!("it has no runs"),
         }
     }
 }
@@ -142,6 +145,7 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     match &workload {
         Workload::Compare(args) => return compare::run(args),
         Workload::Plan(args) => return plan::run(args),
+        Workload::Show(args) => return show::run(args),
         _ => {}
     }
     let rookery = match global.rookery {

@@ -59,7 +59,7 @@ pub(crate) fn apart(spread: &Spread) -> String {
     format!("{} .. {}", number(spread.min), number(spread.max))
 }
 
-fn share(share: &Share) -> String {
+pub(crate) fn share(share: &Share) -> String {
     match share.spread.median {
         part if part < 1.0 => format!("{} % of {}", number(part * 100.0), share.of),
         times => format!("{} times {}", number(times), share.of),
