@@ -134,7 +134,8 @@ fn charts(results: &Results) -> Vec<(String, Chart)> {
 
     let by_rate = lines(&|run| {
         let mut rates = run.rates.clone();
-        rates.sort_by(|a, b| a.achieved.total_cmp(&b.achieved));
+        // Where more is offered than can be done, the line may turn back.
+        rates.sort_by(|a, b| a.offered.total_cmp(&b.offered));
         let line = |name: &str, ms: fn(&crate::report::AtRate) -> f64| Line {
             name: name.to_owned(),
             points: rates.iter().map(|rate| (rate.achieved, ms(rate))).collect(),
@@ -142,7 +143,7 @@ fn charts(results: &Results) -> Vec<(String, Chart)> {
         vec![line("p50", |rate| rate.p50_ms), line("p99", |rate| rate.p99_ms)]
     });
     let by_rate =
-        Chart { x: Axis::from_0("per second"), y: Axis::log(latency), lines: by_rate, has_marks: true };
+        Chart { x: Axis::from_0("done per second"), y: Axis::log(latency), lines: by_rate, has_marks: true };
     charts.push(("latency-by-throughput".to_owned(), by_rate));
 
     charts.into_iter().filter_map(|(name, chart)| Some((name, chart.drawable()?))).collect()

@@ -106,7 +106,7 @@ impl Results {
     /// # Errors
     /// When there is no such file, or it is something else.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let named = || path.display().to_string();
+        let named = || format!("cannot use {}", path.display());
         let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::from_json(&json).with_context(named)
     }

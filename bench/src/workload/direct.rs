@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
 use rookery_protocol::{Body, ConversationId, MessageEvent, RequestId, Send, ServerFrame, UserId};
 use tokio::sync::{Notify, mpsc};
@@ -30,7 +31,7 @@ use crate::wire::Wire;
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Pairs of users.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) pairs: usize,
     /// Nodes on one store. With more than one, each writer and its reader are at different nodes.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
@@ -42,10 +43,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(8..=65536))]
     pub(super) body: u32,
     /// Seconds before counting begins.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(super) warmup: u64,
     /// Seconds counted.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) seconds: u64,
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]

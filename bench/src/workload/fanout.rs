@@ -48,10 +48,10 @@ pub(crate) struct Load {
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(16..=65536))]
     pub(crate) body: u32,
     /// Seconds before counting begins.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(..=86_400))]
     warmup: u64,
     /// Seconds counted.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Messages per second, at their intended times; without it as many as the window lets through.
     #[arg(long, value_parser = rate)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
@@ -26,7 +27,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(12);
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Connections, each of a user of its own.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     connections: usize,
     /// Over TLS instead of plain TCP.
     #[arg(long)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use rookery_store::keys::view::ClusterView;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -23,7 +24,7 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
     /// Idle sessions, each with one device: no more than this process may have open files, nor any node.
-    #[arg(long, default_value_t = 16_000)]
+    #[arg(long, default_value_t = 16_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     sessions: usize,
     /// Nodes before the one that joins.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=15))]

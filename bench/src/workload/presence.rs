@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
 use rookery_protocol::{Heartbeat, RequestId, ServerFrame, UserId, Watch, limits};
 use tokio::task::JoinSet;
@@ -44,13 +45,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     nodes: u8,
     /// Pairs of users who write, one to the other.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     pairs: usize,
     /// Messages per second over all pairs, at their intended times.
     #[arg(long, default_value_t = 500.0, value_parser = rate)]
     rate: f64,
     /// Seconds counted, in the calm and in the storm.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
 }
 
