@@ -24,6 +24,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         println!("   {program}rookery-bench {bench}, {began}");
         println!("   {}", table::busy(results.runs.iter().map(|run| &run.surroundings)));
     }
+    for (name, results) in [("a", &a), ("b", &b)] {
+        for disturbance in results.disturbances() {
+            println!("warning: {name}: {disturbance}");
+        }
+    }
     for warning in warnings(&a, &b) {
         println!("warning: {warning}");
     }

@@ -15,6 +15,12 @@ use crate::statistics::Spread;
 /// The version of the JSON's shape: raised when a field changes its meaning or goes away.
 const SCHEMA: u64 = 1;
 
+/// Load for each processor, before the first run, above which others have surely run beside it.
+const LOAD_MAX: f64 = 0.5;
+
+/// The share of processor time taken by the machine's host above which figures are its as well.
+const STOLEN_MAX: f64 = 0.05;
+
 /// One workload's runs on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
@@ -89,6 +95,24 @@ impl Results {
             Run { title, surroundings, latencies, series, rates }
         });
         Self { schema: SCHEMA, conditions, figures, runs: runs.collect() }
+    }
+
+    /// Why the figures may say little: what else the machine was busy with.
+    pub(crate) fn disturbances(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        // Before a later run it is the run before that makes the load.
+        let load = self.runs.first().map_or(0.0, |run| run.surroundings.load_average_before);
+        let processors = self.conditions.machine.processors;
+        if load > LOAD_MAX * processors as f64 {
+            found.push(format!(
+                "others were at work: load average {load:.2} on {processors} processors before"
+            ));
+        }
+        let stolen = self.runs.iter().filter_map(|run| run.surroundings.stolen).fold(0.0, f64::max);
+        if stolen > STOLEN_MAX {
+            found.push(format!("the machine's host took up to {:.0} % of processor time", stolen * 100.0));
+        }
+        found
     }
 
     /// As JSON.
@@ -239,6 +263,22 @@ pub(crate) mod tests {
         assert_eq!(messages.values, [3.0]);
         assert_eq!(messages.share, None);
         Results::from_json(&results.to_json().expect("it can be written")).expect("it can be read");
+    }
+
+    #[test]
+    fn what_disturbs_is_told_from_the_run_itself() {
+        let mut results = results(&[1.0, 2.0]);
+        results.conditions.machine.processors = 2;
+        for run in &mut results.runs {
+            run.surroundings.load_average_before = 0.2;
+            run.surroundings.stolen = Some(0.01);
+        }
+        results.runs[1].surroundings.load_average_before = 5.0;
+        assert_eq!(results.disturbances(), Vec::<String>::new());
+        results.runs[0].surroundings.load_average_before = 1.5;
+        results.runs[1].surroundings.stolen = Some(0.2);
+        let found = results.disturbances();
+        assert!(found[0].contains("1.50 on 2 processors") && found[1].contains("20 %"), "{found:?}");
     }
 
     #[test]

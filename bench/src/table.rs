@@ -17,6 +17,9 @@ pub(crate) fn print(results: &Results) {
     println!("{program}rookery-bench {}{build}, {}", conditions.bench, conditions.began);
     println!("{}", conditions.machine);
     println!("{}", busy(results.runs.iter().map(|run| &run.surroundings)));
+    for disturbance in results.disturbances() {
+        println!("warning: {disturbance}");
+    }
 
     let is_one = results.runs.len() == 1;
     let mut table = plain();
