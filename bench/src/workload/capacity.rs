@@ -1,18 +1,20 @@
 //! The highest rate of messages at which hardly one takes too long: rates are doubled until one does not hold, and then the
 //! rate between is sought by halving.
 //!
-//! Each rate is an open loop of its own on the same node, between the same users, once what the one before has left is done.
+//! Each rate is an open loop of its own, of `direct` or of `mixed`, on the same node, between the same users, once what the one before has left is done.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use hdrhistogram::Histogram;
+use rookery_protocol::ConversationId;
 use tokio::time::sleep;
 
-use super::direct;
+use super::day::{Day, Habits};
 use super::measure::{SETTLE, rate};
+use super::{direct, mixed};
 use crate::node::Nodes;
 use crate::probe;
 use crate::report::Report;
@@ -23,6 +25,9 @@ const ACHIEVED: f64 = 0.95;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
+    /// What is done at each rate.
+    #[arg(long, value_enum, default_value_t = Kind::Direct)]
+    load: Kind,
     /// Milliseconds that 99 of 100 messages may take from sending to receiving.
     #[arg(long, default_value_t = 50.0, value_parser = milliseconds)]
     gate_ms: f64,
@@ -39,14 +44,14 @@ pub(crate) struct Args {
     /// Rates tried at most.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=64))]
     steps: u16,
-    /// Pairs of users.
+    /// Pairs of users, of direct.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pairs: u32,
     /// Nodes on one store. With more than one, each writer and its reader are at different nodes.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     nodes: u8,
     /// Bytes of each message's body.
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(8..=65536))]
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(16..=65536))]
     body: u32,
     /// Seconds of each rate before counting begins.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=600))]
@@ -54,6 +59,16 @@ pub(crate) struct Args {
     /// Seconds counted at each rate.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    #[command(flatten, next_help_heading = "With --load mixed")]
+    habits: Habits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Pairs of users, one writing to the other
+    Direct,
+    /// A day in a messenger: of its messages, those of two are timed
+    Mixed,
 }
 
 fn milliseconds(text: &str) -> Result<f64, String> {
@@ -63,15 +78,20 @@ fn milliseconds(text: &str) -> Result<f64, String> {
 
 /// Measures; `data` is an empty directory.
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
-    let (pairs, gate_ms) = (args.pairs as usize, args.gate_ms);
+    let gate_ms = args.gate_ms;
     ensure!(args.from <= args.most, "--from {} is above --most {}", args.from, args.most);
     let across = if args.nodes > 1 { format!(" across {} nodes", args.nodes) } else { String::new() };
-    let mut report = Report::new(format!(
-        "capacity: direct, {pairs} pairs{across}, {} B bodies, p99 within {gate_ms} ms",
-        args.body
-    ));
+    let what = match args.load {
+        Kind::Direct => format!("direct, {} pairs", args.pairs),
+        Kind::Mixed => format!("mixed, {} users", args.habits.users),
+    };
+    let mut report =
+        Report::new(format!("capacity: {what}{across}, {} B bodies, p99 within {gate_ms} ms", args.body));
     let disk = probe::fdatasync(data, Duration::ZERO)?;
-    let users = prepare(data, 2 * pairs).await?;
+    let (users, groups) = match args.load {
+        Kind::Direct => (prepare(data, 2 * args.pairs as usize).await?, Vec::new()),
+        Kind::Mixed => mixed::settle(data, &args.habits).await?,
+    };
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
 
     let mut search = Search::new(args.from, args.most, f64::from(args.within_percent) / 100.0);
@@ -79,7 +99,9 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let mut steps = 0;
     while let Some(rate) = search.next().filter(|_| steps < args.steps) {
         steps += 1;
-        let step = Step::take(&nodes, &users, rate, steps, &args).await?;
+        let step = Step::take(&nodes, (&users, &groups), (rate, steps), &args)
+            .await
+            .with_context(|| format!("at {rate} messages/s"))?;
         let held = step.achieved >= ACHIEVED * rate && step.ms(0.99) <= gate_ms;
         eprintln!(
             "{steps:>3}: {rate:>8.0}/s offered, {:>8.0}/s confirmed, p50 {:>8.2} ms, p99 {:>8.2} ms: {}",
@@ -123,26 +145,34 @@ struct Step {
 impl Step {
     async fn take(
         nodes: &Nodes,
-        users: &[BenchUser],
-        rate: f64,
-        round: u16,
+        (users, groups): (&[BenchUser], &[ConversationId]),
+        (rate, round): (f64, u16),
         args: &Args,
     ) -> anyhow::Result<Self> {
-        let load = direct::Args {
-            pairs: args.pairs as usize,
-            nodes: args.nodes,
-            window: 1,
-            body: args.body,
-            warmup: args.warmup,
-            seconds: args.seconds,
-            rate: Some(rate),
-            round,
-        };
-        let mut its_own = Report::new("a rate");
-        let loaded = direct::load(nodes, users, &load, &mut its_own)
-            .await
-            .with_context(|| format!("at {rate} messages/s"))?;
-        Ok(Self { achieved: its_own.value(loaded.confirmed), latency_us: loaded.latency })
+        match args.load {
+            Kind::Direct => {
+                let load = direct::Args {
+                    pairs: args.pairs as usize,
+                    nodes: args.nodes,
+                    window: 1,
+                    body: args.body,
+                    warmup: args.warmup,
+                    seconds: args.seconds,
+                    rate: Some(rate),
+                    round,
+                };
+                let mut its_own = Report::new("a rate");
+                let loaded = direct::load(nodes, users, &load, &mut its_own).await?;
+                Ok(Self { achieved: its_own.value(loaded.confirmed), latency_us: loaded.latency })
+            }
+            Kind::Mixed => {
+                let times = (Duration::from_secs(args.warmup), Duration::from_secs(args.seconds));
+                let round = mixed::Round { number: round, body_bytes: args.body as usize, times };
+                let day = Day::new(args.habits.clone(), rate);
+                let loaded = mixed::load(nodes, users, groups, day, round).await?;
+                Ok(Self { achieved: loaded.confirmed_per_second(), latency_us: loaded.direct() })
+            }
+        }
     }
 
     fn ms(&self, quantile: f64) -> f64 {

@@ -7,7 +7,6 @@ use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng};
 use rookery_protocol::limits;
 
-use super::measure::rate;
 use super::skewed::Skewed;
 
 /// The smallest group: two have a conversation of their own.
@@ -22,9 +21,6 @@ pub(super) struct Habits {
     /// Users, all connected.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(8..=100_000))]
     pub(super) users: u32,
-    /// Messages per second over all users, at their intended times.
-    #[arg(long, default_value_t = 200.0, value_parser = rate)]
-    pub(super) rate: f64,
     /// People each user writes to.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     contacts: u32,
@@ -84,6 +80,8 @@ pub(super) enum Deed {
 /// The day.
 pub(super) struct Day {
     habits: Habits,
+    /// Messages per second, over all users.
+    rate: f64,
     random: StdRng,
     /// Whom each user writes to, most of all first.
     contacts: Vec<Vec<usize>>,
@@ -95,7 +93,8 @@ pub(super) struct Day {
 }
 
 impl Day {
-    pub(super) fn new(habits: Habits) -> Self {
+    /// `rate`: messages per second, over all users. Who knows whom and who is in which group does not depend on it.
+    pub(super) fn new(habits: Habits, rate: f64) -> Self {
         let mut random = StdRng::seed_from_u64(habits.seed);
         let users = habits.users as usize;
         let count = (habits.contacts as usize).min(users - 1);
@@ -115,6 +114,7 @@ impl Day {
             contact: Skewed::zipf(count, habits.skew),
             group: Skewed::zipf(groups.len(), habits.skew),
             habits,
+            rate,
             random,
             contacts,
             groups,
@@ -133,7 +133,7 @@ impl Day {
 
     /// Deeds per second, of all kinds.
     pub(super) fn rate(&self) -> f64 {
-        self.habits.rate * (1.0 + self.typing()) + self.habits.reconnects
+        self.rate * (1.0 + self.typing()) + self.habits.reconnects
     }
 
     /// The next deed.
@@ -143,7 +143,7 @@ impl Day {
             return Deed::Reconnect { who: self.random.random_range(0..self.contacts.len()) };
         }
         let from = self.user.choose(&mut self.random);
-        if part < self.habits.reconnects + self.habits.rate * self.typing() {
+        if part < self.habits.reconnects + self.rate * self.typing() {
             return Deed::Typing { from, to: self.contacts[from][0] };
         }
         if self.is_one_of(self.habits.group_percent) {
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_day() {
         let deeds = |seed: &str| {
-            let mut day = Day::new(habits(&["--seed", seed]));
+            let mut day = Day::new(habits(&["--seed", seed]), 200.0);
             (0..1_000).map(|_| day.next()).collect::<Vec<_>>()
         };
         assert_eq!(deeds("7"), deeds("7"));
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn people_write_to_others_and_to_groups_they_are_in() {
-        let mut day = Day::new(habits(&["--users", "50", "--groups", "9"]));
+        let mut day = Day::new(habits(&["--users", "50", "--groups", "9"]), 200.0);
         for _ in 0..5_000 {
             match day.next() {
                 Deed::Message { from, to, .. } => {
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn deeds_are_as_frequent_as_habits_say() {
-        let mut day = Day::new(habits(&["--rate", "100", "--typing-percent", "50", "--reconnects", "50"]));
+        let mut day = Day::new(habits(&["--typing-percent", "50", "--reconnects", "50"]), 100.0);
         let (mut messages, mut to_groups, mut read, mut typing, mut reconnects) = (0, 0, 0, 0, 0);
         for _ in 0..20_000 {
             match day.next() {
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn most_groups_are_small_and_none_is_too_large() {
-        let day = Day::new(habits(&["--groups", "2000"]));
+        let day = Day::new(habits(&["--groups", "2000"]), 200.0);
         let mut sizes: Vec<usize> = day.groups().iter().map(Vec::len).collect();
         sizes.sort_unstable();
         assert!(sizes[0] == GROUP_MIN && sizes[1_000] < 20 && sizes[1_999] > 100, "{:?}", sizes[1_000]);

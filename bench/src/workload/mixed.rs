@@ -23,7 +23,8 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use super::client::{self, App, Client, Next, Out};
 use super::day::{Day, Deed, Habits};
 use super::measure::{
-    LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Window, connect, first_failure, pace_with,
+    LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, connect, first_failure,
+    pace_with, rate,
 };
 use super::outbox::Message;
 use crate::node::Nodes;
@@ -48,6 +49,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Args {
     #[command(flatten)]
     habits: Habits,
+    /// Messages per second over all users, at their intended times.
+    #[arg(long, default_value_t = 200.0, value_parser = rate)]
+    rate: f64,
     /// Nodes on one store. With more than one, users are at each of them in turn.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
     nodes: u8,
@@ -64,39 +68,26 @@ pub(crate) struct Args {
 
 /// Measures; `data` is an empty directory.
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
-    let Args { habits, nodes: count, body, warmup, seconds } = args;
-    let rate = habits.rate;
+    let Args { habits, rate, nodes: count, body, warmup, seconds } = args;
     let across = if count > 1 { format!(" across {count} nodes") } else { String::new() };
     let mut report =
         Report::new(format!("mixed: {} users{across}, {rate} messages/s, {body} B bodies", habits.users));
     let disk = probe::fdatasync(data, Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX))?;
-    let users = prepare(data, habits.users as usize).await?;
-    let day = Day::new(habits);
-    let members: Vec<Vec<BenchUser>> = day.groups().iter().map(|members| pick(&users, members)).collect();
-    let groups = prepare_groups(data, &members).await?;
+    let (users, groups) = settle(data, &habits).await?;
     let nodes = Nodes::start(rookery, data, count.into()).await?;
-    let wires = connect(&nodes, &users).await?;
-
-    let people = People {
-        ids: users.iter().map(|user| user.user).collect(),
-        groups: groups.into_iter().map(ConversationId::group).collect(),
-    };
-    let mut sizes: Vec<usize> = members.iter().map(Vec::len).collect();
+    let times = (Duration::from_secs(warmup), Duration::from_secs(seconds));
+    let day = Day::new(habits, rate);
+    let mut sizes: Vec<usize> = day.groups().iter().map(Vec::len).collect();
     sizes.sort_unstable();
-    let phases = Phases::new(Duration::from_secs(warmup), Duration::from_secs(seconds));
-    let shared = Arc::new(Shared::new(phases)?);
-    let mut load = Load::start(&nodes, (&users, wires), (day, people), body as usize, &shared);
-    let Window { before, after, seconds, done_over_time } = tokio::select! {
-        window = phases.count(&shared.confirmed, &nodes) => window?,
-        failed = first_failure(&mut load.clients) => return Err(failed.expect_err("it ends with a failure alone")),
-    };
-    load.end(&shared).await?;
+    let Loaded { window, shared } =
+        load(&nodes, &users, &groups, day, Round { number: 0, body_bytes: body as usize, times }).await?;
 
+    let Window { before, after, seconds, done_over_time } = window;
     let messages = after.done - before.done;
     let confirmed = report.add("messages confirmed", messages / seconds, "/s");
     report.headline(confirmed);
     report.series("messages confirmed", "/s", done_over_time);
-    let deliveries = shared.count(Kind::Direct) + shared.count(Kind::Group);
+    let deliveries = shared.times(Kind::Direct).len() + shared.times(Kind::Group).len();
     report.add("deliveries", deliveries as f64 / seconds, "/s");
     report.add("groups: members, median", sizes[sizes.len() / 2] as f64, "");
     report.add("groups: members, the most", sizes[sizes.len() - 1] as f64, "");
@@ -112,6 +103,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
             }
         }
     }
+    shared.direct_over_time.add(Kind::Direct.name(), &mut report);
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed) as f64;
     report.add("receipts that did not come", shared.receipts_missing() as f64, "");
     report.add("typing: said, in all", count(&shared.typed), "");
@@ -121,6 +113,67 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     after.add_processes(&before, seconds, ("message", messages), &nodes, &mut report)?;
     report.disk(&disk);
     Ok(report)
+}
+
+/// Makes the users of a day, and their groups. `data` is an empty directory.
+pub(super) async fn settle(
+    data: &Path,
+    habits: &Habits,
+) -> anyhow::Result<(Vec<BenchUser>, Vec<ConversationId>)> {
+    let users = prepare(data, habits.users as usize).await?;
+    // Who is in which group has nothing to do with how much is written.
+    let day = Day::new(habits.clone(), 1.0);
+    let members: Vec<Vec<BenchUser>> = day.groups().iter().map(|members| pick(&users, members)).collect();
+    let groups = prepare_groups(data, &members).await?;
+    Ok((users, groups.into_iter().map(ConversationId::group).collect()))
+}
+
+/// Which of several loads between the same users this is, and what it is like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Round {
+    /// Tells its messages from those of others.
+    pub(super) number: u16,
+    pub(super) body_bytes: usize,
+    /// Before counting, and counted.
+    pub(super) times: (Duration, Duration),
+}
+
+/// What a load has done.
+pub(super) struct Loaded {
+    window: Window,
+    shared: Arc<Shared>,
+}
+
+impl Loaded {
+    /// Messages confirmed per second.
+    pub(super) fn confirmed_per_second(&self) -> f64 {
+        (self.window.after.done - self.window.before.done) / self.window.seconds
+    }
+
+    /// Of messages of two, from sending to receiving, in microseconds.
+    pub(super) fn direct(&self) -> Histogram<u64> {
+        self.shared.times(Kind::Direct)
+    }
+}
+
+/// Lets users who are not connected have a day.
+pub(super) async fn load(
+    nodes: &Nodes,
+    users: &[BenchUser],
+    groups: &[ConversationId],
+    day: Day,
+    round: Round,
+) -> anyhow::Result<Loaded> {
+    let wires = connect(nodes, users).await?;
+    let people = People { ids: users.iter().map(|user| user.user).collect(), groups: groups.to_vec() };
+    let shared = Arc::new(Shared::new(Phases::new(round.times.0, round.times.1))?);
+    let mut load = Load::start(nodes, (users, wires), (day, people), round, &shared);
+    let window = tokio::select! {
+        window = shared.phases.count(&shared.confirmed, nodes) => window?,
+        failed = first_failure(&mut load.clients) => return Err(failed.expect_err("it ends with a failure alone")),
+    };
+    load.end(&shared).await?;
+    Ok(Loaded { window, shared })
 }
 
 fn pick(users: &[BenchUser], numbers: &[usize]) -> Vec<BenchUser> {
@@ -186,6 +239,7 @@ struct Shared {
     notices: AtomicU64,
     refused: AtomicU64,
     times_us: [Mutex<Histogram<u64>>; Kind::ALL.len()],
+    direct_over_time: Timeline,
     /// Who said that they type, where, and when that was due.
     typing: Mutex<HashMap<(ConversationId, UserId), Instant>>,
 }
@@ -205,6 +259,7 @@ impl Shared {
             typing_shown: AtomicU64::new(0),
             notices: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            direct_over_time: Timeline::new(phases)?,
             times_us: std::array::from_fn(|_| Mutex::new(empty.clone())),
             typing: Mutex::default(),
         })
@@ -218,15 +273,14 @@ impl Shared {
         if self.phases.counts(due) {
             let took_us = now.saturating_duration_since(due).as_micros() as u64;
             locked(&self.times_us[kind as usize]).saturating_record(took_us);
+            if kind == Kind::Direct {
+                self.direct_over_time.record(due, took_us);
+            }
         }
     }
 
     fn times(&self, kind: Kind) -> Histogram<u64> {
         locked(&self.times_us[kind as usize]).clone()
-    }
-
-    fn count(&self, kind: Kind) -> u64 {
-        locked(&self.times_us[kind as usize]).len()
     }
 
     /// Receipts that have not come.
@@ -258,9 +312,14 @@ impl Load {
         nodes: &Nodes,
         (users, wires): (&[BenchUser], Vec<Wire>),
         (mut day, people): (Day, People),
-        body_bytes: usize,
+        round: Round,
         shared: &Arc<Shared>,
     ) -> Self {
+        // Those who write to a user most of all are the ones whose typing is waited for.
+        let mut writers = vec![Vec::new(); users.len()];
+        for (writer, contacts) in day.contacts().iter().enumerate() {
+            writers[contacts[0]].push(writer);
+        }
         let known = Arc::new(client::Nodes {
             all: (0..nodes.len()).map(|at| nodes.of(at).clients().clone()).collect(),
             reconnect_max: Duration::ZERO,
@@ -270,7 +329,20 @@ impl Load {
         for ((number, user), wire) in users.iter().enumerate().zip(wires) {
             let (tell, told) = mpsc::unbounded_channel();
             tells.push(tell);
-            let person = Person::new(number, &day, &people, body_bytes, shared.clone());
+            let looks_at = people.looked_at(number, &day.contacts()[number], &writers[number]);
+            let person = Person {
+                me: user.user,
+                shared: shared.clone(),
+                round: round.number,
+                body: vec![0x5a; round.body_bytes],
+                pushed: 0,
+                group_readers: day.group_readers(),
+                looks_at,
+                ticks: HashMap::new(),
+                typed: HashMap::new(),
+                reads: HashMap::new(),
+                reconnecting: None,
+            };
             let client = Client::new(user.clone(), known.clone(), number, person);
             clients.spawn(async move { client.run(wire, told).await.map(|_| ()) });
         }
@@ -331,6 +403,19 @@ async fn renew(tells: Vec<mpsc::UnboundedSender<Told>>) {
 }
 
 impl People {
+    /// Whose presence is on a user's screen, and which conversations are open.
+    fn looked_at(
+        &self,
+        user: usize,
+        contacts: &[usize],
+        writers: &[usize],
+    ) -> (Vec<UserId>, Vec<ConversationId>) {
+        let contacts = contacts.iter().take(limits::WATCH_USERS_MAX).map(|contact| self.ids[*contact]);
+        let writers = writers.iter().take(limits::WATCH_CONVERSATIONS_MAX);
+        let open = writers.map(|writer| ConversationId::direct(self.ids[user], self.ids[*writer]));
+        (contacts.collect(), open.collect())
+    }
+
     /// Who is to do a deed, and what that is for their client. What it leads to is expected from then on.
     fn told(&self, deed: &Deed, due: Instant, shared: &Shared, day: &Day) -> (usize, Told) {
         let direct = |from: usize, to: usize| ConversationId::direct(self.ids[from], self.ids[to]);
@@ -424,6 +509,7 @@ impl Ticks {
 struct Person {
     me: UserId,
     shared: Arc<Shared>,
+    round: u16,
     body: Vec<u8>,
     pushed: u64,
     group_readers: f64,
@@ -437,27 +523,6 @@ struct Person {
 }
 
 impl Person {
-    fn new(number: usize, day: &Day, people: &People, body_bytes: usize, shared: Arc<Shared>) -> Self {
-        let me = people.ids[number];
-        let contacts = &day.contacts()[number];
-        let watched = contacts.iter().take(limits::WATCH_USERS_MAX).map(|contact| people.ids[*contact]);
-        // Those who write to this user most of all are the ones whose typing is waited for.
-        let writers = (0..people.ids.len()).filter(|writer| day.contacts()[*writer][0] == number);
-        let open = writers.map(|writer| ConversationId::direct(me, people.ids[writer]));
-        Self {
-            me,
-            shared,
-            body: vec![0x5a; body_bytes],
-            pushed: 0,
-            group_readers: day.group_readers(),
-            looks_at: (watched.collect(), open.take(limits::WATCH_CONVERSATIONS_MAX).collect()),
-            ticks: HashMap::new(),
-            typed: HashMap::new(),
-            reads: HashMap::new(),
-            reconnecting: None,
-        }
-    }
-
     fn look(&self, out: &mut Out<'_>) {
         let (users, conversations) = self.looks_at.clone();
         let request = out.request();
@@ -477,8 +542,10 @@ impl Person {
         now: Instant,
         out: &mut Out<'_>,
     ) -> anyhow::Result<()> {
-        // Of one's own there are events as well, and groups have entries without bodies.
-        let Some(body) = message.body.as_ref().filter(|_| message.sender != self.me) else { return Ok(()) };
+        // Of one's own there are events as well, groups have entries without bodies, and what was acknowledged last in an
+        // earlier round may come again.
+        let is_others = message.sender != self.me && message.id.as_bytes()[8..10] == self.round.to_be_bytes();
+        let Some(body) = message.body.as_ref().filter(|_| is_others) else { return Ok(()) };
         let due = self.shared.phases.origin + Duration::from_nanos(number(body, 0)?);
         let is_group = message.conversation.group_id().is_some();
         self.shared.took(if is_group { Kind::Group } else { Kind::Direct }, due, now);
@@ -516,7 +583,7 @@ impl App for Person {
                 let since_origin = (due - self.shared.phases.origin).as_nanos() as u64;
                 self.body[..8].copy_from_slice(&since_origin.to_be_bytes());
                 self.body[8..16].copy_from_slice(&u64::from(is_read).to_be_bytes());
-                let id = message_id(self.me, self.pushed);
+                let id = message_id(self.me, u64::from(self.round) << 48 | self.pushed);
                 self.pushed += 1;
                 out.message(Message { conversation, id, body: Body::new(self.body.clone()), due });
             }
