@@ -75,6 +75,16 @@ pub(crate) fn fdatasync(directory: &Path, every: Duration) -> anyhow::Result<Fda
 
 /// How many bytes per second the disk that holds `directory` takes of a file that grows.
 pub(super) fn sequential_writes(directory: &Path) -> anyhow::Result<f64> {
+    let (written, took) =
+        write_blocks(directory, |written, took| written < WRITTEN_BYTES_MAX && took < TIME)?;
+    Ok(written as f64 / took.as_secs_f64())
+}
+
+/// Writes at least one block, and more while it is to go on. Returns how many bytes that were, and how long they took.
+fn write_blocks(
+    directory: &Path,
+    goes_on: impl Fn(usize, Duration) -> bool,
+) -> anyhow::Result<(usize, Duration)> {
     let mut scratch = Scratch::create(directory, "writes.probe")?;
     // Nothing that a file system could make smaller.
     let mut block = vec![0; BLOCK_BYTES];
@@ -82,12 +92,12 @@ pub(super) fn sequential_writes(directory: &Path) -> anyhow::Result<f64> {
         .and_then(|mut random| random.read_exact(&mut block))
         .context("no randomness")?;
     let (begun, mut written) = (Instant::now(), 0);
-    while written == 0 || begun.elapsed() < TIME && written < WRITTEN_BYTES_MAX {
+    while written == 0 || goes_on(written, begun.elapsed()) {
         scratch.file.write_all(&block)?;
         scratch.file.sync_data()?;
         written += BLOCK_BYTES;
     }
-    Ok(written as f64 / begun.elapsed().as_secs_f64())
+    Ok((written, begun.elapsed()))
 }
 
 #[cfg(test)]
@@ -103,10 +113,10 @@ mod tests {
     #[test]
     fn directory_is_left_empty() {
         let directory = tempfile::tempdir().expect("a directory");
-        assert!(sequential_writes(directory.path()).expect("it can be written to") > 0.0);
-        assert!(
-            fdatasync(directory.path(), Duration::ZERO).expect("it can be written to").quantile_us(1.0) > 0
-        );
+        let written = write_blocks(directory.path(), |written, _| written < 2 * BLOCK_BYTES);
+        assert_eq!(written.expect("it can be written to").0, 2 * BLOCK_BYTES);
+        let times = fdatasync(directory.path(), Duration::ZERO).expect("it can be written to");
+        assert!(times.sorted_us.is_sorted() && !times.sorted_us.is_empty());
         assert_eq!(std::fs::read_dir(directory.path()).expect("it is there").count(), 0);
     }
 
