@@ -35,9 +35,10 @@ impl Server {
         Ok(self.processes()?.into_iter().filter_map(|pid| process::cpu(pid).ok()).sum())
     }
 
-    /// The memory of all, in bytes. Pages that several share count for each of them.
+    /// The memory of all, in bytes. Of pages that several share, as PostgreSQL's do, each has its part.
     pub(crate) fn rss_bytes(&self) -> anyhow::Result<u64> {
-        Ok(self.processes()?.into_iter().filter_map(|pid| process::rss_bytes(pid).ok()).sum())
+        // One that has ended meanwhile holds no more.
+        Ok(self.processes()?.into_iter().filter_map(memory_bytes).sum())
     }
 
     fn processes(&self) -> anyhow::Result<BTreeSet<u32>> {
@@ -60,6 +61,14 @@ impl Server {
     }
 }
 
+/// `None` for a process that is gone. Of another user's the kernel may not tell what is shared: then all counts.
+fn memory_bytes(pid: u32) -> Option<u64> {
+    let shares = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let part =
+        shares.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok());
+    part.map(|kib: u64| kib * 1024).or_else(|| process::rss_bytes(pid).ok())
+}
+
 /// `None` for a process that is gone.
 fn parent(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -78,7 +87,9 @@ mod tests {
         let server = Server::new(vec![std::process::id()]).unwrap();
         assert!(server.processes().unwrap().contains(&child.id()));
         assert!(!Server::new(vec![child.id()]).unwrap().processes().unwrap().contains(&std::process::id()));
-        assert!(server.rss_bytes().unwrap() > process::rss_bytes(std::process::id()).unwrap() / 2);
+        let own = memory_bytes(std::process::id()).unwrap();
+        assert!((own / 2..=process::rss_bytes(std::process::id()).unwrap() * 2).contains(&own));
+        assert!(server.rss_bytes().unwrap() >= memory_bytes(child.id()).unwrap() + own / 2);
         // Its input ends, and so does it.
         drop(child.stdin.take());
         child.wait().unwrap();
