@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use tokio::time::Instant;
 
 use super::connection::{Connection, Login, ns};
@@ -11,7 +12,7 @@ use crate::report::Report;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Accounts that are to be there.
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 400, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000_000))]
     count: usize,
 }
 

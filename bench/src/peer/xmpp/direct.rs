@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
@@ -30,7 +31,7 @@ use crate::workload::measure::{
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Pairs of users.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pairs: usize,
     /// Messages each writer keeps unconfirmed.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -39,10 +40,10 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(body::SAYS_BYTES as i64..=65536))]
     body: u32,
     /// Seconds before counting begins.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(..=86_400))]
     warmup: u64,
     /// Seconds counted.
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]

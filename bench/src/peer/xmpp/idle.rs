@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args as ClapArgs;
+use clap::builder::RangedU64ValueParser;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connection::{Connection, Management};
@@ -21,7 +22,7 @@ const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Connections, each of a user of its own.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     connections: usize,
 }
 
