@@ -142,6 +142,13 @@ impl Connection {
         }
     }
 
+    /// Ends the stream, and waits until the server has too: then it knows that the user is away.
+    pub(crate) async fn leave(mut self) -> anyhow::Result<()> {
+        self.writer.close().await?;
+        while self.reader.next().await.is_ok() {}
+        Ok(())
+    }
+
     /// Begins a stream, a second time after authentication.
     async fn restart(&mut self, domain: &str) -> anyhow::Result<Element> {
         self.reader.decoder = StreamDecoder::new();
@@ -284,7 +291,7 @@ impl Writer {
     }
 
     /// Ends the stream, so that the server does not keep the session.
-    pub(crate) async fn close(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn close(&mut self) -> anyhow::Result<()> {
         self.push(format_args!("</stream:stream>"));
         self.flush().await
     }
@@ -327,5 +334,54 @@ impl Management {
     /// Asks the server to confirm all that has been sent so far.
     pub(crate) fn ask(writer: &mut Writer) {
         writer.push(format_args!("<r xmlns='{}'/>", ns::MANAGEMENT));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(text: &str) -> Element {
+        let mut decoder = StreamDecoder::new();
+        let stream = format!("<s:stream xmlns='{}' xmlns:s='{}'>{text}", ns::CLIENT, ns::STREAMS);
+        decoder.buffer_mut().extend_from_slice(stream.as_bytes());
+        assert!(matches!(decoder.next_item().unwrap(), Some(Item::Opened(_))));
+        match decoder.next_item().unwrap() {
+            Some(Item::Element(element)) => element,
+            other => panic!("instead of an element came {other:?}"),
+        }
+    }
+
+    fn confirmation(handled: &str) -> Element {
+        element(&format!("<a xmlns='{}' h='{handled}'/>", ns::MANAGEMENT))
+    }
+
+    #[test]
+    fn confirmations_count_from_the_last_one_and_around_the_end() {
+        let mut management = Management { confirmed: u32::MAX - 1, ..Management::default() };
+        assert_eq!(management.take(&confirmation("4294967295")).unwrap(), 1);
+        assert_eq!(management.take(&confirmation("2")).unwrap(), 3);
+        assert_eq!(management.take(&confirmation("2")).unwrap(), 0);
+        assert!(management.take(&confirmation("4294967296")).is_err());
+    }
+
+    #[test]
+    fn stanzas_are_counted_and_nothing_else() {
+        let mut management = Management::default();
+        for text in
+            ["<message/>", "<presence/>", "<iq type='error'/>", "<r xmlns='urn:xmpp:sm:3'/>", "<other/>"]
+        {
+            management.take(&element(text)).unwrap();
+        }
+        assert_eq!((management.received, management.is_asked), (3, true));
+    }
+
+    #[test]
+    fn message_that_is_refused_is_said_with_its_condition() {
+        let refused = "<message type='error'><body>x</body><error type='wait'><resource-constraint \
+            xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>full</text>\
+            </error></message>";
+        let failure = Management::default().take(&element(refused)).unwrap_err();
+        assert_eq!(failure.to_string(), "the server refuses: <message> resource-constraint (full)");
     }
 }

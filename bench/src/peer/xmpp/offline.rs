@@ -98,6 +98,11 @@ pub(super) async fn run(target: &Target, server: &Server, data: &Path, args: Arg
         (all_welcomed, all_drained) = (all_welcomed.max(welcomed), all_drained.max(drained));
     }
     let after = Usage::read(0, server)?;
+    // Who has gone is away for the next run.
+    for connection in connections {
+        let left = timeout(SILENCE_MAX, connection.leave()).await;
+        left.context("the server does not end a stream")??;
+    }
     let (welcomed_s, drained_s) = ((all_welcomed - begun).as_secs_f64(), (all_drained - begun).as_secs_f64());
 
     report.add("messages to users who are away, confirmed", messages / stored_s, "/s");

@@ -1,5 +1,5 @@
-//! The load against a server as small as can be: it lets in whom it knows, counts stanzas, takes messages to who is there and
-//! keeps them for who is not.
+//! The load against a server as small as can be: it lets in whom it knows, counts stanzas, takes messages to who is there,
+//! keeps them for who is not, and has rooms.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -26,6 +26,7 @@ struct Tiny {
     mechanism: &'static str,
     management: &'static str,
     accounts: Arc<Mutex<HashMap<String, Account>>>,
+    rooms: Arc<Mutex<HashMap<String, Vec<mpsc::UnboundedSender<String>>>>>,
 }
 
 #[derive(Default)]
@@ -41,6 +42,7 @@ impl Tiny {
             mechanism: "PLAIN",
             management: "<sm xmlns='urn:xmpp:sm:3'/>",
             accounts: Arc::default(),
+            rooms: Arc::default(),
         }
     }
 
@@ -126,6 +128,10 @@ impl Served {
                     self.out += &format!("<failure xmlns='{}'><not-authorized/></failure>", ns::SASL);
                 }
             }
+            "iq" if element.attribute("to").is_some() => {
+                self.handled += 1;
+                self.out += &format!("<iq id='{}' type='result'/>", element.attribute("id").unwrap());
+            }
             "iq" => {
                 let mut kind = "result";
                 if let Some(query) = element.child("query", ns::REGISTER) {
@@ -139,12 +145,27 @@ impl Served {
             }
             "enable" => self.out += &format!("<enabled xmlns='{}'/>", ns::MANAGEMENT),
             "r" => self.out += &format!("<a xmlns='{}' h='{}'/>", ns::MANAGEMENT, self.handled),
+            "presence" if element.attribute("to").is_some() => {
+                self.handled += 1;
+                let room = element.attribute("to").unwrap().split('/').next().unwrap().to_owned();
+                self.tiny.rooms.lock().unwrap().entry(room).or_default().push(self.inbox.0.clone());
+                self.out +=
+                    &format!("<presence><x xmlns='{}'><status code='110'/></x></presence>", ns::ROOM_USER);
+            }
             "presence" => {
                 self.handled += 1;
                 self.out += "<presence/>";
                 let account = accounts.get_mut(self.user.as_ref().unwrap()).unwrap();
                 account.kept.drain(..).for_each(|message| self.out += &message);
                 account.there = Some(self.inbox.0.clone());
+            }
+            "message" if element.attribute("type") == Some("groupchat") => {
+                self.handled += 1;
+                let body = &element.child("body", ns::CLIENT).unwrap().text;
+                for one in &self.tiny.rooms.lock().unwrap()[element.attribute("to").unwrap()] {
+                    // Who has left the room gets nothing.
+                    let _ = one.send(format!("<message type='groupchat'><body>{body}</body></message>"));
+                }
             }
             "message" => {
                 self.handled += 1;
@@ -210,8 +231,25 @@ async fn accounts_are_made_once_and_pairs_exchange_messages() {
 async fn messages_wait_for_users_who_are_away_and_all_come() {
     let address = Tiny::new().start().await;
     bench(&address, "accounts --count 20").await.unwrap();
-    let report = bench(&address, "offline --users 18 --messages 20").await.unwrap();
-    assert!(report.value_of("messages drained").unwrap() > 0.0);
+    for _ in 0..2 {
+        let report = bench(&address, "offline --users 18 --messages 20").await.unwrap();
+        assert!(report.value_of("messages drained").unwrap() > 0.0);
+    }
+}
+
+#[tokio::test]
+async fn all_in_a_room_have_each_message() {
+    let address = Tiny::new().start().await;
+    bench(&address, "accounts --count 5").await.unwrap();
+    for load in
+        ["group --members 5 --warmup 0 --seconds 1", "group --members 5 --warmup 0 --seconds 1 --rate 2000"]
+    {
+        let report = bench(&address, load).await.unwrap();
+        assert!(report.value_of("deliveries").unwrap() >= report.value_of("messages, confirmed").unwrap());
+        assert!(report.value_of("send to receive, until the last member has it, p50").unwrap() > 0.0);
+    }
+    let body = failure(&address, "group --members 5 --body 16").await;
+    assert!(body.contains("a body is of 32 bytes at least"), "{body}");
 }
 
 #[tokio::test]
