@@ -1,7 +1,6 @@
 //! Carries out what the session's machine decides.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use rookery_store::{Committed, StoreError};
 use tokio::time::Instant;
 
 use super::hint::{Hint, Hints};
-use super::machine::{Commit, Effect, Joining, Machine};
+use super::machine::{Commit, Effect, Joining, Machine, Sweep};
 use super::setting::Setting;
 use super::sweep::{Swept, sweep};
 use super::telling::ring_receivers;
@@ -61,7 +60,9 @@ pub(crate) enum SessionMessage {
     Read { read: Read, reply: Reply },
     /// Commit what has been put off, and hibernate if nothing has happened lately.
     IdleCheck,
-    /// From a sweep.
+    /// From itself: read the inbox, now that the bells that came with the first have been heard.
+    Sweep(Sweep),
+    /// From a sweep that had to wait for the store.
     Swept(Result<Swept, StoreError>),
     /// From a commit.
     AckCommitted(Commit, Result<Acked, StoreError>),
@@ -113,7 +114,11 @@ impl Actor for Session {
         message: SessionMessage,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        if !matches!(message, SessionMessage::Swept(_) | SessionMessage::AckCommitted(..)) {
+        let is_own = matches!(
+            message,
+            SessionMessage::Sweep(_) | SessionMessage::Swept(_) | SessionMessage::AckCommitted(..)
+        );
+        if !is_own {
             state.from_shard += 1;
         }
         if !matches!(message, SessionMessage::IdleCheck) {
@@ -159,23 +164,11 @@ impl Actor for Session {
                 state.hibernate_if_idle();
                 effects
             }
-            SessionMessage::Swept(Ok(swept)) => {
-                if swept.is_about_seeing {
-                    state.look_again();
-                }
-                if swept.is_about_following {
-                    state.follow_again();
-                }
-                state.context.meters.sweep_events.record(swept.events.len() as f64);
-                let effects = state.machine.swept(&swept.events, swept.exhausted);
-                state.hints.pushed(state.machine.pushed_to_all());
-                effects
-            }
-            SessionMessage::Swept(Err(error)) => {
-                tracing::warn!(user = %state.user, %error, "an inbox could not be read");
-                state.machine.sweep_failed();
-                Vec::new()
-            }
+            SessionMessage::Sweep(due) => match state.sweep(&myself, due) {
+                Poll::Ready(outcome) => state.swept(outcome),
+                Poll::Pending => Vec::new(),
+            },
+            SessionMessage::Swept(outcome) => state.swept(outcome),
             SessionMessage::AckCommitted(commit, outcome) => state.ack_committed(commit, outcome),
             SessionMessage::Crash => panic!("asked to fail"),
         };
@@ -227,10 +220,9 @@ impl State {
                 }
             }
             Effect::Sweep(due) => {
-                let hints = self.hints.after(due.after);
-                let reading =
-                    sweep(self.context.store.clone(), self.user, due, hints, self.context.clock.now_ms());
-                run_now_or_spawn(Sweeping::new(myself.clone()).until(reading));
+                // Behind what waits already: of messages that were committed together each rings, and brings itself along. One
+                // read finds them all, and has the log read for none.
+                let _ = myself.cast(SessionMessage::Sweep(due));
             }
             Effect::Commit(commit) => self.commit(myself, commit),
             Effect::BadAck(connection) => {
@@ -239,6 +231,42 @@ impl State {
                     let error = Error::new(RequestId::default(), ErrorCode::BadAck, text);
                     attachment.connection.push(encode(&error));
                 }
+            }
+        }
+    }
+
+    /// Reads the inbox: at once if that needs no waiting, as with an embedded store; else in a task of its own, which tells
+    /// the session what it has found.
+    fn sweep(&self, myself: &ActorRef<SessionMessage>, due: Sweep) -> Poll<Result<Swept, StoreError>> {
+        let hints = self.hints.after(due.after);
+        let reading = sweep(self.context.store.clone(), self.user, due, hints, self.context.clock.now_ms());
+        let mut reading = Box::pin(reading);
+        let found = reading.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
+        if found.is_pending() {
+            // A task polls it again at once, so the wake-up that went nowhere is not missed.
+            tokio::spawn(Sweeping::new(myself.clone()).until(reading));
+        }
+        found
+    }
+
+    fn swept(&mut self, outcome: Result<Swept, StoreError>) -> Vec<Effect<Bytes>> {
+        match outcome {
+            Ok(swept) => {
+                if swept.is_about_seeing {
+                    self.look_again();
+                }
+                if swept.is_about_following {
+                    self.follow_again();
+                }
+                self.context.meters.sweep_events.record(swept.events.len() as f64);
+                let effects = self.machine.swept(&swept.events, swept.exhausted);
+                self.hints.pushed(self.machine.pushed_to_all());
+                effects
+            }
+            Err(error) => {
+                tracing::warn!(user = %self.user, %error, "an inbox could not be read");
+                self.machine.sweep_failed();
+                Vec::new()
             }
         }
     }
@@ -402,15 +430,5 @@ impl Drop for Sweeping {
         let outcome = self.outcome.take().unwrap_or_else(panicked);
         // A session that has ended has no use for it.
         let _ = self.session.cast(SessionMessage::Swept(outcome));
-    }
-}
-
-/// Runs a future to its end if it needs no waiting, as reads of an embedded store do; else in a task of its own.
-fn run_now_or_spawn(future: impl Future<Output = ()> + Send + 'static) {
-    let mut future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
-    let mut context = std::task::Context::from_waker(Waker::noop());
-    if future.as_mut().poll(&mut context) == Poll::Pending {
-        // A task polls it again at once, so the wake-up that went nowhere is not missed.
-        tokio::spawn(future);
     }
 }

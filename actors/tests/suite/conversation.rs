@@ -1,6 +1,8 @@
 //! Two people, and one with herself: messages, receipts, history, look-ups.
 
-use rookery_protocol::{ErrorCode, Found, Handle, HistoryPage, Lookup, Read, Seq, ServerFrame, limits};
+use rookery_protocol::{
+    Body, ErrorCode, Found, Handle, HistoryPage, Lookup, Read, Send, Seq, ServerFrame, encode_into, limits,
+};
 
 use crate::client::{direct, id, user, who};
 use crate::node::Node;
@@ -29,6 +31,26 @@ async fn a_message_is_answered_pushed_delivered_and_read() {
     assert_eq!((read.user, read.delivered, read.read), (user(2), Seq::new(1), Seq::new(1)));
     assert_eq!(bob.take_receipt().await.receipt, read, "his other devices learn it like this");
     assert_eq!(begun.elapsed(), std::time::Duration::ZERO, "nothing waits for a timer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_committed_together_come_back_to_their_sender_without_bodies() {
+    let node = Node::start().await;
+    let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
+    let mut frames = Vec::new();
+    for number in 0..8 {
+        let (request, body) = (alice.new_request(), Body::new("from alice"));
+        let (conversation, id) = (direct(1, 2), id(number));
+        let send = Send { request, conversation, id, after: None, body, reference: None, expires_s: 0 };
+        encode_into(&mut frames, &send);
+    }
+    alice.tell_bytes(&frames).await;
+    for number in 0..8 {
+        let (own, pushed) = (alice.take_message().await.message, bob.take_message().await.message);
+        assert_eq!((own.id, pushed.id), (id(number), id(number)));
+        assert_eq!(own.body, None, "the sender has the body: none is read from the log, message {number}");
+        assert!(pushed.body.is_some());
+    }
 }
 
 #[tokio::test(start_paused = true)]
