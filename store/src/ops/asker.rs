@@ -27,6 +27,15 @@ pub struct Asker {
     pub time_ms: u64,
 }
 
+/// A device that may act for its user.
+#[derive(Debug, Clone)]
+pub(super) struct Admitted {
+    /// What operators have said of the user.
+    pub(super) standing: Standing,
+    /// A newer connection of the device has settled something.
+    pub(super) is_superseded: bool,
+}
+
 /// Why a device may do nothing for its user any more, whatever it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Objection {
@@ -48,11 +57,6 @@ impl Asker {
         device.map(|value| keys::decode(&value)).transpose()
     }
 
-    /// Whether a newer connection of the device has settled something.
-    pub(super) fn is_superseded(&self, view: &View<'_>) -> Result<bool, StoreError> {
-        Ok(self.device(view)?.is_some_and(|device| self.admitted < device.settled))
-    }
-
     /// Notes that this connection has settled something. `false`: a newer one of the device has, and this one may not any
     /// more. Reads what [`reads`](Self::reads) declares.
     pub(super) fn supersede(&self, view: &View<'_>, writes: &mut Writes<'_>) -> Result<bool, StoreError> {
@@ -65,19 +69,19 @@ impl Asker {
         Ok(self.admitted == device.settled)
     }
 
-    /// What operators have said of the user, or why the device may do nothing.
-    pub(super) fn admitted(&self, view: &View<'_>) -> Result<Result<Standing, Objection>, StoreError> {
-        if self.device(view)?.is_none_or(|device| device.generation != self.generation) {
-            return Ok(Err(Objection::Revoked));
-        }
+    /// How the device may act for its user, or why it may do nothing.
+    pub(super) fn admitted(&self, view: &View<'_>) -> Result<Result<Admitted, Objection>, StoreError> {
+        let device = self.device(view)?.filter(|device| device.generation == self.generation);
+        let Some(device) = device else { return Ok(Err(Objection::Revoked)) };
         let account = view.get(&user::key(self.user));
         let account = account.map(|value| keys::decode::<user::User>(&value)).transpose()?;
-        Ok(match account {
+        let standing = match account {
             Some(user::User { suspension: Some(suspension), .. }) => {
-                Err(Objection::Suspended(suspension.reason))
+                return Ok(Err(Objection::Suspended(suspension.reason)));
             }
-            Some(account) => Ok(account.standing),
-            None => Ok(Standing::default()),
-        })
+            Some(account) => account.standing,
+            None => Standing::default(),
+        };
+        Ok(Ok(Admitted { standing, is_superseded: self.admitted < device.settled }))
     }
 }

@@ -6,7 +6,7 @@ use rookery_protocol::{
     Body, ConversationId, DeviceId, GroupChange, Message, MessageId, Reference, Seq, UserId,
 };
 
-use super::asker::{Asker, Objection};
+use super::asker::{Admitted, Asker, Objection};
 use crate::error::StoreError;
 use crate::keys;
 use crate::keys::conversation::{SentRecord, decode_head, encode_head, head_key, log_key, sent_key};
@@ -182,14 +182,14 @@ impl Author {
         conversation: ConversationId,
         view: &View<'_>,
     ) -> Result<Result<Standing, Outcome>, StoreError> {
-        let standing = match self.asker().admitted(view)? {
-            Ok(standing) => standing,
+        let Admitted { standing, is_superseded } = match self.asker().admitted(view)? {
+            Ok(admitted) => admitted,
             Err(Objection::Revoked) => return Ok(Err(Outcome::Revoked)),
             Err(Objection::Suspended(reason)) => return Ok(Err(Outcome::Suspended(reason))),
         };
         match view.get(&self.sent_key(conversation, self.id)) {
             Some(record) => Ok(Err(Outcome::Duplicate(keys::decode(&record)?))),
-            None if self.asker().is_superseded(view)? => Ok(Err(Outcome::Superseded)),
+            None if is_superseded => Ok(Err(Outcome::Superseded)),
             None => Ok(Ok(standing)),
         }
     }
