@@ -79,8 +79,9 @@ impl Actor for ConnectionActor {
         (state, pace, _): &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            // What is rare and waits is in a box: the room it takes is moved with every message otherwise.
             ConnectionMessage::Authenticate(hello, permit) => {
-                state.authenticate(hello).await;
+                Box::pin(state.authenticate(hello)).await;
                 drop(permit);
             }
             ConnectionMessage::Write(writing, reply) => {
@@ -99,10 +100,10 @@ impl Actor for ConnectionActor {
                     return Ok(());
                 };
                 if reading.is_long() {
-                    state.connection.comfortable().await;
+                    Box::pin(state.connection.comfortable()).await;
                 }
                 let (store, now_ms) = (&state.context.store, state.context.clock.now_ms());
-                reading.answer(store, state.identity().user, now_ms, reply).await;
+                Box::pin(reading.answer(store, state.identity().user, now_ms, reply)).await;
             }
             ConnectionMessage::Watch(watch, reply) => match watch.check() {
                 Ok(()) => {
@@ -114,7 +115,8 @@ impl Actor for ConnectionActor {
             },
             ConnectionMessage::Typing(Typing { conversation, doing }, permit) => {
                 if pace.passes(Instant::now(), conversation, doing) {
-                    state.typing(TypingNotice { conversation, user: state.identity().user, doing }).await;
+                    let typing = TypingNotice { conversation, user: state.identity().user, doing };
+                    Box::pin(state.typing(typing)).await;
                 }
                 drop(permit);
             }

@@ -396,10 +396,13 @@ impl<T: Transport> Socket<T> {
 mod tests {
     use std::mem::size_of;
 
+    use ractor::Actor;
     use tokio::io::DuplexStream;
 
     use super::*;
-    use crate::shard::{Attachment, ENTRY_BYTES};
+    use crate::connection::actor::ConnectionActor;
+    use crate::session::Session;
+    use crate::shard::{Attachment, ENTRY_BYTES, Shard};
     use crate::transport::StreamTransport;
 
     fn future_bytes<F: Future>(
@@ -416,5 +419,20 @@ mod tests {
         assert!(task <= 2048, "{task}");
         assert!(connection <= 256, "{connection}");
         assert!(ENTRY_BYTES + attachment <= 256, "{ENTRY_BYTES} + {attachment}");
+    }
+
+    fn handling_bytes<A: Actor, F: Future>(
+        _: impl FnOnce(&'static A, ActorRef<A::Msg>, A::Msg, &'static mut A::State) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_is_moved_for_every_message_is_small() {
+        let connection = handling_bytes(|actor: &ConnectionActor, me, it, state| actor.handle(me, it, state));
+        let shard = handling_bytes(|actor: &Shard, me, it, state| actor.handle(me, it, state));
+        let session = handling_bytes(|actor: &Session, me, it, state| actor.handle(me, it, state));
+        println!("connection {connection}, shard {shard}, session {session} bytes");
+        assert!(connection <= 512 && shard <= 768 && session <= 256, "{connection}, {shard}, {session}");
     }
 }

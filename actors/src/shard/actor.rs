@@ -166,8 +166,9 @@ impl Actor for Shard {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            // What is rare and waits is in a box, here and below: the room it takes is moved with every message otherwise.
             ShardMessage::Attach { user, arriving } => {
-                state.attach(&myself, user, arriving.attachment()).await?;
+                Box::pin(state.attach(&myself, user, arriving.attachment())).await?;
             }
             ShardMessage::Detach { user, connection } => state.detach(user, connection),
             ShardMessage::Resync { user, connection } => {
@@ -211,7 +212,9 @@ impl Actor for Shard {
                 let page = page_of(state.entries.keys().copied(), after, limit);
                 let _ = tell.send(page.into_iter().filter_map(|user| state.seen(user, number)).collect());
             }
-            ShardMessage::Crash(Some(user)) => state.pass_on(&myself, user, SessionMessage::Crash).await?,
+            ShardMessage::Crash(Some(user)) => {
+                Box::pin(state.pass_on(&myself, user, SessionMessage::Crash)).await?;
+            }
             ShardMessage::Crash(None) => panic!("asked to fail"),
         }
         Ok(())
@@ -337,7 +340,7 @@ impl State {
         // A request of a connection that is not attached any more is dropped, and answers for itself.
         let Some(entry) = self.entries.get(&user) else { return Ok(()) };
         if entry.session.is_none() {
-            self.wake(myself, user, false).await?;
+            Box::pin(self.wake(myself, user, false)).await?;
         }
         if let Some(alive) = self.entries.get_mut(&user).and_then(|entry| entry.session.as_mut()) {
             alive.pass_on(message);
@@ -358,7 +361,7 @@ impl State {
                 alive.pass_on(SessionMessage::Doorbell(hint));
                 Ok(())
             }
-            Some(_) => self.pass_on(myself, user, SessionMessage::Doorbell(hint)).await,
+            Some(_) => Box::pin(self.pass_on(myself, user, SessionMessage::Doorbell(hint))).await,
         }
     }
 
