@@ -19,8 +19,8 @@ pub struct Case {
     pub operations: u64,
     /// Whether the work may be done again and again; else each needs to be prepared.
     pub repeats: bool,
-    /// Whether it is the calling thread's alone, so that callgrind counts all of it.
-    pub is_here: bool,
+    /// Whether callgrind counts the same each time: it is the calling thread's alone, and nothing in it is left to chance.
+    pub is_counted: bool,
     /// Prepares it.
     pub prepare: fn() -> Work,
 }
@@ -36,15 +36,20 @@ pub fn cases() -> Vec<Case> {
 
 /// Those whose instructions can be counted.
 pub fn counted() -> Vec<Case> {
-    cases().into_iter().filter(|case| case.is_here).collect()
+    cases().into_iter().filter(|case| case.is_counted).collect()
 }
 
-/// One that is repeated on this thread.
+/// One that is repeated.
 const fn repeated(name: &'static str, operations: u64, prepare: fn() -> Work) -> Case {
-    Case { name, operations, repeats: true, is_here: true, prepare }
+    Case { name, operations, repeats: true, is_counted: true, prepare }
 }
 
 /// One that is prepared anew each time.
 const fn fresh(name: &'static str, operations: u64, prepare: fn() -> Work) -> Case {
-    Case { name, operations, repeats: false, is_here: true, prepare }
+    Case { name, operations, repeats: false, is_counted: true, prepare }
+}
+
+/// One that is repeated and only timed.
+const fn timed(name: &'static str, operations: u64, prepare: fn() -> Work) -> Case {
+    Case { is_counted: false, ..repeated(name, operations, prepare) }
 }

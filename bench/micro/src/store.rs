@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::codec::{stamp, user};
-use crate::{Case, Work, repeated};
+use crate::{Case, Work, repeated, timed};
 
 /// Pairs of users who write to each other.
 const PAIRS: u64 = 256;
@@ -32,23 +32,18 @@ pub(crate) fn cases() -> Vec<Case> {
         repeated("store: 64 direct messages in a batch, memory", 64, || sends(Place::memory(), 64)),
         repeated("store: 512 direct messages in a batch, memory", 512, || sends(Place::memory(), 512)),
         repeated("store: 512 acknowledgements in a batch, memory", 512, || acks(Place::memory(), 512)),
-        elsewhere("store: 64 direct messages in a batch, LMDB", 64, || sends(Place::lmdb(true), 64)),
-        elsewhere("store: 512 direct messages in a batch, LMDB", 512, || sends(Place::lmdb(true), 512)),
-        elsewhere("store: 64 direct messages in a batch, LMDB without sync", 64, || {
+        timed("store: 64 direct messages in a batch, LMDB", 64, || sends(Place::lmdb(true), 64)),
+        timed("store: 512 direct messages in a batch, LMDB", 512, || sends(Place::lmdb(true), 512)),
+        timed("store: 64 direct messages in a batch, LMDB without sync", 64, || {
             sends(Place::lmdb(false), 64)
         }),
-        elsewhere("store: 512 direct messages in a batch, LMDB without sync", 512, || {
+        timed("store: 512 direct messages in a batch, LMDB without sync", 512, || {
             sends(Place::lmdb(false), 512)
         }),
-        elsewhere("store: 512 acknowledgements in a batch, LMDB without sync", 512, || {
+        timed("store: 512 acknowledgements in a batch, LMDB without sync", 512, || {
             acks(Place::lmdb(false), 512)
         }),
     ]
-}
-
-/// One whose work is another thread's.
-const fn elsewhere(name: &'static str, operations: u64, prepare: fn() -> Work) -> Case {
-    Case { is_here: false, ..repeated(name, operations, prepare) }
 }
 
 /// A store with users in it.
