@@ -16,8 +16,13 @@ const RECOVERED: Duration = Duration::from_secs(15);
 /// When a client's connection came up and went down, in order.
 type Connections = BTreeMap<Client, Vec<(Duration, bool)>>;
 
-/// Who had to wait longer than `patience`.
-pub(crate) fn late(history: &History, troubles: &[(Duration, Duration)], patience: Duration) -> Vec<String> {
+/// Who had to wait longer than `patience`. A client whose connection has gone `silent` has none until it has made another.
+pub(crate) fn late(
+    history: &History,
+    troubles: &[(Duration, Duration)],
+    silent: &[(Duration, usize)],
+    patience: Duration,
+) -> Vec<String> {
     let mut connections = Connections::new();
     let mut handed: HashMap<(Client, ConversationId, Seq), Duration> = HashMap::new();
     for entry in &history.entries {
@@ -32,6 +37,10 @@ pub(crate) fn late(history: &History, troubles: &[(Duration, Duration)], patienc
             }
             _ => {}
         }
+    }
+    for (client, changes) in &mut connections {
+        changes.extend(silent.iter().filter(|(_, other)| *other == client.0).map(|(at, _)| (*at, false)));
+        changes.sort_by_key(|(at, _)| *at);
     }
     let ended = history.entries.last().map_or(Duration::ZERO, |entry| entry.at);
     let is_calm = |from: Duration, to: Duration| {
@@ -50,7 +59,10 @@ pub(crate) fn late(history: &History, troubles: &[(Duration, Duration)], patienc
             let came = handed.get(&(client, *conversation, *seq));
             if due.is_some_and(|due| came.is_none_or(|at| *at > due)) {
                 let waited = came.map_or("for ever".to_owned(), |at| format!("for {:?}", *at - entry.at));
-                late.push(format!("{client} was connected, and waited for {seq} of {conversation} {waited}"));
+                late.push(format!(
+                    "{client} was connected, and waited for {seq} of {conversation} {waited} from {:.3} s on",
+                    entry.at.as_secs_f64()
+                ));
             }
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rookery_client::UserId;
+use rookery_tests::chaos::ClientFault;
 use rookery_tests::fleet::Fleet;
-use rookery_tests::{Verdict, Weather};
+use rookery_tests::{HowCut, Verdict, Weather};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -87,6 +88,7 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
         troubled.clone(),
         began,
     ));
+    let silent = gone_silent(&plan.faults, trace.now());
     beside.spawn(trouble_clients(fleet.clone(), plan.faults, trace.clone(), began));
     let noticed = Noticed { trace: trace.clone(), all: Arc::default() };
     let mut watching = JoinSet::new();
@@ -130,7 +132,8 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
         trace.step("client", "", format!("{:?} {} {:?}", entry.at, entry.client, entry.what).as_bytes());
     }
     let spans = std::mem::take(&mut *troubled.lock().expect("nothing panics while it holds this lock"));
-    surprises.extend(prompt::late(&history, &spans, plan.nature.patience()).into_iter().take(EXAMPLES));
+    surprises
+        .extend(prompt::late(&history, &spans, &silent, plan.nature.patience()).into_iter().take(EXAMPLES));
     surprises.extend(panics());
     let accepted = history.count(|what| matches!(what, rookery_tests::history::What::Accepted { .. }));
     let handed = history.handed().count();
@@ -196,6 +199,13 @@ async fn watch_the_views(world: Arc<World>, noticed: Noticed) {
     }
 }
 
+/// Which clients' connections go silent, and when: such a client believes for a while that it has one.
+fn gone_silent(faults: &[Timed<(usize, ClientFault)>], began: Duration) -> Vec<(Duration, usize)> {
+    let is_silent =
+        |fault: &ClientFault| matches!(fault, ClientFault::Cut(cut) if cut.how == HowCut::HalfOpen);
+    faults.iter().filter(|it| is_silent(&it.what.1)).map(|it| (began + it.at, it.what.0)).collect()
+}
+
 /// Lets nodes have their troubles, several at once if it comes to that.
 async fn trouble_nodes(
     world: Arc<World>,
@@ -224,7 +234,7 @@ async fn trouble_nodes(
 /// Lets clients have troubles of their own.
 async fn trouble_clients(
     fleet: Arc<Fleet>,
-    faults: Vec<Timed<(usize, rookery_tests::chaos::ClientFault)>>,
+    faults: Vec<Timed<(usize, ClientFault)>>,
     trace: Trace,
     began: Instant,
 ) {
