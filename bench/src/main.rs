@@ -69,6 +69,11 @@ struct Global {
     repeat: u16,
 }
 
+/// The argument whose value is kept nowhere.
+const PASSWORD: &str = "password";
+/// What is kept in its place.
+const NOT_KEPT: &str = "(not kept)";
+
 #[derive(Debug, Subcommand)]
 enum Workload {
     /// The highest rate of messages at which 99 of 100 do not take too long.
@@ -165,7 +170,7 @@ async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let conditions = Conditions {
         workload,
         config,
-        command: std::env::args().collect(),
+        command: command(std::env::args()),
         began: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         machine: Machine::this(&global.data)?,
         program,
@@ -226,13 +231,26 @@ fn config(matches: &ArgMatches) -> (String, BTreeMap<String, String>) {
         for argument in arguments.filter(|argument| !global.iter().any(|other| other == argument)) {
             if let Ok(Some(values)) = its.try_get_raw(argument) {
                 let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
-                config.insert(argument.to_owned(), values.join(" "));
+                let values = if argument == PASSWORD { NOT_KEPT.into() } else { values.join(" ") };
+                config.insert(argument.to_owned(), values);
             }
         }
         name.push(subcommand);
         matches = its;
     }
     (name.join(" "), config)
+}
+
+/// The command line, without a password that was given on it.
+fn command(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let option = format!("--{PASSWORD}");
+    let mut is_next = false;
+    let kept = arguments.map(|argument| match argument.split_once('=') {
+        _ if std::mem::replace(&mut is_next, argument == option) => NOT_KEPT.into(),
+        Some((name, _)) if name == option => format!("{option}={NOT_KEPT}"),
+        _ => argument,
+    });
+    kept.collect()
 }
 
 /// A file for JSON: in its place once all of it is written.
@@ -257,5 +275,25 @@ impl Json {
         self.file.write_all(&results.to_json()?).with_context(cannot)?;
         self.file.persist(&self.path).with_context(cannot)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_kept_nowhere() {
+        let peer = ["rookery-bench", "peer", "xmpp"];
+        for given in [&["--password", "secret"][..], &["--password=secret"]] {
+            let line: Vec<&str> =
+                [&peer[..], given, &["--domain", "d", "--address", "127.0.0.1:1", "idle"]].concat();
+            let matches = Cli::command().get_matches_from(&line);
+            let (_, config) = config(&matches);
+            assert_eq!(config["password"], NOT_KEPT);
+            let kept = command(line.into_iter().map(String::from));
+            assert!(kept.iter().all(|argument| !argument.contains("secret")), "{kept:?}");
+            assert_eq!(kept.last().map(String::as_str), Some("idle"));
+        }
     }
 }

@@ -13,13 +13,21 @@ pub(crate) struct Args {
     /// As tables in Markdown.
     #[arg(long)]
     markdown: bool,
+    /// As one table in Markdown, of those figures that the workloads are run for.
+    #[arg(long, conflicts_with = "markdown")]
+    headlines: bool,
 }
 
 /// Prints them, one after the other.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.headlines {
+        println!("| workload | figure | | spread | share of what binds it |\n|---|---|--:|---|---|");
+    }
     for path in &args.files {
         let results = Results::read(path)?;
-        if args.markdown {
+        if args.headlines {
+            print!("{}", headlines(&results));
+        } else if args.markdown {
             println!("{}", markdown(&results));
         } else {
             table::print(&results);
@@ -47,6 +55,14 @@ fn markdown(results: &Results) -> String {
         text += &row(figure);
     }
     text
+}
+
+/// A line for each figure that the workload is run for.
+fn headlines(results: &Results) -> String {
+    let command = command(&results.conditions.command);
+    let workload = command.strip_prefix("rookery-bench ").unwrap_or(&command);
+    let wanted = results.figures.iter().filter(|figure| figure.is_headline);
+    wanted.map(|figure| format!("| `{workload}` {}", row(figure))).collect()
 }
 
 fn row(figure: &Figure) -> String {
@@ -85,6 +101,14 @@ mod tests {
         assert!(text.lines().any(|line| line.contains("| 11.0") && line.contains("10.0 .. 14.0")), "{text}");
         let one = markdown(&results(&[10.0]));
         assert!(one.contains("one run") && !one.contains(" .. "), "{one}");
+    }
+
+    #[test]
+    fn headlines_are_what_a_workload_is_run_for_and_nothing_else() {
+        let results = results(&[10.0, 11.0, 14.0]);
+        let wanted = results.figures.iter().filter(|figure| figure.is_headline).count();
+        assert!(wanted > 0 && wanted < results.figures.len(), "both kinds are there");
+        assert_eq!(headlines(&results).lines().count(), wanted);
     }
 
     #[test]
