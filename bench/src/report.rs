@@ -192,6 +192,24 @@ impl Report {
         p50
     }
 
+    /// Adds what the disk does by itself, before the run and after it.
+    pub(crate) fn disk_around(&mut self, before: &Fdatasync, after: &Fdatasync) {
+        self.disk(before);
+        self.add("disk: fdatasync p50 after the run", after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    }
+
+    /// Adds what the disk does by itself, before the run and after it, and says that it binds these times, which the
+    /// workload is run for.
+    pub(crate) fn bind_by_disk(&mut self, times: LatencyFigures, before: &Fdatasync, after: &Fdatasync) {
+        self.disk_around(before, after);
+        let both_us = (before.quantile_us(0.5) + after.quantile_us(0.5)) as f64 / 2.0;
+        let fdatasync = self.add("disk: fdatasync p50, before and after", both_us / 1000.0, "ms");
+        for time in [times.p50, times.p99] {
+            self.headline(time);
+            self.share_of(time, fdatasync);
+        }
+    }
+
     /// A figure's value, by its name.
     #[cfg(test)]
     pub(crate) fn value_of(&self, name: &str) -> Option<f64> {

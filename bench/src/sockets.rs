@@ -37,8 +37,19 @@ impl SocketMemory {
         })
     }
 
+    /// Bytes taken since then; says why where the kernel does not tell.
+    pub(crate) fn taken_since(before: anyhow::Result<Self>) -> Option<f64> {
+        match (before, Self::read()) {
+            (Ok(before), Ok(after)) => Some(after.since(&before)),
+            (Err(error), _) | (_, Err(error)) => {
+                eprintln!("the kernel's memory of sockets is not counted: {error:#}");
+                None
+            }
+        }
+    }
+
     /// Bytes taken since then.
-    pub(crate) fn since(&self, before: &Self) -> f64 {
+    fn since(&self, before: &Self) -> f64 {
         self.total() - before.total()
     }
 

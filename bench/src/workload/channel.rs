@@ -82,8 +82,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     report.add("node: CPU at rest", each_second(after.node_cpu, before.node_cpu), "cores");
     report.add("notices lost", counted.lost() as f64, "");
     counted.add_times("follower online", &mut report)?;
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    report.disk_around(&disk_before, &disk_after);
     Ok(report)
 }
 

@@ -5,8 +5,8 @@
 //! for it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -14,13 +14,13 @@ use clap::Args as ClapArgs;
 use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
 use rookery_protocol::{Body, ConversationId, MessageEvent, RequestId, Send, ServerFrame, UserId};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::measure::{
-    Acks, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, bind_by_lmdb,
-    first_failure, next_due, pace, rate,
+    Acks, LATENCY_US_MAX, Pair, Phases, Timeline, Window, arrivals, bind_by_lmdb, disk_pace, first_failure,
+    next_due, pace, rate,
 };
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
@@ -72,8 +72,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let mut report =
         Report::new(format!("direct: {} pairs{nodes}, {loop_kind}, {} B bodies", args.pairs, args.body));
     // The disk is asked as often as the load asks it.
-    let every =
-        args.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX));
+    let every = disk_pace(args.rate);
     let disk_before = probe::fdatasync(data, every)?;
     let users = prepare(data, 2 * args.pairs).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
@@ -81,15 +80,8 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     drop(nodes);
 
     let disk_after = probe::fdatasync(data, every)?;
-    let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
     let times = report.latency("send to receive", &latency)?;
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
-    let fdatasync = report.add("disk: fdatasync p50, before and after", fdatasync_us / 1000.0, "ms");
-    for time in [times.p50, times.p99] {
-        report.headline(time);
-        report.share_of(time, fdatasync);
-    }
+    report.bind_by_disk(times, &disk_before, &disk_after);
     // In an open loop it is the rate that says how many messages there are.
     if args.rate.is_none() {
         // A log and an inbox for each pair grow.
@@ -174,17 +166,7 @@ pub(super) async fn load(
         shown = show_progress(&run, nodes, report) => shown?,
         failed = first_failure(&mut writers) => return Err(failed.expect_err("it ends with a failure alone")),
     };
-    let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
-    let settled = timeout(SETTLE_TIME_MAX, async {
-        while let Some(ended) = writers.join_next().await {
-            ended.context("a load task does not panic")??;
-        }
-        while let Some(ended) = readers.join_next().await {
-            latency.add(ended.context("a load task does not panic")??)?;
-        }
-        anyhow::Ok(())
-    });
-    settled.await.context("the last messages did not arrive in time")??;
+    let latency = arrivals(&mut writers, &mut readers).await?;
     run.latency_over_time.add("send to receive", report);
     Ok(Loaded { latency, confirmed, store })
 }
@@ -229,14 +211,6 @@ struct Writing {
     confirmed: u64,
 }
 
-/// What a pair's two tasks tell each other.
-#[derive(Default)]
-struct Pair {
-    /// Messages sent in all, once the writer has finished.
-    total: OnceLock<u64>,
-    finished: Notify,
-}
-
 impl Writing {
     /// Writes until the time is up and every message has been confirmed.
     async fn run(mut self, wire: Wire) -> anyhow::Result<()> {
@@ -269,8 +243,7 @@ impl Writing {
                 },
             }
         }
-        self.pair.total.set(self.pushed).expect("a pair's writer finishes once");
-        self.pair.finished.notify_one();
+        self.pair.finish(self.pushed);
         Ok(())
     }
 
@@ -311,7 +284,7 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
     let mut latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?;
     let mut acks = Acks::default();
     let mut received = 0;
-    while pair.total.get().is_none_or(|total| received < *total) {
+    while pair.has_more(received) {
         tokio::select! {
             frame = reader.next() => {
                 let mut frame = Some(frame?);
@@ -334,7 +307,7 @@ async fn read(run: Arc<Run>, pair: Arc<Pair>, wire: Wire) -> anyhow::Result<Hist
                     bail!("a reader was sent {other:?}");
                 }
             }
-            () = pair.finished.notified() => {}
+            () = pair.finished() => {}
         }
         acks.push(&mut writer);
         writer.flush().await?;

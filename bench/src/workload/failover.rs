@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::client::{self, App, Client, Connections, Next, Out};
-use super::measure::{LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, first_failure, pace, rate};
+use super::measure::{LATENCY_US_MAX, Phases, SETTLE_TIME_MAX, disk_pace, first_failure, pace, rate};
 use super::outbox::Message;
 use super::placement::{Placement, owner};
 use super::steps::{STEP, Steps};
@@ -71,7 +71,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
         "failover: kill -9 of one of {} nodes, {pairs} pairs, {} messages/s, {} B bodies",
         args.nodes, args.rate, args.body
     ));
-    let disk = probe::fdatasync(data, Duration::from_secs_f64(1.0 / args.rate).min(PROBE_PACE_MAX))?;
+    let disk = probe::fdatasync(data, disk_pace(Some(args.rate)))?;
     let users = prepare(data, 2 * pairs).await?;
     let mut nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
     let view = Placement::of(data)?.view().await?;

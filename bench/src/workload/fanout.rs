@@ -14,11 +14,11 @@ use hdrhistogram::Histogram;
 use rookery_protocol::{Body, ConversationId, RequestId, Send, ServerFrame, UserId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::measure::{
-    Acks, Counters, LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, bind_by_lmdb,
-    first_failure, next_due, pace, rate,
+    Acks, Counters, LATENCY_US_MAX, Phases, Timeline, Window, bind_by_lmdb, disk_pace, finish, first_failure,
+    next_due, pace, rate,
 };
 use crate::node::Nodes;
 use crate::probe::Batches;
@@ -70,7 +70,7 @@ impl std::fmt::Display for Load {
 impl Load {
     /// How often it asks the disk, at the most.
     pub(crate) fn every(&self) -> Duration {
-        self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX))
+        disk_pace(self.rate)
     }
 
     /// When its phases are, beginning now.
@@ -111,19 +111,7 @@ impl Load {
             failed = first_failure(&mut writing) => return Err(failed.expect_err("it ends with a failure alone")),
             failed = first_failure(&mut reading) => return Err(failed.expect_err("it ends with a failure alone")),
         };
-        let written = async {
-            while let Some(ended) = writing.join_next().await {
-                ended.context("a load task does not panic")??;
-            }
-            anyhow::Ok(())
-        };
-        let settled = timeout(SETTLE_TIME_MAX, async {
-            tokio::select! {
-                written = written => written,
-                failed = first_failure(&mut reading) => failed,
-            }
-        });
-        match settled.await {
+        match finish(&mut writing, &mut reading).await {
             Ok(settled) => settled?,
             Err(_) => counted.missing = run.missing(),
         }

@@ -54,8 +54,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     drop(nodes);
     let disk_after = probe::fdatasync(data, args.load.every())?;
     counted.add_times("member", &mut report)?;
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    report.disk_around(&disk_before, &disk_after);
     counted.bind(delivered, users.len(), data, &mut report)?;
     Ok(report)
 }

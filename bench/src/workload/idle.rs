@@ -6,11 +6,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use clap::builder::RangedU64ValueParser;
-use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::measure::CONNECTING_AT_ONCE;
+use super::measure::{connect, connections_bar};
 use crate::node::{Nodes, Transport};
 use crate::process;
 use crate::report::Report;
@@ -20,6 +19,9 @@ use crate::wire::Wire;
 
 /// The node hibernates what has been idle for 10 s by default.
 const FALL_ASLEEP_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// What memory may take to settle.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Memory that has not fallen by a hundredth for this long has settled.
 const SETTLED_AFTER: Duration = Duration::from_secs(12);
@@ -45,29 +47,14 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let sockets = SocketMemory::read();
     let cpu_before = process::cpu(node.pid())?;
 
-    let style =
-        ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
-    let bar = ProgressBar::new(args.connections as u64).with_style(style).with_message("connecting");
     let begun = Instant::now();
-    let mut wires = Vec::with_capacity(args.connections);
-    for users in users.chunks(CONNECTING_AT_ONCE) {
-        let connecting: Vec<_> = users
-            .iter()
-            .map(|user| {
-                let (address, user) = (node.clients().clone(), user.clone());
-                tokio::spawn(async move { Wire::connect(&address, &user).await })
-            })
-            .collect();
-        for connected in connecting {
-            wires.push(connected.await.context("connecting does not panic")??.0);
-        }
-        bar.set_position(wires.len() as u64);
-    }
+    let mut wires = connect(&nodes, &users).await?;
     let connect_seconds = begun.elapsed().as_secs_f64();
     let cpu_connecting = process::cpu(node.pid())? - cpu_before;
     let awake = process::rss_bytes(node.pid())?;
 
-    bar.set_message("falling asleep");
+    let bar = connections_bar(args.connections, "falling asleep");
+    bar.set_position(args.connections as u64);
     let asleep = timeout(FALL_ASLEEP_TIME_MAX, async {
         let every = Duration::from_secs(1);
         let mut ticks = interval_at(Instant::now() + every, every);
@@ -84,51 +71,91 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     bar.set_message("settling");
     let hibernating = settled_rss(node.pid(), &mut wires).await?;
     bar.finish_and_clear();
-    let sockets_bytes = match (sockets, SocketMemory::read()) {
-        (Ok(before), Ok(after)) => Some(after.since(&before)),
-        (Err(error), _) | (_, Err(error)) => {
-            eprintln!("the kernel's memory of sockets is not counted: {error:#}");
-            None
-        }
-    };
+    let sockets_bytes = SocketMemory::taken_since(sockets);
 
     // Each must still be there, and answer.
     for wire in &mut wires {
         heartbeat(wire).await?;
     }
 
-    let each = |rss: u64| (rss.saturating_sub(empty)) as f64 / args.connections as f64 / 1024.0;
-    report.add("node: RSS without connections", empty as f64 / 1e6, "MB");
-    report.add("node: RSS per connection, just welcomed", each(awake), "KiB");
-    let headline = report.add("node: RSS per connection, hibernating", each(hibernating), "KiB");
-    report.headline(headline);
-    if let Some(bytes) = sockets_bytes {
-        // Both ends are on this machine, and alike.
-        let kernel = bytes / 2.0 / args.connections as f64 / 1024.0;
-        report.add("kernel: sockets per connection, the node's end", kernel, "KiB");
-        report.add("node and kernel per connection, hibernating", each(hibernating) + kernel, "KiB");
-    }
-    report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
-    report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
+    let connections = args.connections;
+    let costs =
+        Costs { connections, empty, awake, hibernating, sockets_bytes, connect_seconds, cpu_connecting };
+    costs.report(&mut report);
     Ok(report)
+}
+
+/// What connections that do nothing have cost. Memory is in bytes, of the whole server.
+pub(crate) struct Costs {
+    pub(crate) connections: usize,
+    pub(crate) empty: u64,
+    pub(crate) awake: u64,
+    pub(crate) hibernating: u64,
+    /// Of both ends, where the kernel tells.
+    pub(crate) sockets_bytes: Option<f64>,
+    pub(crate) connect_seconds: f64,
+    pub(crate) cpu_connecting: Duration,
+}
+
+impl Costs {
+    /// Reports what one connection has cost.
+    pub(crate) fn report(&self, report: &mut Report) {
+        let connections = self.connections as f64;
+        let each = |rss: u64| rss.saturating_sub(self.empty) as f64 / connections / 1024.0;
+        report.add("node: RSS without connections", self.empty as f64 / 1e6, "MB");
+        report.add("node: RSS per connection, just welcomed", each(self.awake), "KiB");
+        let headline = report.add("node: RSS per connection, hibernating", each(self.hibernating), "KiB");
+        report.headline(headline);
+        if let Some(bytes) = self.sockets_bytes {
+            // Both ends are on this machine, and alike.
+            let kernel = bytes / 2.0 / connections / 1024.0;
+            report.add("kernel: sockets per connection, the node's end", kernel, "KiB");
+            report.add("node and kernel per connection, hibernating", each(self.hibernating) + kernel, "KiB");
+        }
+        report.add("connects with authentication", connections / self.connect_seconds, "/s");
+        report.add("node: CPU per connect", self.cpu_connecting.as_secs_f64() * 1e6 / connections, "µs");
+    }
+}
+
+/// Memory on its way down, in bytes.
+pub(crate) struct Settling {
+    begun: Instant,
+    lowest: u64,
+    lowered: Instant,
+}
+
+impl Settling {
+    /// From so much.
+    pub(crate) fn from(rss: u64) -> Self {
+        let now = Instant::now();
+        Self { begun: now, lowest: rss, lowered: now }
+    }
+
+    /// Whether it has stopped falling, or had its time.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lowered.elapsed() >= SETTLED_AFTER || self.begun.elapsed() >= SETTLE_TIME_MAX
+    }
+
+    /// It is so much now.
+    pub(crate) fn note(&mut self, rss: u64) {
+        if rss < self.lowest - self.lowest / 100 {
+            (self.lowest, self.lowered) = (rss, Instant::now());
+        }
+    }
 }
 
 /// Memory once it has stopped falling: the allocator gives back what was freed little by little, as its threads wake.
 /// Meanwhile the clients do what the protocol asks of an idle one: a heartbeat each 30 s.
 async fn settled_rss(pid: u32, wires: &mut [Wire]) -> anyhow::Result<u64> {
-    let mut lowest = process::rss_bytes(pid)?;
-    let (begun, mut lowered) = (Instant::now(), Instant::now());
+    let mut settling = Settling::from(process::rss_bytes(pid)?);
     let each_second = wires.len().div_ceil(limits::HEARTBEAT_MS as usize / 1000);
     let mut turns = (0..wires.len()).cycle();
-    while lowered.elapsed() < SETTLED_AFTER && begun.elapsed() < FALL_ASLEEP_TIME_MAX {
+    while !settling.is_over() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         for at in turns.by_ref().take(each_second) {
             heartbeat(&mut wires[at]).await?;
         }
-        let rss = process::rss_bytes(pid)?;
-        if rss < lowest - lowest / 100 {
-            (lowest, lowered) = (rss, Instant::now());
-        }
+        settling.note(process::rss_bytes(pid)?);
     }
     process::rss_bytes(pid)
 }

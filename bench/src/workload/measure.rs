@@ -2,16 +2,17 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Ack, Stamp};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, sleep_until};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
@@ -24,7 +25,7 @@ use crate::wire::{Wire, Writer, exchanged_bytes};
 pub(crate) const LATENCY_US_MAX: u64 = 120_000_000;
 
 /// The slowest pace at which the disk is asked.
-pub(crate) const PROBE_PACE_MAX: Duration = Duration::from_millis(20);
+const DISK_PACE_MAX: Duration = Duration::from_millis(20);
 
 /// How long the last messages may take to arrive once sending has ended.
 pub(crate) const SETTLE_TIME_MAX: Duration = Duration::from_secs(30);
@@ -50,11 +51,22 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "a number of messages per second, from 0.1 to 10000000".into())
 }
 
-/// Connects the users, to the nodes in turn.
-pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Result<Vec<Wire>> {
+/// How often the disk is asked beside a load of so many messages per second: as often as the load asks it, and at once again
+/// where the load is a closed loop.
+pub(crate) fn disk_pace(rate: Option<f64>) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(DISK_PACE_MAX))
+}
+
+/// A bar that counts connections.
+pub(super) fn connections_bar(connections: usize, message: &'static str) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
-    let bar = ProgressBar::new(users.len() as u64).with_style(style).with_message("connecting");
+    ProgressBar::new(connections as u64).with_style(style).with_message(message)
+}
+
+/// Connects the users, to the nodes in turn.
+pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Result<Vec<Wire>> {
+    let bar = connections_bar(users.len(), "connecting");
     let mut wires = Vec::with_capacity(users.len());
     for (chunk, some) in users.chunks(CONNECTING_AT_ONCE).enumerate() {
         let connecting: Vec<_> = some
@@ -286,6 +298,73 @@ pub(super) fn bind_by_lmdb(
     let limit = report.add(format!("limit: raw LMDB, {what} of as many puts"), puts / writes_each, "/s");
     report.share_of(figure, limit);
     Ok(())
+}
+
+/// Waits until writers have finished, then readers, and puts together how long things took to these.
+///
+/// # Errors
+/// When one fails, or the last messages do not arrive in time.
+pub(crate) async fn arrivals(
+    writers: &mut JoinSet<anyhow::Result<()>>,
+    readers: &mut JoinSet<anyhow::Result<Histogram<u64>>>,
+) -> anyhow::Result<Histogram<u64>> {
+    let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
+    let settled = timeout(SETTLE_TIME_MAX, async {
+        all_end(writers).await?;
+        while let Some(ended) = readers.join_next().await {
+            latency.add(ended.context("a load task does not panic")??)?;
+        }
+        anyhow::Ok(())
+    });
+    settled.await.context("the last messages did not arrive in time")??;
+    Ok(latency)
+}
+
+/// Waits until writers have finished, for so long as the last messages may take. Readers end with a failure alone.
+pub(crate) async fn finish(
+    writers: &mut JoinSet<anyhow::Result<()>>,
+    readers: &mut JoinSet<anyhow::Result<()>>,
+) -> Result<anyhow::Result<()>, Elapsed> {
+    let finished = async {
+        tokio::select! {
+            written = all_end(writers) => written,
+            failed = first_failure(readers) => failed,
+        }
+    };
+    timeout(SETTLE_TIME_MAX, finished).await
+}
+
+async fn all_end(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a load task does not panic")??;
+    }
+    Ok(())
+}
+
+/// What the two tasks of a pair tell each other.
+#[derive(Default)]
+pub(crate) struct Pair {
+    /// Messages sent in all, once the writer has finished.
+    total: OnceLock<u64>,
+    finished: Notify,
+}
+
+impl Pair {
+    /// The writer has finished, after so many messages.
+    pub(crate) fn finish(&self, total: u64) {
+        self.total.set(total).expect("a pair's writer finishes once");
+        self.finished.notify_one();
+    }
+
+    /// Whether there is, or may be, more to come for a reader who has so many.
+    pub(crate) fn has_more(&self, received: u64) -> bool {
+        self.total.get().is_none_or(|total| received < *total)
+    }
+
+    /// Ends when the writer finishes.
+    pub(crate) async fn finished(&self) {
+        self.finished.notified().await;
+    }
 }
 
 /// Ends when a task fails, and not otherwise.

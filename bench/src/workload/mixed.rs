@@ -23,8 +23,8 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use super::client::{self, App, Client, Next, Out};
 use super::day::{Day, Deed, Habits};
 use super::measure::{
-    LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, connect, first_failure,
-    pace_with, rate,
+    LATENCY_US_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, connect, disk_pace, first_failure, pace_with,
+    rate,
 };
 use super::outbox::Message;
 use crate::node::Nodes;
@@ -72,7 +72,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let across = if count > 1 { format!(" across {count} nodes") } else { String::new() };
     let mut report =
         Report::new(format!("mixed: {} users{across}, {rate} messages/s, {body} B bodies", habits.users));
-    let disk = probe::fdatasync(data, Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX))?;
+    let disk = probe::fdatasync(data, disk_pace(Some(rate)))?;
     let (users, groups) = settle(data, &habits).await?;
     let nodes = Nodes::start(rookery, data, count.into()).await?;
     let times = (Duration::from_secs(warmup), Duration::from_secs(seconds));

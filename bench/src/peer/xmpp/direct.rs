@@ -4,17 +4,17 @@
 //! count after each write, which carries all messages that had room.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::Args as ClapArgs;
 use clap::builder::RangedU64ValueParser;
 use hdrhistogram::Histogram;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::body::{self, RunId, Said};
 use super::connection::{Connection, Management, ns};
@@ -24,8 +24,7 @@ use crate::peer::server::Server;
 use crate::probe;
 use crate::report::Report;
 use crate::workload::measure::{
-    LATENCY_US_MAX, PROBE_PACE_MAX, Phases, SETTLE_TIME_MAX, Timeline, Window, first_failure, next_due, pace,
-    rate,
+    LATENCY_US_MAX, Pair, Phases, Timeline, Window, arrivals, disk_pace, first_failure, next_due, pace, rate,
 };
 
 #[derive(Debug, ClapArgs)]
@@ -66,20 +65,12 @@ pub(super) async fn run(target: &Target, server: &Server, data: &Path, args: Arg
         "direct: {} pairs, {loop_kind}, {} B bodies, at {}",
         args.pairs, args.body, target.label
     ));
-    let every =
-        args.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(PROBE_PACE_MAX));
+    let every = disk_pace(args.rate);
     let disk_before = probe::fdatasync(data, every)?;
     let latency = load(target, server, &args, &mut report).await?;
     let disk_after = probe::fdatasync(data, every)?;
     let times = report.latency("send to receive", &latency)?;
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
-    let fdatasync_us = (disk_before.quantile_us(0.5) + disk_after.quantile_us(0.5)) as f64 / 2.0;
-    let fdatasync = report.add("disk: fdatasync p50, before and after", fdatasync_us / 1000.0, "ms");
-    for time in [times.p50, times.p99] {
-        report.headline(time);
-        report.share_of(time, fdatasync);
-    }
+    report.bind_by_disk(times, &disk_before, &disk_after);
     Ok(report)
 }
 
@@ -132,17 +123,7 @@ async fn load(
         counted = count(&run, target, server, report) => counted?,
         failed = first_failure(&mut writers) => failed?,
     }
-    let mut latency = Histogram::<u64>::new_with_bounds(1, LATENCY_US_MAX, 3)?;
-    let settled = timeout(SETTLE_TIME_MAX, async {
-        while let Some(ended) = writers.join_next().await {
-            ended.context("a load task does not panic")??;
-        }
-        while let Some(ended) = readers.join_next().await {
-            latency.add(ended.context("a load task does not panic")??)?;
-        }
-        anyhow::Ok(())
-    });
-    settled.await.context("the last messages did not arrive in time")??;
+    let latency = arrivals(&mut writers, &mut readers).await?;
     run.latency_over_time.add("send to receive", report);
     Ok(latency)
 }
@@ -172,14 +153,6 @@ struct Writing {
     body: String,
     pushed: u32,
     confirmed: u32,
-}
-
-/// What a pair's two tasks tell each other.
-#[derive(Default)]
-struct Pair {
-    /// Messages sent in all, once the writer has finished.
-    total: OnceLock<u32>,
-    finished: Notify,
 }
 
 impl Writing {
@@ -219,8 +192,7 @@ impl Writing {
                 },
             }
         }
-        self.pair.total.set(self.pushed).expect("a pair's writer finishes once");
-        self.pair.finished.notify_one();
+        self.pair.finish(self.pushed.into());
         Ok(())
     }
 
@@ -252,7 +224,7 @@ async fn read(
     let Connection { mut reader, mut writer } = connection;
     let mut latency = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?;
     let mut received = 0;
-    while pair.total.get().is_none_or(|total| received < *total) {
+    while pair.has_more(received) {
         tokio::select! {
             element = reader.next() => {
                 let mut element = Some(element?);
@@ -272,7 +244,7 @@ async fn read(
                     element = reader.buffered()?;
                 }
             }
-            () = pair.finished.notified() => {}
+            () = pair.finished() => {}
         }
         management.answer(&mut writer);
         writer.flush().await?;

@@ -24,7 +24,9 @@ use crate::peer::server::Server;
 use crate::probe;
 use crate::report::Report;
 use crate::workload::fanout::{LOOK_EVERY, Load, Run};
-use crate::workload::measure::{CONNECTING_AT_ONCE, SETTLE_TIME_MAX, Window, first_failure, next_due, pace};
+use crate::workload::measure::{
+    CONNECTING_AT_ONCE, SETTLE_TIME_MAX, Window, finish, first_failure, next_due, pace,
+};
 
 /// In the presence of the user to whom it is sent.
 const SELF_PRESENCE: &str = "110";
@@ -93,25 +95,13 @@ pub(super) async fn run(target: &Target, server: &Server, data: &Path, args: Arg
         failed = first_failure(&mut writing) => failed?,
         failed = first_failure(&mut reading) => failed?,
     }
-    let written = async {
-        while let Some(ended) = writing.join_next().await {
-            ended.context("a load task does not panic")??;
-        }
-        anyhow::Ok(())
-    };
-    let settled = timeout(SETTLE_TIME_MAX, async {
-        tokio::select! {
-            written = written => written,
-            failed = first_failure(&mut reading) => failed,
-        }
-    });
-    settled.await.context("the last messages did not arrive in time")??;
+    let finished = finish(&mut writing, &mut reading).await;
+    finished.context("the last messages did not arrive in time")??;
     reading.shutdown().await;
 
     let disk_after = probe::fdatasync(data, load.every())?;
     run.add_times("member", &mut report)?;
-    report.disk(&disk_before);
-    report.add("disk: fdatasync p50 after the run", disk_after.quantile_us(0.5) as f64 / 1000.0, "ms");
+    report.disk_around(&disk_before, &disk_after);
     Ok(report)
 }
 

@@ -13,11 +13,10 @@ use super::{Target, each};
 use crate::peer::server::Server;
 use crate::report::Report;
 use crate::sockets::SocketMemory;
+use crate::workload::idle::{Costs, Settling};
 
-/// Memory that has not fallen by a hundredth for this long has settled.
-const SETTLED_AFTER: Duration = Duration::from_secs(12);
-
-const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
+/// For an answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -38,42 +37,24 @@ pub(super) async fn run(target: &Target, server: &Server, args: Args) -> anyhow:
     let cpu_connecting = server.cpu()? - cpu_before;
     let awake = server.rss_bytes()?;
 
-    let (mut lowest, begun, mut lowered) = (awake, Instant::now(), Instant::now());
-    while lowered.elapsed() < SETTLED_AFTER && begun.elapsed() < SETTLE_TIME_MAX {
+    let mut settling = Settling::from(awake);
+    while !settling.is_over() {
         sleep(Duration::from_secs(1)).await;
-        let rss = server.rss_bytes()?;
-        if rss < lowest - lowest / 100 {
-            (lowest, lowered) = (rss, Instant::now());
-        }
+        settling.note(server.rss_bytes()?);
     }
-    let idle = server.rss_bytes()?;
-    let sockets_bytes = match (sockets, SocketMemory::read()) {
-        (Ok(before), Ok(after)) => Some(after.since(&before)),
-        (Err(error), _) | (_, Err(error)) => {
-            eprintln!("the kernel's memory of sockets is not counted: {error:#}");
-            None
-        }
-    };
+    let hibernating = server.rss_bytes()?;
+    let sockets_bytes = SocketMemory::taken_since(sockets);
 
     // Each must still be there, and answer.
     for (connection, management) in &mut connections {
-        let answered = timeout(SETTLE_TIME_MAX, answer(connection, management)).await;
+        let answered = timeout(ANSWER_TIME_MAX, answer(connection, management)).await;
         answered.context("an idle connection was not answered")??;
     }
 
-    let each = |rss: u64| (rss.saturating_sub(empty)) as f64 / args.connections as f64 / 1024.0;
-    report.add("node: RSS without connections", empty as f64 / 1e6, "MB");
-    report.add("node: RSS per connection, just welcomed", each(awake), "KiB");
-    let headline = report.add("node: RSS per connection, hibernating", each(idle), "KiB");
-    report.headline(headline);
-    if let Some(bytes) = sockets_bytes {
-        // Both ends are on this machine, and alike.
-        let kernel = bytes / 2.0 / args.connections as f64 / 1024.0;
-        report.add("kernel: sockets per connection, the node's end", kernel, "KiB");
-        report.add("node and kernel per connection, hibernating", each(idle) + kernel, "KiB");
-    }
-    report.add("connects with authentication", args.connections as f64 / connect_seconds, "/s");
-    report.add("node: CPU per connect", cpu_connecting.as_secs_f64() * 1e6 / args.connections as f64, "µs");
+    let connections = args.connections;
+    let costs =
+        Costs { connections, empty, awake, hibernating, sockets_bytes, connect_seconds, cpu_connecting };
+    costs.report(&mut report);
     Ok(report)
 }
 
