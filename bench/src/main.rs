@@ -1,6 +1,7 @@
 //! Rookery's load generator. Starts the real program on a data directory of its own, loads it from this process, and
 //! says what it measured next to what the machine itself can do.
 
+mod bar;
 mod compare;
 mod machine;
 mod node;

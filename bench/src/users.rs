@@ -18,6 +18,8 @@ use rookery_store::ops::{
 use rookery_store::{Store, StoreConfig};
 use tokio::task::JoinSet;
 
+use crate::bar;
+
 /// Longer than any run.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
@@ -117,17 +119,24 @@ async fn make_group(
     Ok(group)
 }
 
-/// Puts so many messages, with bodies of so many bytes, into the inbox of each of `to`, each from one of `from`. The data
-/// directory is that of [`prepare`], and no node has it open.
+/// Puts so many messages, with bodies of so many bytes, into the inboxes of `to`, as many into each, each from one of `from`.
+/// The data directory is that of [`prepare`], and no node has it open.
 pub(crate) async fn prepare_messages(
     data: &Path,
     from: &[BenchUser],
     to: &[BenchUser],
-    (each, body_bytes): (u64, usize),
+    (messages, body_bytes): (u64, usize),
 ) -> anyhow::Result<()> {
+    if messages == 0 {
+        return Ok(());
+    }
     let (store, time_ms) = (store(&directory(data)?)?, SystemClock.now_ms());
+    let bar = bar::counting(messages, "storing");
     let mut sending = JoinSet::new();
-    for (to, from) in to.iter().zip(from.iter().cycle()) {
+    let (each, more) = (messages / to.len() as u64, messages % to.len() as u64);
+    for (number, (to, from)) in to.iter().zip(from.iter().cycle()).enumerate() {
+        let each = each + u64::from((number as u64) < more);
+        let bar = bar.clone();
         let (store, to, DeviceToken { user, device, generation }) = (store.clone(), to.user, from.device);
         let body = Body::new(vec![0x5a; body_bytes]);
         sending.spawn(async move {
@@ -140,6 +149,7 @@ pub(crate) async fn prepare_messages(
                     SendMessage { conversation, author, after, body, reference: None, expires_s: 0 };
                 let sent = store.submit(&user, message).await?.answer;
                 anyhow::ensure!(matches!(sent, Outcome::Accepted(_)), "instead of a message came {sent:?}");
+                bar.inc(1);
             }
             Ok(())
         });
@@ -147,6 +157,7 @@ pub(crate) async fn prepare_messages(
     while let Some(sent) = sending.join_next().await {
         sent.context("sending does not panic")??;
     }
+    bar.finish_and_clear();
     store.close().await;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A connection that costs the load generator little: frames over TCP or TLS, no more client than the measurement needs.
 
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use bytes::BytesMut;
 use rookery_client::trust;
 use rookery_protocol::{FrameDecoder, Hello, Payload, ServerFrame, Stamp, Welcome, encode_into, limits};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::Resumption;
 
@@ -38,6 +39,28 @@ impl Address {
         config.resumption = Resumption::disabled();
         Ok(Self { host_port, tls: Some(TlsConnector::from(Arc::new(config))) })
     }
+
+    /// A connection to it: on this machine, from one of the machine's addresses after the other, since each has only so many
+    /// ports to come from.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let address = lookup_host(&self.host_port).await?.next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        if address.ip() != Ipv4Addr::LOCALHOST {
+            return TcpStream::connect(address).await;
+        }
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((source(CONNECTIONS.fetch_add(1, Ordering::Relaxed)), 0)))?;
+        socket.connect(address).await
+    }
+}
+
+/// Connections that come from one address of this machine: of the 28,232 ports that Linux gives, some are others'.
+const CONNECTIONS_PER_ADDRESS: u64 = 20_000;
+
+/// Where the connection of this number comes from.
+fn source(number: u64) -> Ipv4Addr {
+    // 250 addresses in turn: once around, those that were first have long been free again, or memory has run out.
+    Ipv4Addr::new(127, 0, 0, (1 + number / CONNECTIONS_PER_ADDRESS % 250) as u8)
 }
 
 /// Bytes of frames, before encryption, on all connections of this process: those written, and those read.
@@ -79,7 +102,7 @@ impl Wire {
         user: &BenchUser,
         resume: Option<Stamp>,
     ) -> anyhow::Result<(Self, Welcome)> {
-        let stream = TcpStream::connect(&address.host_port).await.context("cannot connect")?;
+        let stream = address.connect().await.context("cannot connect")?;
         stream.set_nodelay(true)?;
         let mut wire = match &address.tls {
             None => {
@@ -160,5 +183,17 @@ impl Writer {
             self.frames.clear();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_come_from_one_address_after_the_other() {
+        assert_eq!([0, 19_999].map(source), [Ipv4Addr::new(127, 0, 0, 1); 2]);
+        assert_eq!(source(20_000), Ipv4Addr::new(127, 0, 0, 2));
+        assert_eq!([4_999_999, 5_000_000].map(source), [Ipv4Addr::new(127, 0, 0, 250), Ipv4Addr::LOCALHOST]);
     }
 }

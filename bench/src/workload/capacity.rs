@@ -159,6 +159,8 @@ impl Step {
                     warmup: args.warmup,
                     seconds: args.seconds,
                     rate: Some(rate),
+                    stored: 0,
+                    idle: 0,
                     round,
                 };
                 let mut its_own = Report::new("a rate");

@@ -51,7 +51,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let all = prepare(data, users + writers).await?;
     let (connecting, writing) = all.split_at(users);
     if inbox > 0 {
-        prepare_messages(data, writing, connecting, (inbox, args.body as usize)).await?;
+        prepare_messages(data, writing, connecting, (inbox * users as u64, args.body as usize)).await?;
     }
     let nodes = Nodes::start_with(rookery, data, args.nodes.into(), transport).await?;
 

@@ -19,14 +19,24 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::measure::{
-    Acks, LATENCY_US_MAX, Pair, Phases, Timeline, Window, arrivals, bind_by_lmdb, disk_pace, first_failure,
-    next_due, pace, rate,
+    Acks, CONNECTING_AT_ONCE, LATENCY_US_MAX, Pair, Phases, Timeline, Window, arrivals, bind_by_lmdb,
+    disk_pace, first_failure, next_due, pace, rate,
 };
+use super::storm::Storm;
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
 use crate::report::{FigureId, Report};
-use crate::users::{BenchUser, message_id, prepare};
+use crate::users::{BenchUser, message_id, prepare, prepare_messages};
 use crate::wire::Wire;
+
+/// The most messages there may be before.
+const STORED_MAX: u64 = 100_000_000;
+
+/// Those have so many inboxes, if they are so many.
+const STORED_INBOXES: u64 = 1_000;
+
+/// Users whose messages one other has written.
+const READERS_PER_WRITER: usize = 16;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -51,6 +61,12 @@ pub(crate) struct Args {
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]
     pub(super) rate: Option<f64>,
+    /// Messages of others that are in the store before, each in an inbox, unread.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=STORED_MAX))]
+    pub(super) stored: u64,
+    /// Others who are connected, and do nothing.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(super) idle: u32,
     /// Tells the messages of one load from those of others between the same users.
     #[arg(skip)]
     pub(super) round: u16,
@@ -69,15 +85,28 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let loop_kind =
         args.rate.map_or_else(|| format!("window {}", args.window), |rate| format!("{rate} messages/s"));
     let nodes = if args.nodes > 1 { format!(" across {} nodes", args.nodes) } else { String::new() };
-    let mut report =
-        Report::new(format!("direct: {} pairs{nodes}, {loop_kind}, {} B bodies", args.pairs, args.body));
+    let mut title = format!("direct: {} pairs{nodes}, {loop_kind}, {} B bodies", args.pairs, args.body);
+    if args.stored > 0 {
+        title += &format!(", {} messages stored before", args.stored);
+    }
+    if args.idle > 0 {
+        title += &format!(", {} others connected", args.idle);
+    }
+    let mut report = Report::new(title);
     // The disk is asked as often as the load asks it.
     let every = disk_pace(args.rate);
     let disk_before = probe::fdatasync(data, every)?;
-    let users = prepare(data, 2 * args.pairs).await?;
+    let away = args.stored.min(STORED_INBOXES) as usize;
+    let writing = away.div_ceil(READERS_PER_WRITER);
+    let all = prepare(data, 2 * args.pairs + args.idle as usize + writing + away).await?;
+    let (users, others) = all.split_at(2 * args.pairs);
+    let (idle, others) = others.split_at(args.idle as usize);
+    let (writing, away) = others.split_at(writing);
+    prepare_messages(data, writing, away, (args.stored, args.body as usize)).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
-    let Loaded { latency, confirmed, store } = load(&nodes, &users, &args, &mut report).await?;
-    drop(nodes);
+    let staying = Storm::rage(&nodes, idle, CONNECTING_AT_ONCE, 0).await?;
+    let Loaded { latency, confirmed, store } = load(&nodes, users, &args, &mut report).await?;
+    drop((nodes, staying));
 
     let disk_after = probe::fdatasync(data, every)?;
     let times = report.latency("send to receive", &latency)?;

@@ -9,7 +9,8 @@ use clap::builder::RangedU64ValueParser;
 use rookery_protocol::{Heartbeat, limits};
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::measure::{connect, connections_bar};
+use super::measure::connect;
+use crate::bar;
 use crate::node::{Nodes, Transport};
 use crate::process;
 use crate::report::Report;
@@ -53,7 +54,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let cpu_connecting = process::cpu(node.pid())? - cpu_before;
     let awake = process::rss_bytes(node.pid())?;
 
-    let bar = connections_bar(args.connections, "falling asleep");
+    let bar = bar::counting(args.connections as u64, "falling asleep");
     bar.set_position(args.connections as u64);
     let asleep = timeout(FALL_ASLEEP_TIME_MAX, async {
         let every = Duration::from_secs(1);

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
+use crate::bar;
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
 use crate::process;
@@ -57,16 +58,9 @@ pub(crate) fn disk_pace(rate: Option<f64>) -> Duration {
     rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate).min(DISK_PACE_MAX))
 }
 
-/// A bar that counts connections.
-pub(super) fn connections_bar(connections: usize, message: &'static str) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}").expect("the template is a valid one");
-    ProgressBar::new(connections as u64).with_style(style).with_message(message)
-}
-
 /// Connects the users, to the nodes in turn.
 pub(super) async fn connect(nodes: &Nodes, users: &[BenchUser]) -> anyhow::Result<Vec<Wire>> {
-    let bar = connections_bar(users.len(), "connecting");
+    let bar = bar::counting(users.len() as u64, "connecting");
     let mut wires = Vec::with_capacity(users.len());
     for (chunk, some) in users.chunks(CONNECTING_AT_ONCE).enumerate() {
         let connecting: Vec<_> = some

@@ -74,7 +74,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let (away, writing) = all.split_at(users);
     let size = (each, args.body as usize);
     if args.through == Through::Store {
-        prepare_messages(data, writing, away, size).await?;
+        prepare_messages(data, writing, away, (messages, args.body as usize)).await?;
     }
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
     if args.through == Through::Wire {

@@ -117,6 +117,8 @@ impl Args {
             warmup: 5,
             seconds: self.seconds,
             rate: Some(self.rate),
+            stored: 0,
+            idle: 0,
             round: 0,
         }
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use hdrhistogram::Histogram;
-use indicatif::{ProgressBar, ProgressStyle};
 use rookery_protocol::{Heartbeat, ServerFrame, limits};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
 
 use super::measure::{Acks, LATENCY_US_MAX, first_failure};
+use crate::bar;
 use crate::node::Nodes;
 use crate::users::BenchUser;
 use crate::wire::{Address, Reader, Wire, Writer};
@@ -59,9 +59,7 @@ impl Storm {
         handshakes_at_once: usize,
         waiting: u64,
     ) -> anyhow::Result<Self> {
-        let style = ProgressStyle::with_template("{msg:>12} {bar:40} {pos}/{len}")
-            .expect("the template is a valid one");
-        let bar = ProgressBar::new(users.len() as u64).with_style(style).with_message("connecting");
+        let bar = bar::counting(users.len() as u64, "connecting");
         let handshakes = Arc::new(Semaphore::new(handshakes_at_once));
         let (tell, mut told) = mpsc::unbounded_channel();
         let mut staying = JoinSet::new();
