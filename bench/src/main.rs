@@ -1,6 +1,7 @@
 //! Rookery's load generator. Starts the real program on a data directory of its own, loads it from this process, and
 //! says what it measured next to what the machine itself can do.
 
+mod aims;
 mod bar;
 mod compare;
 mod machine;
@@ -106,6 +107,8 @@ enum Workload {
     Peer(peer::Peer),
     /// What it takes to serve so many people, computed from what runs here have measured.
     Plan(plan::Args),
+    /// What was aimed at, beside what files that --json wrote say.
+    Aims(aims::Args),
     /// Files that --json wrote, for people or for a page.
     Show(show::Args),
     /// Two files that --json wrote, beside each other: how their figures differ, and whether that is shown.
@@ -115,7 +118,15 @@ enum Workload {
 impl Workload {
     /// Whether it does without the program under test.
     fn is_without_node(&self) -> bool {
-        matches!(self, Self::Peer(_) | Self::Limits(_) | Self::Compare(_) | Self::Plan(_) | Self::Show(_))
+        matches!(
+            self,
+            Self::Peer(_)
+                | Self::Limits(_)
+                | Self::Aims(_)
+                | Self::Compare(_)
+                | Self::Plan(_)
+                | Self::Show(_)
+        )
     }
 
     /// Runs it once; `data` is an empty directory.
@@ -134,7 +145,9 @@ impl Workload {
             Self::Presence(args) => workload::presence::run(rookery, data, args).await,
             Self::Limits(args) => workload::limits::run(data, args).await,
             Self::Peer(peer) => peer::run(data, peer).await,
-            Self::Compare(_) | Self::Plan(_) | Self::Show(_) => unreachable!("it has no runs"),
+            Self::Aims(_) | Self::Compare(_) | Self::Plan(_) | Self::Show(_) => {
+                unreachable!("it has no runs")
+            }
         }
     }
 }
@@ -149,6 +162,7 @@ fn main() -> anyhow::Result<()> {
 async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
     let Cli { workload, global } = Cli::from_arg_matches(matches)?;
     match &workload {
+        Workload::Aims(args) => return aims::run(args),
         Workload::Compare(args) => return compare::run(args),
         Workload::Plan(args) => return plan::run(args),
         Workload::Show(args) => return show::run(args),

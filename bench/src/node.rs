@@ -45,6 +45,8 @@ pub(crate) struct Node {
     child: Child,
     clients: Address,
     http: String,
+    /// From its process's beginning until it was ready.
+    ready_after: Duration,
 }
 
 /// Nodes that make one cluster.
@@ -145,6 +147,7 @@ impl Node {
         let config = config(data, name, &http, &listen)?;
         let log_path = data.join(format!("{name}.log"));
         let log = std::fs::File::create(&log_path)?;
+        let begun = Instant::now();
         let child = Command::new(rookery)
             .arg("node")
             .arg("--config")
@@ -154,8 +157,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", rookery.display()))?;
-        let mut node = Self { child, clients, http };
-        let begun = Instant::now();
+        let mut node = Self { child, clients, http, ready_after: Duration::ZERO };
         while node.get("/readyz").await.is_err() {
             if let Some(status) = node.child.try_wait()? {
                 let log = std::fs::read_to_string(&log_path).unwrap_or_default();
@@ -165,9 +167,15 @@ impl Node {
                 begun.elapsed() < START_TIME_MAX,
                 "the node was not ready within {START_TIME_MAX:?}"
             );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        node.ready_after = begun.elapsed();
         Ok(node)
+    }
+
+    /// From its process's beginning until it was ready, to 5 ms.
+    pub(crate) fn ready_after(&self) -> Duration {
+        self.ready_after
     }
 
     pub(crate) fn pid(&self) -> u32 {

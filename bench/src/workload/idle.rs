@@ -44,6 +44,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let users = prepare(data, args.connections).await?;
     let nodes = Nodes::start_with(rookery, data, 1, transport).await?;
     let node = nodes.of(0);
+    report.add("node: start until ready", node.ready_after().as_secs_f64() * 1e3, "ms");
     let empty = process::rss_bytes(node.pid())?;
     let sockets = SocketMemory::read();
     let cpu_before = process::cpu(node.pid())?;
