@@ -48,8 +48,13 @@ impl Address {
         if address.ip() != Ipv4Addr::LOCALHOST {
             return TcpStream::connect(address).await;
         }
+        let source = source(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+        // Who asks for a port keeps it from others that listen at the same address: the system's choice does not.
+        if source == Ipv4Addr::LOCALHOST {
+            return TcpStream::connect(address).await;
+        }
         let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from((source(CONNECTIONS.fetch_add(1, Ordering::Relaxed)), 0)))?;
+        socket.bind(SocketAddr::from((source, 0)))?;
         socket.connect(address).await
     }
 }
