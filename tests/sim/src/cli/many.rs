@@ -58,16 +58,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
             accepted += outcome.accepted;
             handed += outcome.handed;
             if let Some(wrong) = &outcome.wrong {
-                bar.println(format!("seed {seed}: {wrong}\n    {}", replay(seed, arguments.minutes, &keep)));
-                bar.println(
-                    outcome
-                        .verdict
-                        .lines()
-                        .filter(|line| line.starts_with("  !"))
-                        .take(5)
-                        .collect::<Vec<_>>()
-                        .join("\n"),
-                );
+                // Said at once, also where there is no terminal for a bar.
+                bar.suspend(|| {
+                    eprintln!("seed {seed}: {wrong}\n    {}", replay(seed, arguments.minutes, &keep));
+                    let surprises = outcome.verdict.lines().filter(|line| line.starts_with("  !"));
+                    surprises.take(5).for_each(|line| eprintln!("{line}"));
+                });
                 failed.push(outcome);
                 bar.set_message(format!("{} failed", failed.len()));
                 if failed.len() as u64 >= arguments.failures {
