@@ -389,7 +389,11 @@ struct Service {
 }
 
 impl Serve for Service {
-    fn serve<T: Transport>(&self, transport: T, accepted: Accepted) -> impl Future<Output = ()> + Send {
+    fn serve<T: Transport>(
+        &self,
+        transport: T,
+        accepted: Accepted,
+    ) -> impl Future<Output = ()> + Send + use<T> {
         let Accepted { peer, ticket, at } = accepted;
         self.actors.serve(transport, ConnectionInfo { peer, accepted: at, admission: Some(Box::new(ticket)) })
     }

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rookery_actors::StreamTransport;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::refusal::Refusals;
 use super::{Accepted, Admission, Serve, upgrade};
@@ -126,10 +127,15 @@ impl<S: Serve> Listener<S> {
                 return self.refusals.answer(stream, &self.config.wire, why);
             }
         };
-        let (accepted, handshake) = (Accepted { peer, ticket, at: Instant::now() }, self.config.handshake);
-        let (wire, serve) = (self.config.wire.clone(), self.serve.clone());
+        let accepted = Accepted { peer, ticket, at: Instant::now() };
+        let (wire, handshake) = (self.config.wire.clone(), self.config.handshake);
+        // Boxed, for an idle connection's memory: what the handshakes need is given back before the connection begins its
+        // long life.
+        let establishing = Box::pin(establish(stream, wire, accepted, handshake, self.serve.clone()));
         tokio::spawn(async move {
-            handle(stream, wire, accepted, handshake, &*serve).await;
+            if let Some(served) = establishing.await {
+                served.await;
+            }
             drop(permit);
         });
     }
@@ -167,42 +173,53 @@ impl HandshakeError {
     }
 }
 
-async fn handle<S: Serve>(stream: TcpStream, wire: Wire, accepted: Accepted, handshake: Duration, serve: &S) {
+/// A connection that runs.
+type Served = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn establish<S: Serve>(
+    stream: TcpStream,
+    wire: Wire,
+    accepted: Accepted,
+    handshake: Duration,
+    serve: Arc<S>,
+) -> Option<Served> {
     let (label, peer) = (wire.label(), accepted.peer);
-    if let Err(error) = hand_over(stream, wire, accepted, handshake, serve).await {
-        metrics::handshake_failed(label, error.label());
-        tracing::debug!(listener = label, %peer, error = &error as &dyn std::error::Error, "handshake failed");
+    match hand_over(stream, wire, accepted, handshake, &*serve).await {
+        Ok(served) => Some(served),
+        Err(error) => {
+            metrics::handshake_failed(label, error.label());
+            tracing::debug!(listener = label, %peer, error = &error as &dyn std::error::Error, "handshake failed");
+            None
+        }
     }
 }
 
-/// Brings the connection to frames in time, then lets it be served. Boxed, for an idle connection's memory: what the
-/// handshakes need is given back before the connection begins its long life.
+/// Brings the connection to frames in time, then has it served.
 async fn hand_over<S: Serve>(
     stream: TcpStream,
     wire: Wire,
     accepted: Accepted,
     handshake: Duration,
     serve: &S,
-) -> Result<(), HandshakeError> {
+) -> Result<Served, HandshakeError> {
     prepare(&stream, PATIENCE)?;
     let deadline = accepted.at + handshake;
-    match wire {
-        Wire::Frames => Box::pin(serve.serve(StreamTransport::new(stream), accepted)).await,
+    Ok(match wire {
+        Wire::Frames => Box::pin(serve.serve(StreamTransport::new(stream), accepted)),
         Wire::FramesTls(config) => {
-            let stream = in_time(deadline, Box::pin(secure(stream, config))).await?;
-            Box::pin(serve.serve(StreamTransport::new(stream), accepted)).await;
+            let stream = in_time(deadline, secure(stream, config)).await?;
+            Box::pin(serve.serve(StreamTransport::new(stream), accepted))
         }
         Wire::WebSocket => {
-            let transport = in_time(deadline, Box::pin(upgrade::accept(stream))).await?;
-            Box::pin(serve.serve(transport, accepted)).await;
+            let transport = in_time(deadline, upgrade::accept(stream)).await?;
+            Box::pin(serve.serve(transport, accepted))
         }
         Wire::WebSocketTls(config) => {
             let upgraded = async { upgrade::accept(secure(stream, config).await?).await };
-            let transport = in_time(deadline, Box::pin(upgraded)).await?;
-            Box::pin(serve.serve(transport, accepted)).await;
+            let transport = in_time(deadline, upgraded).await?;
+            Box::pin(serve.serve(transport, accepted))
         }
-    }
-    Ok(())
+    })
 }
 
 async fn in_time<T>(
@@ -212,9 +229,10 @@ async fn in_time<T>(
     tokio::time::timeout_at(deadline, handshake).await.map_err(|_| HandshakeError::Late)?
 }
 
+/// Boxed: a TLS session is over a KiB, and the futures that a stream is moved through would hold room for each.
 async fn secure(
     stream: TcpStream,
     config: Arc<ServerConfig>,
-) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, HandshakeError> {
-    TlsAcceptor::from(config).accept(stream).await.map_err(HandshakeError::Tls)
+) -> Result<Box<TlsStream<TcpStream>>, HandshakeError> {
+    TlsAcceptor::from(config).accept(stream).await.map(Box::new).map_err(HandshakeError::Tls)
 }

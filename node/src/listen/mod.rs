@@ -45,5 +45,9 @@ pub struct Accepted {
 /// What takes connections.
 pub trait Serve: Send + Sync + 'static {
     /// Runs a connection to its end.
-    fn serve<T: Transport>(&self, transport: T, accepted: Accepted) -> impl Future<Output = ()> + Send;
+    fn serve<T: Transport>(
+        &self,
+        transport: T,
+        accepted: Accepted,
+    ) -> impl Future<Output = ()> + Send + use<Self, T>;
 }

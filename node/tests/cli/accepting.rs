@@ -21,14 +21,20 @@ use tokio_rustls::TlsConnector;
 struct Echo;
 
 impl Serve for Echo {
-    async fn serve<T: Transport>(&self, mut transport: T, accepted: Accepted) {
-        while let Some(Ok(frame)) = transport.next_frame().await {
-            let answer = encode(&Heartbeat { nonce: frame.payload.len() as u64 });
-            if transport.write(&mut vec![answer]).await.is_err() {
-                break;
+    fn serve<T: Transport>(
+        &self,
+        mut transport: T,
+        accepted: Accepted,
+    ) -> impl Future<Output = ()> + Send + use<T> {
+        async move {
+            while let Some(Ok(frame)) = transport.next_frame().await {
+                let answer = encode(&Heartbeat { nonce: frame.payload.len() as u64 });
+                if transport.write(&mut vec![answer]).await.is_err() {
+                    break;
+                }
             }
+            drop(accepted);
         }
-        drop(accepted);
     }
 }
 
