@@ -84,8 +84,9 @@ pub(super) async fn begin(
 }
 
 async fn answer(shared: &Shared) -> Result<Drain, ApiError> {
-    let view = shared.view().await?;
+    // Before the view: of a drain that has ended, what is left is read as it was then or later.
     let progress = *shared.draining.state();
+    let view = shared.view().await?;
     let running = progress.map(|it| it.ended.unwrap_or_else(Instant::now).duration_since(it.since));
     Ok(Drain {
         node: shared.about.node.to_string(),
