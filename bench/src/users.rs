@@ -20,6 +20,9 @@ use tokio::task::JoinSet;
 
 use crate::bar;
 
+/// Users to whom one writes while they are away.
+pub(crate) const READERS_PER_WRITER: usize = 16;
+
 /// Longer than any run.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 

@@ -151,7 +151,7 @@ impl Step {
     ) -> anyhow::Result<Self> {
         match args.load {
             Kind::Direct => {
-                let load = direct::Args {
+                let load = direct::Load {
                     pairs: args.pairs as usize,
                     nodes: args.nodes,
                     window: 1,
@@ -159,8 +159,6 @@ impl Step {
                     warmup: args.warmup,
                     seconds: args.seconds,
                     rate: Some(rate),
-                    stored: 0,
-                    idle: 0,
                     round,
                 };
                 let mut its_own = Report::new("a rate");

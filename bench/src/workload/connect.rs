@@ -11,10 +11,7 @@ use super::storm::Storm;
 use crate::node::{Nodes, Transport};
 use crate::process;
 use crate::report::Report;
-use crate::users::{prepare, prepare_messages};
-
-/// Users to whom one who is away has written.
-const READERS_PER_WRITER: usize = 16;
+use crate::users::{READERS_PER_WRITER, prepare, prepare_messages};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -50,9 +47,7 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let writers = if inbox > 0 { users.div_ceil(READERS_PER_WRITER) } else { 0 };
     let all = prepare(data, users + writers).await?;
     let (connecting, writing) = all.split_at(users);
-    if inbox > 0 {
-        prepare_messages(data, writing, connecting, (inbox * users as u64, args.body as usize)).await?;
-    }
+    prepare_messages(data, writing, connecting, (inbox * users as u64, args.body as usize)).await?;
     let nodes = Nodes::start_with(rookery, data, args.nodes.into(), transport).await?;
 
     let (cpu, own_cpu, rss) = (nodes.cpu()?, process::cpu(std::process::id())?, nodes.rss_bytes()?);

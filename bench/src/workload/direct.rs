@@ -26,7 +26,7 @@ use super::storm::Storm;
 use crate::node::Nodes;
 use crate::probe::{self, Batches};
 use crate::report::{FigureId, Report};
-use crate::users::{BenchUser, message_id, prepare, prepare_messages};
+use crate::users::{BenchUser, READERS_PER_WRITER, message_id, prepare, prepare_messages};
 use crate::wire::Wire;
 
 /// The most messages there may be before.
@@ -35,11 +35,21 @@ const STORED_MAX: u64 = 100_000_000;
 /// Those have so many inboxes, if they are so many.
 const STORED_INBOXES: u64 = 1_000;
 
-/// Users whose messages one other has written.
-const READERS_PER_WRITER: usize = 16;
-
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    load: Load,
+    /// Messages of others that are in the store before, each in an inbox, unread.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=STORED_MAX))]
+    stored: u64,
+    /// Others who are connected, and do nothing.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    idle: u32,
+}
+
+/// What pairs do.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Load {
     /// Pairs of users.
     #[arg(long, default_value_t = 200, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) pairs: usize,
@@ -61,12 +71,6 @@ pub(crate) struct Args {
     /// Messages per second over all pairs, at their intended times; without it as many as the windows let through.
     #[arg(long, value_parser = rate)]
     pub(super) rate: Option<f64>,
-    /// Messages of others that are in the store before, each in an inbox, unread.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=STORED_MAX))]
-    pub(super) stored: u64,
-    /// Others who are connected, and do nothing.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    pub(super) idle: u32,
     /// Tells the messages of one load from those of others between the same users.
     #[arg(skip)]
     pub(super) round: u16,
@@ -81,28 +85,32 @@ struct Run {
 }
 
 /// Measures; `data` is an empty directory.
-pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
+pub(crate) async fn run(
+    rookery: &Path,
+    data: &Path,
+    Args { load: args, stored, idle }: Args,
+) -> anyhow::Result<Report> {
     let loop_kind =
         args.rate.map_or_else(|| format!("window {}", args.window), |rate| format!("{rate} messages/s"));
     let nodes = if args.nodes > 1 { format!(" across {} nodes", args.nodes) } else { String::new() };
     let mut title = format!("direct: {} pairs{nodes}, {loop_kind}, {} B bodies", args.pairs, args.body);
-    if args.stored > 0 {
-        title += &format!(", {} messages stored before", args.stored);
+    if stored > 0 {
+        title += &format!(", {stored} messages stored before");
     }
-    if args.idle > 0 {
-        title += &format!(", {} others connected", args.idle);
+    if idle > 0 {
+        title += &format!(", {idle} others connected");
     }
     let mut report = Report::new(title);
     // The disk is asked as often as the load asks it.
     let every = disk_pace(args.rate);
     let disk_before = probe::fdatasync(data, every)?;
-    let away = args.stored.min(STORED_INBOXES) as usize;
+    let (idle, away) = (idle as usize, stored.min(STORED_INBOXES) as usize);
     let writing = away.div_ceil(READERS_PER_WRITER);
-    let all = prepare(data, 2 * args.pairs + args.idle as usize + writing + away).await?;
+    let all = prepare(data, 2 * args.pairs + idle + writing + away).await?;
     let (users, others) = all.split_at(2 * args.pairs);
-    let (idle, others) = others.split_at(args.idle as usize);
+    let (idle, others) = others.split_at(idle);
     let (writing, away) = others.split_at(writing);
-    prepare_messages(data, writing, away, (args.stored, args.body as usize)).await?;
+    prepare_messages(data, writing, away, (stored, args.body as usize)).await?;
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
     let staying = Storm::rage(&nodes, idle, CONNECTING_AT_ONCE, 0).await?;
     let Loaded { latency, confirmed, store } = load(&nodes, users, &args, &mut report).await?;
@@ -143,7 +151,7 @@ pub(super) struct StoreLoad {
 pub(super) async fn load(
     nodes: &Nodes,
     users: &[BenchUser],
-    args: &Args,
+    args: &Load,
     report: &mut Report,
 ) -> anyhow::Result<Loaded> {
     let mut wires = Vec::new();

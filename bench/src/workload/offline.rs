@@ -14,13 +14,10 @@ use crate::node::Nodes;
 use crate::probe;
 use crate::process;
 use crate::report::Report;
-use crate::users::{prepare, prepare_messages};
+use crate::users::{READERS_PER_WRITER, prepare, prepare_messages};
 
 /// In all: what a run puts on the disk, and what it takes of time, have an end.
 const WAITING_MAX: u64 = 20_000_000;
-
-/// Users to whom one writes.
-const READERS_PER_WRITER: usize = 16;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
@@ -54,7 +51,7 @@ enum Through {
 
 /// Measures; `data` is an empty directory.
 pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Result<Report> {
-    let (users, each) = (args.users as usize, u64::from(args.messages));
+    let (users, each, body_bytes) = (args.users as usize, u64::from(args.messages), args.body as usize);
     let messages = users as u64 * each;
     ensure!(
         messages <= WAITING_MAX,
@@ -72,13 +69,12 @@ pub(crate) async fn run(rookery: &Path, data: &Path, args: Args) -> anyhow::Resu
     let disk = probe::fdatasync(data, Duration::ZERO)?;
     let all = prepare(data, users + users.div_ceil(READERS_PER_WRITER)).await?;
     let (away, writing) = all.split_at(users);
-    let size = (each, args.body as usize);
     if args.through == Through::Store {
-        prepare_messages(data, writing, away, (messages, args.body as usize)).await?;
+        prepare_messages(data, writing, away, (messages, body_bytes)).await?;
     }
     let nodes = Nodes::start(rookery, data, args.nodes.into()).await?;
     if args.through == Through::Wire {
-        write_messages(&nodes, writing, away, size).await?;
+        write_messages(&nodes, writing, away, (each, body_bytes)).await?;
         sleep(SETTLE).await;
     }
 

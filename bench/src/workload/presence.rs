@@ -125,7 +125,7 @@ async fn write(
     args: &Args,
     round: u16,
 ) -> anyhow::Result<Histogram<u64>> {
-    let load = direct::Args {
+    let load = direct::Load {
         pairs: args.pairs,
         nodes: args.nodes,
         window: 8,
@@ -133,8 +133,6 @@ async fn write(
         warmup: WARM_UP_S,
         seconds: args.seconds,
         rate: Some(args.rate),
-        stored: 0,
-        idle: 0,
         round,
     };
     Ok(direct::load(nodes, pairs, &load, &mut Report::new("one of many")).await?.latency)

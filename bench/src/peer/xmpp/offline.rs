@@ -22,10 +22,8 @@ use super::{Target, each};
 use crate::peer::server::Server;
 use crate::probe;
 use crate::report::Report;
+use crate::users::READERS_PER_WRITER;
 use crate::workload::measure::LATENCY_US_MAX;
-
-/// Users to whom one writes.
-const READERS_PER_WRITER: usize = 16;
 
 /// Messages a writer keeps unconfirmed.
 const WINDOW: usize = 8;
