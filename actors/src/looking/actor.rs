@@ -23,7 +23,9 @@ use crate::metrics::NOTICES_DROPPED;
 use crate::shard::ShardMessage;
 
 /// How exact times are kept.
-pub(super) const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
+/// Between two steps of telling many of presence.
+pub(super) const STEP: Duration = Duration::from_millis(10);
 
 /// The actor.
 #[derive(Debug)]
@@ -71,6 +73,8 @@ pub(crate) enum LookingMessage {
     ViewChanged(Arc<Placed>),
     /// Time has passed.
     Tick,
+    /// The next of many are to be told of presence.
+    Step,
     /// Fail, to show what is lost by it.
     Crash,
 }
@@ -84,6 +88,8 @@ pub(crate) struct State {
     placed: Option<Arc<Placed>>,
     host: Host<Arc<Connection>>,
     owner: Owner,
+    /// A step is on its way.
+    is_telling: bool,
 }
 
 impl Actor for LookingActor {
@@ -111,7 +117,8 @@ impl Actor for LookingActor {
             }
         });
         let (placed, now) = (context.cluster.as_ref().map(|cluster| cluster.placed()), Instant::now());
-        Ok(State { context, myself, placed, host: Host::new(now), owner: Owner::new(now) })
+        let (host, owner) = (Host::new(now), Owner::new(now));
+        Ok(State { context, myself, placed, host, owner, is_telling: false })
     }
 
     async fn handle(
@@ -176,9 +183,13 @@ impl Actor for LookingActor {
             }
             LookingMessage::ViewChanged(placed) => state.view_changed(now, placed),
             LookingMessage::Tick => {
+                if !state.is_telling {
+                    state.step(now, &mut as_host);
+                }
                 state.host.tick(now, &mut as_host);
                 state.owner.tick(now, &mut as_owner);
             }
+            LookingMessage::Step => state.step(now, &mut as_host),
             LookingMessage::Crash => panic!("asked to fail"),
         }
         state.perform(now, as_host, as_owner);
@@ -187,6 +198,15 @@ impl Actor for LookingActor {
 }
 
 impl State {
+    /// Tells some of those who are to be told of presence, and sees to it that the others are.
+    fn step(&mut self, now: Instant, effects: &mut Vec<host::Effect<Arc<Connection>>>) {
+        self.host.step(now, effects);
+        self.is_telling = self.host.is_telling(now);
+        if self.is_telling {
+            self.myself.send_after(STEP, || LookingMessage::Step);
+        }
+    }
+
     fn watch(&mut self, now: Instant, watch: Watch, reply: Reply) {
         let connection = reply.connection().clone();
         let Some(identity) = connection.identity().filter(|_| !connection.is_gone()) else { return };

@@ -12,7 +12,7 @@ use rookery_protocol::{
 };
 use tokio::time::Instant;
 
-use super::actor::TICK;
+use super::actor::STEP;
 use super::news::{News, Topic};
 use super::owner::merge;
 use super::turns::Turns;
@@ -27,10 +27,10 @@ const RENEWED_EVERY: Duration = Duration::from_millis(limits::WATCH_MS as u64 / 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Between two notices of presence on one connection.
 const PRESENCE_EVERY: Duration = Duration::from_millis(500);
-/// Connections that may be told of presence with one tick, however many there are.
-const TOLD_AT_ONCE_MIN: usize = 256;
-/// Ticks between two notices of presence on one connection: so many have their turn with each that all have had it then.
-const TOLD_IN_TICKS: usize = (PRESENCE_EVERY.as_millis() / TICK.as_millis()) as usize;
+/// Connections that may be told of presence with one step, however few there are.
+const TOLD_AT_ONCE_MIN: usize = 32;
+/// Steps between two notices of presence on one connection: so many have their turn with each that all have had it then.
+const TOLD_IN_STEPS: usize = (PRESENCE_EVERY.as_millis() / STEP.as_millis()) as usize;
 /// Between two messages to owners of how far members here have come.
 const MARKS_EVERY: Duration = Duration::from_secs(1);
 /// Marks of members here that wait to be told, at most.
@@ -44,8 +44,8 @@ pub(crate) struct Host<C> {
     watchers: HashMap<ConnectionId, Watcher<C>>,
     topics: HashMap<Topic, Followed>,
     followers: HashMap<ConnectionId, Follower<C>>,
-    /// Watchers who may have to be told of presence, and whose.
-    untold: BTreeMap<ConnectionId, BTreeSet<UserId>>,
+    /// Watchers who may have to be told of presence, each by when the next notice may come.
+    due: BTreeSet<(Instant, ConnectionId)>,
     /// Of members here, not told yet.
     marks: BTreeMap<ConversationId, BTreeMap<UserId, MemberMark>>,
     marks_count: usize,
@@ -75,6 +75,8 @@ struct Watcher<C> {
     until: Instant,
     /// The next notice of presence comes no sooner.
     not_before: Instant,
+    /// Of whose presence it may have to tell.
+    untold: BTreeSet<UserId>,
     /// By user, ascending.
     users: Vec<Seen>,
     /// Those that the user is in.
@@ -162,7 +164,7 @@ impl<C: Clone> Host<C> {
             watchers: HashMap::new(),
             topics: HashMap::new(),
             followers: HashMap::new(),
-            untold: BTreeMap::new(),
+            due: BTreeSet::new(),
             marks: BTreeMap::new(),
             marks_count: 0,
             marks_at: now,
@@ -190,6 +192,7 @@ impl<C: Clone> Host<C> {
             watch: number,
             until: now,
             not_before: now,
+            untold: BTreeSet::new(),
             users: Vec::new(),
             conversations: Vec::new(),
             _counted: Counted::new(WATCHES),
@@ -244,7 +247,8 @@ impl<C: Clone> Host<C> {
             let seen = &mut watcher.users[at];
             if seen.look == Some(look) {
                 seen.sight = Some(sight);
-                self.untold.entry(connection).or_default().insert(user);
+                watcher.untold.insert(user);
+                self.due.insert((watcher.not_before, connection));
             }
         }
     }
@@ -254,7 +258,8 @@ impl<C: Clone> Host<C> {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
         for seen in watcher.users.iter_mut().filter(|seen| seen.look == Some(look) && seen.sight.is_none()) {
             seen.sight = Some(Sight::NONE);
-            self.untold.entry(connection).or_default().insert(seen.user);
+            watcher.untold.insert(seen.user);
+            self.due.insert((watcher.not_before, connection));
         }
     }
 
@@ -288,7 +293,7 @@ impl<C: Clone> Host<C> {
 
     fn watches_no_more(&mut self, connection: ConnectionId, effects: &mut Vec<Effect<C>>) {
         let Some(watcher) = self.watchers.remove(&connection) else { return };
-        self.untold.remove(&connection);
+        self.due.remove(&(watcher.not_before, connection));
         self.leave_all(connection, watcher.topics(), effects);
     }
 
@@ -303,12 +308,13 @@ impl<C: Clone> Host<C> {
     /// A connection has not taken this notice of presence: it is told again of these users.
     pub(crate) fn not_taken(&mut self, now: Instant, connection: ConnectionId, notice: &PresenceNotice) {
         let Some(watcher) = self.watchers.get_mut(&connection) else { return };
+        self.due.remove(&(watcher.not_before, connection));
         watcher.not_before = now + PRESENCE_EVERY;
-        let untold = self.untold.entry(connection).or_default();
+        self.due.insert((watcher.not_before, connection));
         for Presence { user, .. } in &notice.people {
             let Ok(at) = watcher.users.binary_search_by_key(user, |seen| seen.user) else { continue };
             watcher.users[at].is_lost = true;
-            untold.insert(*user);
+            watcher.untold.insert(*user);
         }
     }
 
@@ -319,8 +325,10 @@ impl<C: Clone> Host<C> {
                 for presence in people {
                     let Some(followed) = self.topics.get_mut(&Topic::User(presence.user)) else { continue };
                     if followed.presence.as_ref() != Some(&presence) {
-                        for watcher in &followed.watchers {
-                            self.untold.entry(*watcher).or_default().insert(presence.user);
+                        for connection in &followed.watchers {
+                            let Some(watcher) = self.watchers.get_mut(connection) else { continue };
+                            watcher.untold.insert(presence.user);
+                            self.due.insert((watcher.not_before, *connection));
                         }
                         followed.presence = Some(presence);
                     }
@@ -401,7 +409,6 @@ impl<C: Clone> Host<C> {
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
-        self.tell_presence(now, effects);
         self.take_turns(effects);
         if now >= self.marks_at && !self.marks.is_empty() {
             self.marks_at = now + MARKS_EVERY;
@@ -542,36 +549,38 @@ impl<C: Clone> Host<C> {
         }
     }
 
-    /// Tells watchers what has changed, those whose turn it is. Only with the tick, and only of those who may have changed:
-    /// many may come and go at once whom many watch. Where many wait, not all are told with the same tick, nor the next time:
-    /// what else there is to be written is not kept waiting.
-    fn tell_presence(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
-        let topics = &self.topics;
-        let mut room = self.watchers.len().div_ceil(TOLD_IN_TICKS).max(TOLD_AT_ONCE_MIN);
-        self.untold.retain(|connection, changed| {
-            let Some(watcher) = self.watchers.get_mut(connection) else { return false };
-            if now < watcher.not_before || room == 0 {
-                return true;
-            }
+    /// Whether somebody may have to be told of presence now: then [`step`](Self::step) is to be called.
+    pub(crate) fn is_telling(&self, now: Instant) -> bool {
+        self.due.first().is_some_and(|(not_before, _)| *not_before <= now)
+    }
+
+    /// Tells watchers what has changed, those first who were told longest ago. Only of those who may have changed: many may
+    /// come and go at once whom many watch. Where many are to be told, not all are with the same step, nor the next time: what
+    /// else there is to be written is not kept waiting.
+    pub(crate) fn step(&mut self, now: Instant, effects: &mut Vec<Effect<C>>) {
+        let mut room = self.watchers.len().div_ceil(TOLD_IN_STEPS).max(TOLD_AT_ONCE_MIN);
+        while room > 0 && self.is_telling(now) {
+            let Some((_, connection)) = self.due.pop_first() else { return };
+            let Some(watcher) = self.watchers.get_mut(&connection) else { continue };
             let mut people = Vec::new();
-            for user in &*changed {
-                let Ok(at) = watcher.users.binary_search_by_key(user, |seen| seen.user) else { continue };
+            for user in std::mem::take(&mut watcher.untold) {
+                let Ok(at) = watcher.users.binary_search_by_key(&user, |seen| seen.user) else { continue };
                 let seen = &mut watcher.users[at];
-                let known = topics.get(&Topic::User(seen.user)).and_then(|it| it.presence.as_ref());
+                let known = self.topics.get(&Topic::User(seen.user)).and_then(|it| it.presence.as_ref());
                 let is_news = |shown: &_| seen.is_lost || seen.told != Some(*shown);
                 let Some(shown) = seen.shown(known).filter(is_news) else { continue };
                 (seen.told, seen.is_lost) = (Some(shown), false);
                 let (availability, last_seen_ms) = shown;
                 people.push(Presence { user: seen.user, availability, last_seen_ms });
             }
+            // Whom nothing is shown of what has changed, takes nobody's turn.
             if !people.is_empty() {
                 room -= 1;
                 watcher.not_before = now + PRESENCE_EVERY;
                 let notice = Notice::Presence(PresenceNotice { people });
                 effects.push(Effect::Push(vec![watcher.to.clone()], notice));
             }
-            false
-        });
+        }
     }
 
     fn tell_receipts(

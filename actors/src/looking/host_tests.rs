@@ -127,6 +127,7 @@ impl Scene {
     fn after(&mut self, time: Duration) -> Vec<Effect<u64>> {
         let mut effects = Vec::new();
         self.now += time;
+        self.host.step(self.now, &mut effects);
         self.host.tick(self.now, &mut effects);
         effects
     }
@@ -157,17 +158,20 @@ fn many_who_watch_the_same_are_told_by_and_by_and_all_of_them_in_their_time() {
         let number = scene.host.numbers;
         scene.host.seen((ConnectionId(connection), number), [(user(1), SEEN)]);
     }
-    let mut effects = Vec::new();
-    scene.host.tick(scene.now, &mut effects);
+    while scene.host.is_telling(scene.now) {
+        assert_eq!(scene.after(STEP), [], "the owner has said nothing");
+    }
     for availability in [Availability::Online, Availability::Idle] {
         let how = presence(1, availability, 0);
         assert_eq!(scene.news(News::Presence(vec![how.clone()])), []);
         let mut all = Vec::new();
-        for _ in 0..TOLD_IN_TICKS {
-            let some = scene.after(TICK);
-            assert_eq!(some.len(), watchers as usize / TOLD_IN_TICKS);
+        for _ in 0..TOLD_IN_STEPS {
+            assert!(scene.host.is_telling(scene.now + STEP));
+            let some = scene.after(STEP);
+            assert_eq!(some.len(), watchers as usize / TOLD_IN_STEPS);
             all.extend(some);
         }
+        assert!(!scene.host.is_telling(scene.now));
         assert_eq!(all, (1..=watchers).map(|it| told(it, std::slice::from_ref(&how))).collect::<Vec<_>>());
     }
 }
@@ -203,10 +207,27 @@ fn many_who_come_and_go_at_once_are_told_of_together_and_only_they() {
             assert_eq!(scene.news(News::Presence(vec![presence(number, availability, 0)])), []);
         }
     }
-    assert_eq!(scene.host.untold[&ConnectionId(1)], [1, 3].map(user).into());
+    assert_eq!(scene.host.watchers[&ConnectionId(1)].untold, [1, 3].map(user).into());
     let idle = [1, 3].map(|number| presence(number, Availability::Idle, 0));
     assert_eq!(scene.after(PRESENCE_EVERY), [told(1, &idle)]);
-    assert!(scene.host.untold.is_empty());
+    assert!(!scene.host.is_telling(scene.now + PRESENCE_EVERY));
+}
+
+#[test]
+fn those_whom_nothing_is_shown_take_nobodys_turn() {
+    let mut scene = Scene::new();
+    let hidden = 3 * TOLD_AT_ONCE_MIN as u64;
+    for connection in 1..=hidden {
+        scene.watch(connection, &[1], &[]);
+        scene.seen(connection, 1, Sight::NONE);
+    }
+    scene.watch(hidden + 1, &[1], &[]);
+    scene.seen(hidden + 1, 1, SEEN);
+    for availability in [Availability::Online, Availability::Idle] {
+        let how = [presence(1, availability, 0)];
+        scene.now += PRESENCE_EVERY;
+        assert_eq!(scene.present(&how), [told(hidden + 1, &how)]);
+    }
 }
 
 #[test]

@@ -46,6 +46,29 @@ async fn who_watches_learns_how_people_are_at_once_and_when_they_come_and_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_who_watch_somebody_are_all_told() {
+    let node = Node::start().await;
+    let mut bob = node.join(who(2, 1)).await;
+    let mut watchers = Vec::new();
+    for number in 4..104 {
+        node::add_user(&node.store, number, 1).await;
+        let mut watcher = node.join(who(number, 1)).await;
+        watcher.watch(&[2], &[]).await;
+        watchers.push(watcher);
+    }
+    for watcher in &mut watchers {
+        assert_eq!(watcher.presence().await, [online(2)]);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bob.active(false).await;
+    let begun = tokio::time::Instant::now();
+    for watcher in &mut watchers {
+        assert_eq!(watcher.presence().await, [idle(2)]);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_is_as_their_busiest_device_is() {
     let node = Node::start().await;
     let (mut alice, mut bob) = (node.join(who(1, 1)).await, node.join(who(2, 1)).await);
