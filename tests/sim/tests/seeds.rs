@@ -1,7 +1,10 @@
 //! A few seeds, each twice: they hold, and give the same run both times. And the bugs that are kept can still be made.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 fn sim(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rookery-sim"));
@@ -27,6 +30,25 @@ fn seeds_that_everybody_runs_hold() {
 #[test]
 fn seeds_that_nobody_has_run_before_hold() {
     holds(&["--fresh", "4", "--minutes", "3"]);
+}
+
+#[test]
+fn many_seeds_that_are_ended_early_tell_what_they_have_found() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rookery-sim"));
+    command.args(["--seeds", "1..501", "--minutes", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program is built with this test");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    let mut begun = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    stderr.read_line(&mut begun).expect("the program says that it begins");
+    kill_process(pid, Signal::TERM).expect("our own process takes signals");
+    let Output { status, stdout, .. } = child.wait_with_output().expect("it ends");
+    assert!(begun.starts_with("500 seeds, "), "{begun}");
+    let said = String::from_utf8_lossy(&stdout);
+    let run = said.split(' ').next().and_then(|run| run.parse::<u64>().ok());
+    assert!(run.is_some_and(|run| run < 500), "{said}");
+    assert!(said.contains(" of 500 seeds in ") && said.contains(" 0 failed"), "{said}");
+    assert_eq!(status.code(), Some(2), "not all were run, and none failed: {said}");
 }
 
 #[test]

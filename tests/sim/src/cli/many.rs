@@ -1,4 +1,4 @@
-//! Many seeds, each in a process of its own, as many at once as there are processors.
+//! Many seeds, each in a process of its own, as many at once as there are processors. Ctrl-C ends it with what has been found.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use rand::RngExt;
 use rookery_sim::plan::Keep;
 
 use super::outcome::{Outcome, replay};
-use super::{Arguments, shrink};
+use super::{Arguments, interrupt, shrink};
 
 /// Runs all of them.
 ///
@@ -31,15 +31,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let begun = Instant::now();
     let total = seeds.len();
     let waiting = Mutex::new(seeds.into_iter());
-    let enough = AtomicBool::new(false);
+    let (enough, asked) = (AtomicBool::new(false), interrupt::asked_to_end()?);
+    eprintln!("{total} seeds, {jobs} at once; Ctrl-C ends it with what has been found so far");
     let (tell, outcomes) = mpsc::channel();
     let (mut run, mut lasted_ms, mut accepted, mut handed) = (0_u64, 0, 0, 0);
     let mut failed = Vec::new();
     std::thread::scope(|scope| -> Result<()> {
         for _ in 0..jobs {
-            let (tell, waiting, enough, keep) = (tell.clone(), &waiting, &enough, &keep);
+            let (tell, waiting, keep) = (tell.clone(), &waiting, &keep);
+            let is_over = || enough.load(Ordering::Relaxed) || asked.load(Ordering::Relaxed);
             scope.spawn(move || {
-                while !enough.load(Ordering::Relaxed) {
+                while !is_over() {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(seed) = next else { return };
                     let outcome = outcome_of(seed, arguments, keep);
@@ -52,6 +54,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         drop(tell);
         for (seed, outcome) in outcomes {
             let outcome = outcome.inspect_err(|_| enough.store(true, Ordering::Relaxed))?;
+            let Some(outcome) = outcome else {
+                asked.store(true, Ordering::Relaxed);
+                continue;
+            };
             bar.inc(1);
             run += 1;
             lasted_ms += outcome.lasted_ms;
@@ -89,20 +95,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let wrong = outcome.wrong.as_deref().unwrap_or_default();
         println!("seed {}: {wrong}\n    {}", outcome.seed, replay(outcome.seed, arguments.minutes, &keep));
     }
-    if let Some(first) = failed.first().filter(|_| arguments.shrink) {
+    if let Some(first) = failed.first().filter(|_| arguments.shrink && !asked.load(Ordering::Relaxed)) {
         return shrink::run(first.seed, arguments.minutes, keep);
     }
-    Ok(ExitCode::from(u8::from(!failed.is_empty())))
+    Ok(match (failed.is_empty(), run == total as u64) {
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(2),
+        (false, _) => ExitCode::FAILURE,
+    })
 }
 
-fn outcome_of(seed: u64, arguments: &Arguments, keep: &Keep) -> Result<Outcome> {
+/// `None`: a Ctrl-C has ended it.
+fn outcome_of(seed: u64, arguments: &Arguments, keep: &Keep) -> Result<Option<Outcome>> {
     let outcome = Outcome::from_process(seed, arguments.minutes, keep)?;
-    if arguments.twice {
-        let again = Outcome::from_process(seed, arguments.minutes, keep)?;
-        if again != outcome {
+    if arguments.twice
+        && let Some(outcome) = &outcome
+    {
+        let Some(again) = Outcome::from_process(seed, arguments.minutes, keep)? else { return Ok(None) };
+        if again != *outcome {
             let wrong = Some("the same seed gave another run".to_owned());
             let verdict = format!("  ! digests {} and {}\n", outcome.digest, again.digest);
-            return Ok(Outcome { wrong, verdict, ..outcome });
+            return Ok(Some(Outcome { wrong, verdict, ..outcome.clone() }));
         }
     }
     Ok(outcome)

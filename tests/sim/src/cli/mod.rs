@@ -1,5 +1,6 @@
 //! The command line: one seed, or many.
 
+mod interrupt;
 mod many;
 mod one;
 mod outcome;
@@ -15,7 +16,8 @@ use rookery_sim::plan::{Keep, Kept};
 
 /// Runs whole clusters in one process, on virtual time, each decided by a seed, and judges what their clients saw.
 ///
-/// Exits with 0 if everything held, with 1 if something did not, with 2 if it could not be found out.
+/// Exits with 0 if everything held, with 1 if something did not, with 2 if it could not be found out. Ctrl-C ends many seeds
+/// with what has been found so far.
 #[derive(Debug, Parser)]
 #[command(name = "rookery-sim", version, max_term_width = 100)]
 pub(crate) struct Arguments {

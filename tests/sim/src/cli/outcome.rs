@@ -1,12 +1,14 @@
 //! How a run went, as one process tells another; and running one in a process of its own.
 
 use std::fmt::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use rookery_sim::Report;
 use rookery_sim::plan::Keep;
 use serde::{Deserialize, Serialize};
+use tokio::signal::unix::SignalKind;
 
 /// How a run went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +52,8 @@ impl Outcome {
         }
     }
 
-    /// Runs a seed in a process of its own.
-    pub(super) fn from_process(seed: u64, minutes: u64, keep: &Keep) -> Result<Self> {
+    /// Runs a seed in a process of its own. `None`: a Ctrl-C has ended it.
+    pub(super) fn from_process(seed: u64, minutes: u64, keep: &Keep) -> Result<Option<Self>> {
         let program = std::env::current_exe().context("this program has no file")?;
         let output = Command::new(program)
             .args(arguments(seed, minutes, keep))
@@ -60,7 +62,8 @@ impl Outcome {
             .output()
             .context("this program cannot be run again")?;
         match serde_json::from_slice(&output.stdout) {
-            Ok(outcome) => Ok(outcome),
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(_) if output.status.signal() == Some(SignalKind::interrupt().as_raw_value()) => Ok(None),
             Err(_) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 let last: Vec<&str> = said.lines().rev().take(20).collect();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use rookery_sim::plan::{Keep, Kept};
 
@@ -16,7 +16,8 @@ const RUNS_MAX: u64 = 400;
 /// # Errors
 /// When it does not fail, or cannot be run.
 pub(super) fn run(seed: u64, minutes: u64, keep: Keep) -> Result<ExitCode> {
-    let first = Outcome::from_process(seed, minutes, &keep)?;
+    let run = |keep: &Keep| Outcome::from_process(seed, minutes, keep)?.context("interrupted");
+    let first = run(&keep)?;
     let Some(wrong) = first.wrong else {
         bail!("seed {seed} does not fail, so there is nothing to shrink: {}", replay(seed, minutes, &keep));
     };
@@ -39,7 +40,7 @@ pub(super) fn run(seed: u64, minutes: u64, keep: Keep) -> Result<ExitCode> {
             faults.len(),
             doings.len()
         ));
-        Ok(Outcome::from_process(seed, minutes, &kept(left))?.wrong.as_ref() == Some(&wrong))
+        Ok(run(&kept(left))?.wrong.as_ref() == Some(&wrong))
     };
     // What clients do is most of it: first away with much of that, then with what befalls, then with the rest.
     for list in [2, 1, 0, 2] {
