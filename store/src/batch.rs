@@ -27,11 +27,13 @@ pub(crate) trait Pending: Send {
     fn apply(&mut self, view: &View<'_>, writes: &mut Writes<'_>);
     fn finish(self: Box<Self>, outcome: Result<CommitStamp, StoreError>);
     fn bytes_hint(&self) -> usize;
+    fn may_wait(&self) -> bool;
 }
 
 pub(crate) struct Submitted<O: Op, F> {
     op: O,
     bytes_hint: usize,
+    may_wait: bool,
     answer: Option<O::Answer>,
     done: F,
 }
@@ -43,7 +45,7 @@ where
 {
     pub(crate) fn new(op: O, done: F) -> Self {
         // Asked here, so that an operation that panics at it hurts its submitter and not the lane.
-        Self { bytes_hint: op.bytes_hint(), op, answer: None, done }
+        Self { bytes_hint: op.bytes_hint(), may_wait: op.may_wait(), op, answer: None, done }
     }
 }
 
@@ -70,6 +72,10 @@ where
 
     fn bytes_hint(&self) -> usize {
         self.bytes_hint
+    }
+
+    fn may_wait(&self) -> bool {
+        self.may_wait
     }
 }
 

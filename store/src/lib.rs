@@ -31,7 +31,7 @@ mod store;
 
 pub use batch::{Batch, Mutations, StampedPut};
 pub use error::{Source, StoreError};
-pub use lane::CommitSeen;
+pub use lane::{CommitSeen, PATIENCE};
 pub use op::{Base, KeyRange, Op, Reads, View, Writes};
 pub use removal::remove_user;
 pub use stamp::{CommitStamp, StampSlot};

@@ -27,6 +27,11 @@ pub trait Op: Send + 'static {
     fn bytes_hint(&self) -> usize {
         256
     }
+
+    /// Whether nobody minds if it waits for another, up to [`PATIENCE`](crate::PATIENCE), to be committed with it.
+    fn may_wait(&self) -> bool {
+        false
+    }
 }
 
 /// A range of keys, `begin` inclusive, `end` exclusive.

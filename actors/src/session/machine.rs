@@ -435,7 +435,7 @@ impl Machine {
     }
 }
 
-/// Whether a receipt is told to the sender at once.
+/// Whether a receipt is told to the sender as soon as it is committed.
 fn is_awaited((_, conversation): &(DeviceId, ConversationId)) -> bool {
     conversation.group_id().is_none()
 }

@@ -1,8 +1,11 @@
 //! Two people, and one with herself: messages, receipts, history, look-ups.
 
+use std::time::Duration;
+
 use rookery_protocol::{
     Body, ErrorCode, Found, Handle, HistoryPage, Lookup, Read, Send, Seq, ServerFrame, encode_into, limits,
 };
+use rookery_store::PATIENCE;
 
 use crate::client::{direct, id, user, who};
 use crate::node::Node;
@@ -22,15 +25,17 @@ async fn a_message_is_answered_pushed_delivered_and_read() {
     assert_eq!((pushed.message.sender, pushed.message.seq), (user(1), Seq::new(1)));
     assert_eq!(pushed.message.body.expect("a body").as_bytes(), &b"hello"[..]);
     bob.ack(pushed.stamp).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "nothing waits for a timer");
 
     let delivered = alice.take_receipt().await.receipt;
     assert_eq!((delivered.user, delivered.delivered, delivered.read), (user(2), Seq::new(1), Seq::ZERO));
+    assert_eq!(begun.elapsed(), PATIENCE, "what arrived waits a moment for something to be committed with");
 
     bob.read(direct(1, 2), 1).await;
     let read = alice.take_receipt().await.receipt;
     assert_eq!((read.user, read.delivered, read.read), (user(2), Seq::new(1), Seq::new(1)));
     assert_eq!(bob.take_receipt().await.receipt, read, "his other devices learn it like this");
-    assert_eq!(begun.elapsed(), std::time::Duration::ZERO, "nothing waits for a timer");
+    assert_eq!(begun.elapsed(), PATIENCE, "what is read waits for nothing");
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,8 +87,8 @@ async fn notes_to_oneself_are_pushed_once_to_each_device_and_make_no_receipt() {
     phone.say(direct(1, 1), "milk").await;
     assert_eq!(phone.take_message().await.message.body, None);
     assert_eq!(laptop.take_message().await.message.body.expect("a body").as_bytes(), &b"milk"[..]);
-    phone.quiet_for(std::time::Duration::from_secs(5)).await;
-    laptop.quiet_for(std::time::Duration::from_secs(5)).await;
+    phone.quiet_for(Duration::from_secs(5)).await;
+    laptop.quiet_for(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +103,7 @@ async fn reading_beyond_the_head_reads_up_to_it_and_marks_never_go_back() {
     let receipt = alice.take_receipt().await.receipt;
     assert_eq!((receipt.delivered, receipt.read), (Seq::new(3), Seq::new(3)));
     bob.read(direct(1, 2), 1).await;
-    alice.quiet_for(std::time::Duration::from_secs(5)).await;
+    alice.quiet_for(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_protocol::{ErrorCode, Seq, ServerFrame};
+use rookery_store::PATIENCE;
 
 use crate::client::{direct, id, who};
 use crate::node::{Node, add_user, config};
@@ -125,7 +126,7 @@ async fn stopping_commits_the_acknowledgements_that_were_put_off() {
     alice.say(direct(1, 2), "x").await;
     let event = alice.take_message().await;
     alice.heartbeat().await;
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    tokio::time::sleep(2 * PATIENCE).await;
     assert_ne!(node.cursor(who(1, 1)).await, event.stamp, "it has been put off");
     node.actors.stop().await;
     node.store.close().await;

@@ -126,4 +126,8 @@ impl Op for AckEvents {
     fn bytes_hint(&self) -> usize {
         128 + 192 * self.delivered.len()
     }
+
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
