@@ -216,6 +216,24 @@ impl Cluster {
         }
     }
 
+    /// Waits until one of the others has a view without this node.
+    ///
+    /// # Errors
+    /// When none has in time.
+    pub async fn without(&self, place: usize, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        let running = self.members.iter().filter(|member| member.is_running()).count();
+        let others: Vec<_> = self.nodes().iter().enumerate().filter(|(other, _)| *other != place).collect();
+        loop {
+            let views = join_all(others.iter().map(|(_, member)| member.view())).await;
+            if views.iter().flatten().any(|view| view.members < running) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "nobody missed it within {within:?}: {views:?}");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Stops all nodes in order, at once.
     ///
     /// # Errors

@@ -25,6 +25,11 @@ pub enum Fault {
         /// For so long.
         lasts: Duration,
     },
+    /// SIGSTOP, then SIGCONT as soon as the others have removed it. Only where it is asked for.
+    StoppedUntilMissed {
+        /// Who.
+        node: usize,
+    },
     /// SIGTERM, and started again at once.
     Restarted {
         /// Who.
@@ -232,7 +237,7 @@ impl Fault {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Killed { .. } => Kind::Killed,
-            Self::Stopped { .. } => Kind::Stopped,
+            Self::Stopped { .. } | Self::StoppedUntilMissed { .. } => Kind::Stopped,
             Self::Restarted { .. } => Kind::Restarted,
             Self::Rolling => Kind::Rolling,
             Self::AllKilled { .. } => Kind::AllKilled,
@@ -265,6 +270,7 @@ impl Fault {
             | Self::DiskFull { lasts }
             | Self::ClockJumped { lasts, .. } => *lasts + recovery,
             Self::Restarted { .. } => recovery,
+            Self::StoppedUntilMissed { .. } => 2 * recovery,
             Self::Rolling => recovery * 2 * nodes as u32,
             Self::Two(first, second) => first.about(nodes).max(second.about(nodes)),
             Self::JoinedMeanwhile { down, .. } => *down + 3 * recovery,
@@ -283,6 +289,7 @@ impl fmt::Display for Fault {
             Self::Stopped { node, lasts } | Self::Isolated { node, lasts } => {
                 write!(f, "{kind}: {} for {}", n(*node), s(lasts))
             }
+            Self::StoppedUntilMissed { node } => write!(f, "{kind}: {} until it is missed", n(*node)),
             Self::Restarted { node } => write!(f, "{kind}: {}", n(*node)),
             Self::Rolling => f.write_str(kind),
             Self::AllKilled { down: lasts } | Self::StoreStalled { lasts } | Self::DiskFull { lasts } => {

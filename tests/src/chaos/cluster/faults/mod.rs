@@ -45,6 +45,7 @@ impl Scene {
             match fault {
                 Fault::Killed { node, down } => self.kill(*node, *down).await?,
                 Fault::Stopped { node, lasts } => self.stop(*node, *lasts).await?,
+                Fault::StoppedUntilMissed { node } => self.stop_until_missed(*node).await?,
                 Fault::Restarted { node } => self.restart(*node).await?,
                 Fault::AllKilled { down } => self.kill_all(*down).await?,
                 Fault::Rolling => self.roll().await?,

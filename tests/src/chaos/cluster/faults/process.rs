@@ -8,6 +8,9 @@ use tokio::time::sleep;
 
 use super::Scene;
 
+/// For the others to remove a node that hangs. Where the machine stalls as well, they begin to wait anew.
+const MISSED: Duration = Duration::from_secs(60);
+
 impl Scene {
     pub(super) async fn kill(&self, node: usize, down: Duration) -> Result<()> {
         let member = self.cluster.member(node);
@@ -25,14 +28,26 @@ impl Scene {
     }
 
     pub(super) async fn stop(&self, node: usize, lasts: Duration) -> Result<()> {
+        self.stop_while(node, async {
+            sleep(lasts).await;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn stop_until_missed(&self, node: usize) -> Result<()> {
+        self.stop_while(node, self.cluster.without(node, MISSED)).await
+    }
+
+    async fn stop_while(&self, node: usize, meanwhile: impl Future<Output = Result<()>>) -> Result<()> {
         let member = self.cluster.member(node);
         member.pause();
-        sleep(lasts).await;
+        let outcome = meanwhile.await;
         if !member.resume() {
             self.timeline.note(format!("{} was killed in its turn to write", member.name()));
             member.start().await?;
         }
-        Ok(())
+        outcome
     }
 
     pub(super) async fn restart(&self, node: usize) -> Result<()> {
