@@ -13,6 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const RUNTIME_END: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
+    use_small_pages();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = match runtime.enable_all().on_thread_park(give_memory_back).build() {
         Ok(runtime) => runtime,
@@ -24,6 +25,13 @@ fn main() -> ExitCode {
     let code = runtime.block_on(rookery_node::cli::run(std::env::args_os(), install_recorder));
     runtime.shutdown_timeout(RUNTIME_END);
     code
+}
+
+/// Has the system give memory in pages of 4 KiB only. Of those of 2 MiB, which the allocator asks for, a node with few
+/// connections fills little: 9 MB of 34 were such when it had none. Messages cost no more processor time without them.
+fn use_small_pages() {
+    // Where it is refused, more memory is used, and nothing else.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// How often a worker looks for memory to give back.
