@@ -1,7 +1,9 @@
 //! The highest rate of messages at which hardly one takes too long: rates are doubled until one does not hold, and then the
-//! rate between is sought by halving.
+//! rate between is sought by halving. One that does not hold is tried once more, for a machine that stands still for a moment is
+//! no limit.
 //!
-//! Each rate is an open loop of its own, of `direct` or of `mixed`, on the same node, between the same users, once what the one before has left is done.
+//! Each rate is an open loop of its own, of `direct` or of `mixed`, on the same node, between the same users, once what the one
+//! before has left is done.
 
 use std::path::Path;
 use std::time::Duration;
@@ -189,16 +191,21 @@ struct Search {
     within: f64,
     held: Option<f64>,
     failed: Option<f64>,
+    /// A rate that did not hold once.
+    doubted: Option<f64>,
 }
 
 impl Search {
     /// Between `from` and `most`, until what did not hold is no more than the part `within` above what did.
     fn new(from: f64, most: f64, within: f64) -> Self {
-        Self { from, most, within, held: None, failed: None }
+        Self { from, most, within, held: None, failed: None, doubted: None }
     }
 
     /// The next rate; `None` when it is found, or there is nothing to find.
     fn next(&self) -> Option<f64> {
+        if self.doubted.is_some() {
+            return self.doubted;
+        }
         match (self.held, self.failed) {
             (None, None) => Some(self.from),
             (None, Some(_)) => None,
@@ -211,7 +218,11 @@ impl Search {
 
     /// A rate has been tried.
     fn note(&mut self, rate: f64, held: bool) {
-        *(if held { &mut self.held } else { &mut self.failed }) = Some(rate);
+        match (held, self.doubted.take()) {
+            (true, _) => self.held = Some(rate),
+            (false, None) => self.doubted = Some(rate),
+            (false, Some(_)) => self.failed = Some(rate),
+        }
     }
 
     fn held(&self) -> Option<f64> {
@@ -241,14 +252,23 @@ mod tests {
     #[test]
     fn rates_double_until_one_does_not_hold_and_then_halve_the_distance() {
         let (tried, search) = tried(Search::new(100.0, 1e6, 0.1), 700.0);
-        assert_eq!(tried, [100.0, 200.0, 400.0, 800.0, 600.0, 700.0, 750.0]);
+        assert_eq!(tried, [100.0, 200.0, 400.0, 800.0, 800.0, 600.0, 700.0, 750.0, 750.0]);
         assert_eq!((search.held(), search.failed()), (Some(700.0), Some(750.0)));
     }
 
     #[test]
     fn where_the_lowest_does_not_hold_nothing_else_is_tried() {
         let (tried, search) = tried(Search::new(100.0, 1e6, 0.1), 50.0);
-        assert_eq!((tried, search.held()), (vec![100.0], None));
+        assert_eq!((tried, search.held()), (vec![100.0, 100.0], None));
+    }
+
+    #[test]
+    fn a_rate_that_holds_when_tried_again_has_held() {
+        let mut search = Search::new(100.0, 300.0, 0.1);
+        search.note(100.0, false);
+        assert_eq!((search.next(), search.failed()), (Some(100.0), None));
+        search.note(100.0, true);
+        assert_eq!((search.next(), search.held(), search.failed()), (Some(200.0), Some(100.0), None));
     }
 
     #[test]
