@@ -1,8 +1,8 @@
 //! Tells the library which version it is: the package's, and the commit it was built from where that is known.
 //!
 //! Known is what the environment variable `ROOKERY_COMMIT` says, for builds without a repository; else, in an optimised build,
-//! what git says of the workspace, with `-dirty` after it where something was not committed. Other builds are not stamped:
-//! every commit would build them anew.
+//! what git says of the workspace, with `-dirty` after it where something besides docs/ was not committed. Other builds are not
+//! stamped: every commit would build them anew.
 
 use std::path::Path;
 use std::process::Command;
@@ -33,9 +33,13 @@ fn commit() -> Option<String> {
     for watched in SOURCES.into_iter().chain([log.as_str()]).filter(|path| Path::new(path).exists()) {
         println!("cargo::rerun-if-changed={watched}");
     }
-    git(&["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let is_dirty =
+        git(&["status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)docs"]).is_some();
+    Some(if is_dirty { commit + "-dirty" } else { commit })
 }
 
+/// What it prints; `None` where it fails or prints nothing.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
