@@ -58,6 +58,7 @@ unsafe impl GlobalAlloc for Allocator {
 /// connections fills little: 9 MB of 34 were such when it had none. Messages cost no more processor time without them.
 pub(crate) fn use_small_pages() {
     // Where it is refused, more memory is used, and nothing else.
+    #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
