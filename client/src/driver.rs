@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use crate::link::{Link, Progress};
 use crate::local_store::Commit;
 use crate::machine::{CallId, Effect, Input, Machine};
-use crate::shared::{AnswerReply, Command, Life, SentReply, Shared};
+use crate::shared::{AnswerReply, Command, Life, Listening, SentReply, Shared};
 use crate::{Dialer, Event, LocalStoreError, NodeAddress, RequestError, SendError, TokenProvider};
 
 /// For the last frames when the client ends.
@@ -235,14 +235,17 @@ impl Driver {
                     // The application may have dropped the ticket.
                     let _ = ticket.send(Ok((seq, time_ms)));
                 }
-                self.shared.state().outcome(bytes, Event::Sent { id, conversation, seq, time_ms });
+                self.shared.state().outcome(bytes, None, Event::Sent { id, conversation, seq, time_ms });
                 return true;
             }
-            Effect::SendFailed { id, bytes, conversation, refusal } => {
+            Effect::SendFailed { delivery, id, bytes, conversation, refusal } => {
                 if let Some(ticket) = self.tickets.remove(&id) {
                     let _ = ticket.send(Err(SendError::Refused(refusal.clone())));
                 }
-                self.shared.state().outcome(bytes, Event::SendFailed { id, conversation, refusal });
+                let event = Event::SendFailed { id, conversation, refusal };
+                if self.shared.state().outcome(bytes, Some(delivery), event) == Listening::Never {
+                    self.machine.handle(self.shared.now(), Input::Unheard(delivery));
+                }
                 return true;
             }
             Effect::Answer { id, answer } => {

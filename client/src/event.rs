@@ -194,7 +194,8 @@ pub enum Event {
         /// When it was accepted, milliseconds since 1970 by the server's clock.
         time_ms: u64,
     },
-    /// A message of this client's will never be sent.
+    /// A message of this client's will never be sent. Where the process or the client ends before this is taken, the next one
+    /// sends the message once more, with its id, and tells what becomes of it then.
     SendFailed {
         /// The message.
         id: MessageId,

@@ -96,6 +96,8 @@ pub(crate) enum Input {
     Lost { reason: String },
     /// The application took all deliveries up to this one.
     Taken(u64),
+    /// Nobody takes deliveries, this one neither.
+    Unheard(u64),
     /// The commit under way has ended.
     Committed(Result<(), LocalStoreError>),
     /// The application sends a message.
@@ -155,6 +157,7 @@ pub(crate) enum Effect {
         time_ms: u64,
     },
     SendFailed {
+        delivery: u64,
         id: MessageId,
         bytes: usize,
         conversation: ConversationId,
@@ -212,6 +215,15 @@ struct Committing {
     saved: Vec<(ConversationId, u64)>,
 }
 
+/// A message that was refused for good. It stays in the local store until the application has heard of that: if the process ends
+/// before, the next one asks the server again.
+#[derive(Debug)]
+struct Failure {
+    delivery: u64,
+    /// Its place in the outbox.
+    order: u64,
+}
+
 /// A client without its senses and limbs.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -239,6 +251,7 @@ pub(crate) struct Machine {
     ordering: Ordering,
     marks: Marks,
     outbox: Outbox,
+    failures: VecDeque<Failure>,
     requests: Requests,
     looking: Looking,
     channels: Channels,
@@ -281,6 +294,7 @@ impl Machine {
             ordering: Ordering::new(&saved.positions, limits::WINDOW_EVENTS_MAX as usize),
             marks: Marks::default(),
             outbox: Outbox::new(saved.outbox),
+            failures: VecDeque::new(),
             requests: Requests::default(),
             looking: Looking::default(),
             channels: Channels::default(),
@@ -313,7 +327,17 @@ impl Machine {
                 if delivery > self.taken {
                     self.taken = delivery;
                     self.batch.taken_noted = true;
+                    let heard =
+                        self.failures.iter().take_while(|failure| failure.delivery <= delivery).count();
+                    self.batch
+                        .outbox_removed
+                        .extend(self.failures.drain(..heard).map(|failure| failure.order));
                 }
+            }
+            Input::Unheard(delivery) => {
+                let place = self.failures.iter().position(|failure| failure.delivery == delivery);
+                let failure = place.and_then(|place| self.failures.remove(place));
+                self.batch.outbox_removed.extend(failure.map(|failure| failure.order));
             }
             Input::Committed(Ok(())) => self.committed(),
             Input::Committed(Err(error)) => self.stop(Some(TerminalError::LocalStore(error))),

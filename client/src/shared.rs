@@ -323,6 +323,16 @@ impl Shared {
     }
 }
 
+/// When the application takes events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listening {
+    Now,
+    /// This client is ending.
+    InTheNextRun,
+    /// It has dropped them.
+    Never,
+}
+
 impl Queued {
     fn is_outcome(&self) -> bool {
         matches!(self.event, Event::Sent { .. } | Event::SendFailed { .. })
@@ -340,14 +350,15 @@ impl State {
         self.taken
     }
 
-    /// A message has left the outbox; its slot is free once the application has heard.
-    pub(crate) fn outcome(&mut self, bytes: usize, event: Event) {
+    /// A message has left the outbox; its slot is free once the application has heard. Says whether it will hear.
+    pub(crate) fn outcome(&mut self, bytes: usize, delivery: Option<u64>, event: Event) -> Listening {
         self.outbox_bytes -= bytes;
-        if self.nobody_listens {
-            self.outbox_messages -= 1;
-        } else {
-            self.hand_up(None, event);
+        if !self.nobody_listens {
+            self.hand_up(delivery, event);
+            return Listening::Now;
         }
+        self.outbox_messages -= 1;
+        if self.life == Life::Running { Listening::Never } else { Listening::InTheNextRun }
     }
 
     pub(crate) fn hand_up(&mut self, delivery: Option<u64>, event: Event) {

@@ -213,6 +213,53 @@ fn a_local_store_is_its_owners_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_not_taken_that_a_message_failed_is_told_in_the_next_run_and_then_no_more() {
+    let (mut server, store) = (FakeServer::new(), MemoryStore::new());
+    let (client, events) = start(&server, store.clone());
+    let (_, mut connection) = server.welcome().await;
+    let ticket = client.send(with_bob(), Body::new("hi")).unwrap();
+    let id = ticket.id();
+    let send = connection.sent_message().await;
+    connection.refuse(send.request, ErrorCode::NotAllowed).await;
+    assert!(matches!(ticket.await, Err(SendError::Refused(_))));
+    client.close().await;
+    drop((events, connection));
+
+    let (client, mut events) = start(&server, store.clone());
+    let (_, mut connection) = server.welcome().await;
+    let again = connection.sent_message().await;
+    assert_eq!(again.id, id);
+    connection.refuse(again.request, ErrorCode::NotAllowed).await;
+    assert!(matches!(event(&mut events).await, Event::SendFailed { id: failed, .. } if failed == id));
+    // Closing takes what was handed up.
+    client.close().await;
+    drop((events, connection));
+
+    let (client, _events) = start(&server, store);
+    let (_, mut connection) = server.welcome().await;
+    assert!(connection.is_quiet_for(Duration::from_secs(1)).await);
+    assert_eq!(client.status().outbox_messages, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_takes_events_a_message_that_failed_is_not_sent_again() {
+    let (mut server, store) = (FakeServer::new(), MemoryStore::new());
+    let (client, events) = start(&server, store.clone());
+    drop(events);
+    let (_, mut connection) = server.welcome().await;
+    let ticket = client.send(with_bob(), Body::new("hi")).unwrap();
+    let send = connection.sent_message().await;
+    connection.refuse(send.request, ErrorCode::NotAllowed).await;
+    assert!(matches!(ticket.await, Err(SendError::Refused(_))));
+    client.close().await;
+    drop(connection);
+    let (client, _events) = start(&server, store);
+    let (_, mut connection) = server.welcome().await;
+    assert!(connection.is_quiet_for(Duration::from_secs(1)).await);
+    assert_eq!(client.status().outbox_messages, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broadcast_is_a_message_to_each_with_its_own_id_and_its_own_outcome() {
     let mut server = FakeServer::new();
     let (client, mut events) = start(&server, MemoryStore::new());

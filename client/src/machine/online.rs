@@ -15,7 +15,9 @@ use rookery_protocol::{
 use super::acks::Settled;
 use super::expiring::ServerClock;
 use super::ordering::{Outcome, Overflow, Ready};
-use super::{Alarm, Answer, Call, CallId, Effect, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE, View};
+use super::{
+    Alarm, Answer, Call, CallId, Effect, Failure, Machine, OUTPUT_BYTES_SOFT_MAX, Phase, SILENCE, View,
+};
 use crate::local_store::Timer;
 use crate::{Event, Identity, Refusal, RequestError, TerminalError};
 
@@ -725,9 +727,10 @@ impl Machine {
 
     fn send_failed(&mut self, conversation: ConversationId, order: u64, refusal: Refusal) {
         let Some(removed) = self.outbox.failed(conversation, order) else { return };
-        self.batch.outbox_removed.push(order);
+        let delivery = self.ordering.next_delivery();
+        self.failures.push_back(Failure { delivery, order });
         let (id, bytes) = (removed.id, removed.bytes);
-        self.effects.push_back(Effect::SendFailed { id, bytes, conversation, refusal });
+        self.effects.push_back(Effect::SendFailed { delivery, id, bytes, conversation, refusal });
     }
 
     fn connection_refused(&mut self, now: Duration, error: Error) {
