@@ -62,6 +62,9 @@ pub trait Network: Send + Sync + std::fmt::Debug {
 
     /// Ends the connections there are. Later ones are not concerned.
     fn cut(&self, cut: Cut);
+
+    /// Clear weather, and no cut that is still to come.
+    fn heal(&self);
 }
 
 /// A listener on loopback that leads to a node.
@@ -107,6 +110,11 @@ impl Network for Proxy {
 
     fn cut(&self, cut: Cut) {
         self.cut.send_replace(Some(cut));
+    }
+
+    fn heal(&self) {
+        self.set(Weather::Clear);
+        self.cut.send_replace(None);
     }
 }
 
@@ -215,12 +223,12 @@ async fn obey(cuts: &mut watch::Receiver<Option<Cut>>, budget: &Budget) -> Optio
         if cuts.changed().await.is_err() {
             return Some(HowCut::Closed);
         }
-        if let Some(cut) = *cuts.borrow_and_update() {
-            if cut.after_bytes == 0 {
-                return Some(cut.how);
-            }
-            budget.0.store(cut.after_bytes, Ordering::Release);
-        }
+        let bytes = match *cuts.borrow_and_update() {
+            Some(Cut { how, after_bytes: 0 }) => return Some(how),
+            Some(Cut { after_bytes, .. }) => after_bytes,
+            None => u64::MAX,
+        };
+        budget.0.store(bytes, Ordering::Release);
     }
 }
 
@@ -308,6 +316,20 @@ mod tests {
         let (read, ()) = tokio::join!(soon("the cut comes", node.read_to_end(&mut arrived)), writing);
         read.unwrap();
         assert_eq!(arrived, b"01234");
+    }
+
+    #[tokio::test]
+    async fn what_is_healed_before_a_cut_is_never_cut() {
+        let (proxy, mut client, mut node) = through().await;
+        client.write_all(b"x").await.unwrap();
+        node.read_exact(&mut [0]).await.unwrap();
+        proxy.cut(Cut { how: HowCut::Closed, after_bytes: 5 });
+        tokio::task::yield_now().await;
+        proxy.heal();
+        tokio::task::yield_now().await;
+        let mut arrived = [0; 10];
+        client.write_all(b"0123456789").await.unwrap();
+        soon("all of it arrives", node.read_exact(&mut arrived)).await.unwrap();
     }
 
     #[tokio::test]

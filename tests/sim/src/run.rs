@@ -8,7 +8,7 @@ use anyhow::Result;
 use rookery_client::UserId;
 use rookery_tests::chaos::ClientFault;
 use rookery_tests::fleet::Fleet;
-use rookery_tests::{HowCut, Verdict, Weather};
+use rookery_tests::{HowCut, Verdict};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -98,7 +98,7 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     let mut surprises = Vec::new();
     trace.say("the storm is over");
     world.heal(&regular).await;
-    fleet.clients().iter().for_each(|client| client.network().set(Weather::Clear));
+    fleet.clients().iter().for_each(|client| client.network().heal());
     let ended = timeout(AFTERWARDS, async {
         while let Some(ended) = beside.join_next().await {
             if let Err(error) = ended {
@@ -112,7 +112,7 @@ pub async fn run(plan: Plan, trace: Trace, panics: &dyn Fn() -> Vec<String>) -> 
     }
     world.heal(&regular).await;
     for client in fleet.clients() {
-        client.network().set(Weather::Clear);
+        client.network().heal();
         client.start().await?;
     }
     trace.say("healed");

@@ -94,4 +94,9 @@ impl Network for Road {
     fn cut(&self, cut: Cut) {
         self.state().open.iter().for_each(|connection| connection.cut(cut));
     }
+
+    fn heal(&self) {
+        self.set(Weather::Clear);
+        self.state().open.iter().for_each(Connection::spare);
+    }
 }

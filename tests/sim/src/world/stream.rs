@@ -116,6 +116,11 @@ impl Connection {
         });
     }
 
+    /// Takes back a cut that is still to come.
+    pub(super) fn spare(&self) {
+        self.change(|state| state.cut = None);
+    }
+
     /// Breaks it: the node's process is over.
     pub(super) fn reset(&self) {
         self.change(|state| state.end(HowCut::Reset));

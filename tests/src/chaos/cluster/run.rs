@@ -21,7 +21,7 @@ use crate::chaos::saying::words;
 use crate::chaos::{Aside, ClientFault, Watch};
 use crate::cluster::{Cluster, ClusterConfig, View};
 use crate::fleet::{Fleet, HowStopped, Networks};
-use crate::{Account, HowCut, NodeConfig, Weather, accounts};
+use crate::{Account, HowCut, NodeConfig, accounts};
 
 /// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -108,7 +108,7 @@ async fn storm(plan: &ClusterPlan, cluster: &Arc<Cluster>, watch: &impl Watch) -
     watch.phase("healing");
     scene.restore().await?;
     for client in fleet.clients() {
-        client.network().set(Weather::Clear);
+        client.network().heal();
         client.start().await?;
     }
     if let Err(error) = cluster.whole(HEALED).await {

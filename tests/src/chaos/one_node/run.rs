@@ -13,7 +13,7 @@ use super::{Action, Down, Plan, Report};
 use crate::chaos::Watch;
 use crate::chaos::saying::words;
 use crate::fleet::{Fleet, FleetClient};
-use crate::{Account, Node, NodeConfig, Verdict, Weather, accounts};
+use crate::{Account, Node, NodeConfig, Verdict, accounts};
 
 /// Between heartbeats: three missed are soon noticed, and a machine that is busy with tests still keeps them.
 const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -121,7 +121,7 @@ impl Storm {
             fault.context("a fault panicked")?;
         }
         for client in self.fleet.clients() {
-            client.network().set(Weather::Clear);
+            client.network().heal();
             client.start().await?;
         }
         Ok(())
