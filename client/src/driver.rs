@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use crate::link::{Link, Progress};
 use crate::local_store::Commit;
 use crate::machine::{CallId, Effect, Input, Machine};
-use crate::shared::{AnswerReply, Command, Life, Listening, SentReply, Shared};
+use crate::shared::{AnswerReply, Command, Life, SentReply, Shared};
 use crate::{Dialer, Event, LocalStoreError, NodeAddress, RequestError, SendError, TokenProvider};
 
 /// For the last frames when the client ends.
@@ -243,7 +243,8 @@ impl Driver {
                     let _ = ticket.send(Err(SendError::Refused(refusal.clone())));
                 }
                 let event = Event::SendFailed { id, conversation, refusal };
-                if self.shared.state().outcome(bytes, Some(delivery), event) == Listening::Never {
+                self.shared.state().outcome(bytes, Some(delivery), event);
+                if self.shared.state().is_deaf() {
                     self.machine.handle(self.shared.now(), Input::Unheard(delivery));
                 }
                 return true;

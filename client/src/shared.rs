@@ -323,16 +323,6 @@ impl Shared {
     }
 }
 
-/// When the application takes events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Listening {
-    Now,
-    /// This client is ending.
-    InTheNextRun,
-    /// It has dropped them.
-    Never,
-}
-
 impl Queued {
     fn is_outcome(&self) -> bool {
         matches!(self.event, Event::Sent { .. } | Event::SendFailed { .. })
@@ -350,15 +340,19 @@ impl State {
         self.taken
     }
 
-    /// A message has left the outbox; its slot is free once the application has heard. Says whether it will hear.
-    pub(crate) fn outcome(&mut self, bytes: usize, delivery: Option<u64>, event: Event) -> Listening {
+    /// A message has left the outbox; its slot is free once the application has heard.
+    pub(crate) fn outcome(&mut self, bytes: usize, delivery: Option<u64>, event: Event) {
         self.outbox_bytes -= bytes;
-        if !self.nobody_listens {
+        if self.nobody_listens {
+            self.outbox_messages -= 1;
+        } else {
             self.hand_up(delivery, event);
-            return Listening::Now;
         }
-        self.outbox_messages -= 1;
-        if self.life == Life::Running { Listening::Never } else { Listening::InTheNextRun }
+    }
+
+    /// The application has dropped the events, so that it hears nothing now, and not because this client is ending.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.nobody_listens && self.life == Life::Running
     }
 
     pub(crate) fn hand_up(&mut self, delivery: Option<u64>, event: Event) {

@@ -5,8 +5,8 @@ mod support;
 use std::time::Duration;
 
 use rookery_client::{
-    BROADCAST_USERS_MAX, Body, BroadcastError, EnqueueError, ErrorCode, Event, LmdbStore, LocalStore,
-    MemoryStore, SendError, Seq,
+    BROADCAST_USERS_MAX, Body, BroadcastError, Client, EnqueueError, ErrorCode, Event, LmdbStore, LocalStore,
+    MemoryStore, MessageId, SendError, Seq,
 };
 use rookery_protocol::{ClientFrame, Done};
 use support::*;
@@ -212,10 +212,8 @@ fn a_local_store_is_its_owners_alone() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_has_not_taken_that_a_message_failed_is_told_in_the_next_run_and_then_no_more() {
-    let (mut server, store) = (FakeServer::new(), MemoryStore::new());
-    let (client, events) = start(&server, store.clone());
+/// Sends a message that is refused for good, and closes the client once it has heard of that.
+async fn fail_and_close(server: &mut FakeServer, client: Client) -> MessageId {
     let (_, mut connection) = server.welcome().await;
     let ticket = client.send(with_bob(), Body::new("hi")).unwrap();
     let id = ticket.id();
@@ -223,7 +221,23 @@ async fn who_has_not_taken_that_a_message_failed_is_told_in_the_next_run_and_the
     connection.refuse(send.request, ErrorCode::NotAllowed).await;
     assert!(matches!(ticket.await, Err(SendError::Refused(_))));
     client.close().await;
-    drop((events, connection));
+    id
+}
+
+/// A client with this store has nothing to send.
+async fn sends_nothing(server: &mut FakeServer, store: MemoryStore) {
+    let (client, _events) = start(server, store);
+    let (_, mut connection) = server.welcome().await;
+    assert!(connection.is_quiet_for(Duration::from_secs(1)).await);
+    assert_eq!(client.status().outbox_messages, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_not_taken_that_a_message_failed_is_told_in_the_next_run_and_then_no_more() {
+    let (mut server, store) = (FakeServer::new(), MemoryStore::new());
+    let (client, events) = start(&server, store.clone());
+    let id = fail_and_close(&mut server, client).await;
+    drop(events);
 
     let (client, mut events) = start(&server, store.clone());
     let (_, mut connection) = server.welcome().await;
@@ -235,10 +249,7 @@ async fn who_has_not_taken_that_a_message_failed_is_told_in_the_next_run_and_the
     client.close().await;
     drop((events, connection));
 
-    let (client, _events) = start(&server, store);
-    let (_, mut connection) = server.welcome().await;
-    assert!(connection.is_quiet_for(Duration::from_secs(1)).await);
-    assert_eq!(client.status().outbox_messages, 0);
+    sends_nothing(&mut server, store).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,17 +257,8 @@ async fn where_nobody_takes_events_a_message_that_failed_is_not_sent_again() {
     let (mut server, store) = (FakeServer::new(), MemoryStore::new());
     let (client, events) = start(&server, store.clone());
     drop(events);
-    let (_, mut connection) = server.welcome().await;
-    let ticket = client.send(with_bob(), Body::new("hi")).unwrap();
-    let send = connection.sent_message().await;
-    connection.refuse(send.request, ErrorCode::NotAllowed).await;
-    assert!(matches!(ticket.await, Err(SendError::Refused(_))));
-    client.close().await;
-    drop(connection);
-    let (client, _events) = start(&server, store);
-    let (_, mut connection) = server.welcome().await;
-    assert!(connection.is_quiet_for(Duration::from_secs(1)).await);
-    assert_eq!(client.status().outbox_messages, 0);
+    fail_and_close(&mut server, client).await;
+    sends_nothing(&mut server, store).await;
 }
 
 #[tokio::test(start_paused = true)]
