@@ -200,16 +200,19 @@ enum Ended {
 #[derive(Debug)]
 struct Budget(AtomicU64);
 
+/// A budget that is never used up.
+const UNLIMITED: u64 = u64::MAX;
+
 impl Default for Budget {
     fn default() -> Self {
-        Self(AtomicU64::new(u64::MAX))
+        Self(AtomicU64::new(UNLIMITED))
     }
 }
 
 impl Budget {
     /// How many of `wanted` bytes may pass.
     fn take(&self, wanted: usize) -> usize {
-        let take = |left: u64| (left < u64::MAX).then(|| left.saturating_sub(wanted as u64));
+        let take = |left: u64| (left < UNLIMITED).then(|| left.saturating_sub(wanted as u64));
         match self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) {
             Ok(before) => wanted.min(usize::try_from(before).unwrap_or(usize::MAX)),
             Err(_) => wanted,
@@ -226,7 +229,7 @@ async fn obey(cuts: &mut watch::Receiver<Option<Cut>>, budget: &Budget) -> Optio
         let bytes = match *cuts.borrow_and_update() {
             Some(Cut { how, after_bytes: 0 }) => return Some(how),
             Some(Cut { after_bytes, .. }) => after_bytes,
-            None => u64::MAX,
+            None => UNLIMITED,
         };
         budget.0.store(bytes, Ordering::Release);
     }
@@ -278,6 +281,14 @@ mod tests {
         (proxy, client, node)
     }
 
+    /// One of which the proxy has heard, for a byte went through it: what it is ordered comes before later bytes.
+    async fn in_use() -> (Proxy, TcpStream, TcpStream) {
+        let (proxy, mut client, mut node) = through().await;
+        client.write_all(b"x").await.unwrap();
+        node.read_exact(&mut [0]).await.unwrap();
+        (proxy, client, node)
+    }
+
     #[tokio::test]
     async fn what_is_sent_arrives_whole_however_it_dribbles() {
         let (proxy, mut client, mut node) = through().await;
@@ -302,10 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cut_after_some_bytes_lets_exactly_these_through() {
-        let (proxy, mut client, mut node) = through().await;
-        // The order must be there before the bytes: a byte tells.
-        client.write_all(b"x").await.unwrap();
-        node.read_exact(&mut [0]).await.unwrap();
+        let (proxy, mut client, mut node) = in_use().await;
         proxy.cut(Cut { how: HowCut::Closed, after_bytes: 5 });
         tokio::task::yield_now().await;
         let mut arrived = Vec::new();
@@ -320,9 +328,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_healed_before_a_cut_is_never_cut() {
-        let (proxy, mut client, mut node) = through().await;
-        client.write_all(b"x").await.unwrap();
-        node.read_exact(&mut [0]).await.unwrap();
+        let (proxy, mut client, mut node) = in_use().await;
         proxy.cut(Cut { how: HowCut::Closed, after_bytes: 5 });
         tokio::task::yield_now().await;
         proxy.heal();
@@ -334,9 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reset_is_felt_on_both_sides() {
-        let (proxy, mut client, mut node) = through().await;
-        client.write_all(b"x").await.unwrap();
-        node.read_exact(&mut [0]).await.unwrap();
+        let (proxy, mut client, mut node) = in_use().await;
         proxy.cut(Cut { how: HowCut::Reset, after_bytes: 0 });
         for stream in [&mut client, &mut node] {
             let error = soon("the reset comes", stream.read(&mut [0])).await.unwrap_err();
@@ -346,9 +350,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_half_open_connection_is_closed_for_the_node_alone() {
-        let (proxy, mut client, mut node) = through().await;
-        client.write_all(b"x").await.unwrap();
-        node.read_exact(&mut [0]).await.unwrap();
+        let (proxy, mut client, mut node) = in_use().await;
         proxy.cut(Cut { how: HowCut::HalfOpen, after_bytes: 0 });
         assert_eq!(soon("the node sees the end", node.read(&mut [0])).await.unwrap(), 0);
         client.write_all(b"anybody?").await.unwrap();
