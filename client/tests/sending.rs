@@ -1,5 +1,7 @@
 //! Each message once and in order, with the same id at each attempt.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 mod support;
 
 use std::time::Duration;
