@@ -20,6 +20,7 @@ mod table;
 mod users;
 mod wire;
 mod workload;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -28,9 +29,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tempfile::NamedTempFile;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::machine::Machine;
 use self::report::Report;
@@ -156,7 +158,16 @@ fn main() -> anyhow::Result<()> {
     let matches = Cli::command().get_matches();
     process::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(&matches))
+    // Nodes, and their data, end with what started them.
+    runtime.block_on(async {
+        let (mut interrupted, mut terminated) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            ended = run(&matches) => ended,
+            _ = interrupted.recv() => bail!("interrupted: nothing is kept"),
+            _ = terminated.recv() => bail!("terminated: nothing is kept"),
+        }
+    })
 }
 
 async fn run(matches: &ArgMatches) -> anyhow::Result<()> {
