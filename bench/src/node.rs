@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::process;
 use crate::users;
 use crate::wire::Address;
+use crate::written::Written;
 
 /// For a start on a busy machine.
 const START_TIME_MAX: Duration = Duration::from_secs(30);
@@ -45,6 +46,8 @@ pub(crate) struct Node {
     child: Child,
     clients: Address,
     http: String,
+    /// Where its data is, among others.
+    data: PathBuf,
     /// From its process's beginning until it was ready.
     ready_after: Duration,
 }
@@ -157,7 +160,7 @@ impl Node {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {}", rookery.display()))?;
-        let mut node = Self { child, clients, http, ready_after: Duration::ZERO };
+        let mut node = Self { child, clients, http, data: data.into(), ready_after: Duration::ZERO };
         while node.get("/readyz").await.is_err() {
             if let Some(status) = node.child.try_wait()? {
                 let log = std::fs::read_to_string(&log_path).unwrap_or_default();
@@ -185,6 +188,11 @@ impl Node {
     /// Where clients connect.
     pub(crate) fn clients(&self) -> &Address {
         &self.clients
+    }
+
+    /// What the disk with its data has written, where the kernel says so.
+    pub(crate) fn disk_written(&self) -> Option<Written> {
+        Written::under(&self.data)
     }
 
     /// The sum of a metric's samples, over all labels.

@@ -227,6 +227,7 @@ async fn show_progress(
     report.add("operations per commit", (after.ops - before.ops) / commits, "");
     report.add("store writes per message", store.writes_per_message, "");
     after.add_bytes(&before, messages, report);
+    after.add_disk(&before, messages, report);
     if nodes.len() > 1 {
         after.add_links(&before, messages, report);
     }

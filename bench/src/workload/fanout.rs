@@ -169,6 +169,7 @@ impl Counted {
             "",
         );
         report.add("deliveries per commit", deliveries / commits.max(1.0), "");
+        after.add_disk(before, *messages, report);
         if nodes.len() > 1 {
             after.add_links(before, *messages, report);
             let bytes = after.link_bytes - before.link_bytes;

@@ -21,6 +21,7 @@ use crate::process;
 use crate::report::{FigureId, Report};
 use crate::users::BenchUser;
 use crate::wire::{Wire, Writer, exchanged_bytes};
+use crate::written::Written;
 
 /// The longest latency the histogram holds, in microseconds.
 pub(crate) const LATENCY_US_MAX: u64 = 120_000_000;
@@ -221,6 +222,8 @@ pub(crate) struct Counters {
     pub(super) mailed: f64,
     pub(super) client_bytes: f64,
     pub(super) file_bytes: f64,
+    /// By the disk that holds the data.
+    pub(super) disk_written: Option<Written>,
 }
 
 impl Counters {
@@ -240,6 +243,7 @@ impl Counters {
             mailed: nodes.metric("rookery_doorbells_mailed_total", "").await?,
             client_bytes: exchanged_bytes() as f64,
             file_bytes: nodes.of(0).metric("rookery_store_file_bytes").await?,
+            disk_written: nodes.of(0).disk_written(),
         })
     }
 
@@ -249,6 +253,15 @@ impl Counters {
         let each = |after: f64, before: f64| (after - before) / messages.max(1.0);
         report.add("store: file growth per message", each(self.file_bytes, before.file_bytes), "B");
         report.add("clients: bytes per message", each(self.client_bytes, before.client_bytes), "B");
+    }
+
+    /// Reports what the disk wrote since `before` for each of so many messages: of every page that a commit has changed
+    /// anything in, the whole.
+    pub(super) fn add_disk(&self, before: &Self, messages: f64, report: &mut Report) {
+        let (Some(before), Some(after)) = (before.disk_written, self.disk_written) else { return };
+        let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / messages.max(1.0);
+        report.add("disk: bytes written per message", each(after.bytes, before.bytes), "B");
+        report.add("disk: write requests per message", each(after.requests, before.requests), "");
     }
 
     /// Reports what went over the nodes' links since `before`, for each of so many messages.
