@@ -17,6 +17,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Bytes that are on their way in one direction at most.
 const UNDER_WAY_MAX: usize = 16 * 1024;
 
+/// A writer who has found no room waits for so much, as at a socket: else what is read in small pieces would be written in small
+/// pieces, too, however long each of them takes.
+const ROOM_MIN: usize = UNDER_WAY_MAX / 3;
+
 /// Both ends of it. Clones are the same connection.
 #[derive(Clone)]
 pub(super) struct Connection(Arc<Mutex<State>>);
@@ -47,6 +51,12 @@ struct Way {
     abandoned: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+}
+
+impl Way {
+    fn has_room(&self) -> bool {
+        UNDER_WAY_MAX - self.bytes >= ROOM_MIN
+    }
 }
 
 struct Chunk {
@@ -229,7 +239,9 @@ impl AsyncRead for End {
             way.chunks.pop_front();
         }
         way.bytes -= length;
-        if let Some(writer) = way.writer.take() {
+        if way.has_room()
+            && let Some(writer) = way.writer.take()
+        {
             writer.wake();
         }
         state.passed(length);
@@ -250,11 +262,12 @@ impl AsyncWrite for End {
         if state.is_half_open {
             return Poll::Ready(Ok(bytes.len()));
         }
-        let room = UNDER_WAY_MAX - state.ways[writes].bytes;
-        if room == 0 {
-            state.ways[writes].writer = Some(context.waker().clone());
+        let way = &mut state.ways[writes];
+        if !way.has_room() {
+            way.writer = Some(context.waker().clone());
             return Poll::Pending;
         }
+        let room = UNDER_WAY_MAX - way.bytes;
         let in_turn = matches!(state.weather, Weather::Slow(_) | Weather::Dribbling);
         let (takes, length) = state.takes(bytes.len().min(room));
         let way = &mut state.ways[writes];
@@ -289,5 +302,34 @@ impl Drop for End {
             state.ways[writes].ended = true;
             state.ways[reads].abandoned = true;
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_dribbled_makes_nothing_after_it_slow() {
+        let (connection, mut client, mut node) = Connection::new(1, 4, Weather::Dribbling);
+        let begun = Instant::now();
+        let write = async { node.write_all(&[7; UNDER_WAY_MAX + 4096]).await.expect("nobody breaks it") };
+        let read = async {
+            client.read_exact(&mut [0; UNDER_WAY_MAX + 4096]).await.expect("nobody breaks it");
+            begun.elapsed()
+        };
+        let change = async {
+            sleep(Duration::from_secs(1)).await;
+            connection.set(Weather::Slow(Duration::from_millis(24)));
+            sleep(Duration::from_secs(3)).await;
+            connection.set(Weather::Clear);
+        };
+        let ((), took, ()) = tokio::join!(write, read, change);
+        // Three bytes a millisecond as long as it dribbles, and as much as is under way then.
+        let dribbled = Duration::from_secs(1) + Duration::from_millis((UNDER_WAY_MAX - ROOM_MIN) as u64 / 3);
+        assert!((dribbled..dribbled + Duration::from_secs(1)).contains(&took), "{took:?}");
     }
 }
