@@ -74,9 +74,13 @@ impl Outcome {
     }
 }
 
-/// What tells a surprise from others: its words without its numbers.
+/// What tells a surprise from others: its words, with an N for each number.
 fn kind_of(surprise: &str) -> String {
-    surprise.chars().filter(|char| !char.is_ascii_digit()).take(60).collect()
+    let words = surprise.split_inclusive(|char: char| !char.is_ascii_digit()).map(|part| {
+        let rest = part.trim_start_matches(|char: char| char.is_ascii_digit());
+        if rest.len() < part.len() { format!("N{rest}") } else { rest.to_owned() }
+    });
+    words.collect::<String>().chars().take(60).collect()
 }
 
 /// What runs a seed again, in part.
@@ -99,4 +103,17 @@ pub(super) fn replay(seed: u64, minutes: u64, keep: &Keep) -> String {
         write!(command, " {argument}").expect("a string takes what is written");
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surprises_that_differ_in_numbers_alone_are_of_one_kind() {
+        let kind = kind_of("client 3 was given nothing from 295.194 s on, and 67 of d:2:2 came late");
+        assert_eq!(kind, "client N was given nothing from N.N s on, and N of d:N:N cam");
+        assert_eq!(kind_of("client 12 has 7"), kind_of("client 4 has 31"));
+        assert_ne!(kind_of("client 12 has 7"), kind_of("client 4 had 31"));
+    }
 }
