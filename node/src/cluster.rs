@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use rookery_actors::{ClusterParts, LinkDown, LinkEvent, LinkEvents, LinkStatus, Links, Peer, VIEW};
+use rookery_actors::{ClusterParts, LinkDown, LinkEvent, LinkEvents, LinkStatus, Links, Peer};
 use rookery_store::keys::node::NodeId;
-use rookery_store::ops::{Join, JoinError, Joined};
+use rookery_store::ops::{Join, JoinError, join};
 use rookery_store::{Store, StoreError};
 use tokio::net::TcpListener;
 
@@ -40,7 +40,7 @@ impl Joining {
     /// Joins, and takes links. They dial nobody before the actors tell them whom.
     pub(crate) async fn join(self, store: &Store) -> Result<Member, JoinClusterError> {
         let Self { op, link } = self;
-        let joined: Joined = store.submit(&VIEW, op.clone()).await?.answer?;
+        let joined = join(store, op.clone()).await??;
         // The actors take what links tell, and are started with them.
         let actors: Arc<OnceLock<LinkEvents>> = Arc::default();
         let tell = {

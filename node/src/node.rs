@@ -12,7 +12,7 @@ use rookery_actors::{
     Actors, ActorsConfig, Clock, ConnectionInfo, Expiring, Parts, Retention, Transport, hand_over,
 };
 use rookery_store::engine::Engine;
-use rookery_store::keys::node::NodeName;
+use rookery_store::keys::node::{Incarnation, NodeName};
 use rookery_store::ops::Join;
 use rookery_store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -373,6 +373,7 @@ fn join(config: &Config, name: &NodeName, sockets: &Sockets, listening: &Listeni
     let bound: Vec<_> = bound.zip(listening.clients.iter().cloned()).collect();
     Join {
         name: name.clone(),
+        after: Incarnation::new(0),
         link: link.map(|socket| config.cluster.link_advertised(reachable(socket))).unwrap_or_default(),
         admin: listening.admin.as_ref().map(|url| config.admin.advertised(url)).unwrap_or_default(),
         clients: config.cluster.clients_advertised(&bound),

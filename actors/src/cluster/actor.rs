@@ -15,7 +15,7 @@ use rookery_store::keys::mail;
 use rookery_store::keys::node::{Lease, NodeId, NodeName};
 use rookery_store::keys::view::{self, ClusterView, Member};
 use rookery_store::ops::{
-    Join, Joined, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew, RenewOutcome, TakeMail,
+    Join, JoinError, Joined, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew, RenewOutcome, TakeMail,
 };
 use rookery_store::queries;
 use tokio::time::Instant;
@@ -435,7 +435,7 @@ async fn look(store: &rookery_store::Store) -> Result<(ClusterView, Vec<(NodeNam
 async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>) {
     let begun = Instant::now();
     let (mut refusals, mut failures) = (Complaint::default(), Complaint::default());
-    let op = Join { nonce: cluster.nonce(), ..cluster.join.clone() };
+    let mut op = Join { after: cluster.me().incarnation, nonce: cluster.nonce(), ..cluster.join.clone() };
     loop {
         let joined = cluster.store.submit(&op.name, op.clone()).await;
         match joined.map(|committed| committed.answer) {
@@ -446,6 +446,12 @@ async fn rejoin(context: Arc<Context>, cluster: Arc<Cluster>) {
                     tokio::time::sleep(REJOIN_PAUSE).await;
                 }
                 return;
+            }
+            Ok(Err(JoinError::Overtaken { is_member: true, .. })) => return cluster.is_superseded(),
+            // By this very joining, of which nobody had told, or by a process that is gone: there is nobody in its place.
+            Ok(Err(JoinError::Overtaken { last, .. })) => {
+                op.after = last;
+                continue;
             }
             Ok(Err(error)) if refusals.is_due(Instant::now()) => {
                 tracing::error!(%error, "this node cannot join its cluster again");

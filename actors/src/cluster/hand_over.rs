@@ -51,6 +51,7 @@ mod tests {
 
     use rookery_store::StoreConfig;
     use rookery_store::engines::MemoryEngine;
+    use rookery_store::keys::node::Incarnation;
     use rookery_store::ops::Join;
     use rookery_store::placement::SLOTS;
 
@@ -59,6 +60,7 @@ mod tests {
     async fn join(store: &Store, name: &str) {
         let join = Join {
             name: name.parse().unwrap(),
+            after: Incarnation::new(0),
             link: String::new(),
             admin: String::new(),
             clients: Vec::new(),

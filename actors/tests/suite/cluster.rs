@@ -5,6 +5,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rookery_protocol::ErrorCode;
+use rookery_store::keys::node::NodeId;
 use rookery_store::ops::SetDraining;
 use tokio::time::Instant;
 
@@ -287,6 +288,40 @@ async fn a_node_whose_name_another_process_takes_says_so() {
     world.join("a").await;
     let superseded = world.members[0].node.actors.superseded();
     assert_eq!(tokio::time::timeout(PROMPT, superseded).await, Ok(()));
+}
+
+/// Three nodes, of which the first has been removed, knows it, and could not join again yet when its name was taken.
+async fn overtaken() -> (World, NodeId) {
+    let mut world = World::start(3, 2).await;
+    world.members[0].lose_store();
+    let begun = Instant::now();
+    while world.view().await.members.len() == 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert!(begun.elapsed() < Duration::from_secs(4), "it is still a member");
+    }
+    // Its peers tell it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.join("a").await;
+    let successor = world.members[3].id.clone();
+    (world, successor)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_does_not_take_the_place_of_its_successor() {
+    let (world, successor) = overtaken().await;
+    world.members[0].find_store();
+    let superseded = world.members[0].node.actors.superseded();
+    assert_eq!(tokio::time::timeout(PROMPT, superseded).await, Ok(()));
+    assert!(world.view().await.has(&successor));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_joins_again_after_a_successor_that_is_gone() {
+    let (world, successor) = overtaken().await;
+    world.members[3].kill();
+    world.members[1].remove(&successor).await;
+    world.members[0].find_store();
+    assert!(world.join_again(0).await.incarnation > successor.incarnation);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,9 +11,9 @@ use rookery_actors::{
 };
 use rookery_store::engine::{BoxFuture, Engine, EngineLimits, Snapshot};
 use rookery_store::engines::MemoryEngine;
-use rookery_store::keys::node::{NodeId, NodeName};
+use rookery_store::keys::node::{Incarnation, NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
-use rookery_store::ops::{Join, MoveSlots, RemoveNode, SetDraining};
+use rookery_store::ops::{Join, MoveSlots, RemoveNode, SetDraining, join};
 use rookery_store::{Batch, CommitStamp, Store, StoreConfig, StoreError, queries};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -281,6 +281,7 @@ impl World {
         let name: NodeName = name.parse().expect("a name");
         let op = Join {
             name: name.clone(),
+            after: Incarnation::new(0),
             link: format!("{name}:1"),
             admin: String::new(),
             clients: vec![format!("tcp://{name}:2")],
@@ -289,8 +290,7 @@ impl World {
             pid: 1,
             nonce: self.members.len() as u64,
         };
-        let joined = store.submit(&name, op.clone()).await.expect("the store takes it");
-        let joined = joined.answer.expect("there is room");
+        let joined = join(&store, op.clone()).await.expect("the store takes it").expect("there is room");
         let (network, id) = (self.network.clone(), joined.id.clone());
         let me = id.clone();
         let links = Box::new(move |events| network.links(me, events));

@@ -11,6 +11,7 @@ use rookery_node::data_dir::{AdminToken, DataDir};
 use rookery_node::logging::{self, LogControl};
 use rookery_node::{Node, NodeParts};
 use rookery_protocol::{DeviceId, GroupId, GroupSettings, MessageId, UserId};
+use rookery_store::keys::node::Incarnation;
 use rookery_store::ops::{Author, CreateGroup, Follow, Join, Outcome, Renew, Settled};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -113,6 +114,7 @@ impl Admin {
     pub(crate) async fn join(&self, name: &str) -> Other {
         let join = Join {
             name: name.parse().unwrap(),
+            after: Incarnation::new(0),
             link: String::new(),
             admin: String::new(),
             clients: Vec::new(),

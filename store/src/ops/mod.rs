@@ -29,7 +29,7 @@ pub use ban::{AddBan, BanAdded, RemoveBan};
 pub use chat::{Hide, SetConversation};
 pub use cluster::{
     Join, JoinError, Joined, MoveSlots, Moved, PostMail, PostOutcome, RemoveNode, RemoveOutcome, Renew,
-    RenewOutcome, SetDraining, SetWeight, TakeMail,
+    RenewOutcome, SetDraining, SetWeight, TakeMail, join,
 };
 pub use entry::{Accepted, Author, Outcome, Refusal};
 pub use expire::ExpireMessages;

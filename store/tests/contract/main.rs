@@ -227,6 +227,7 @@ contract! {
     membership {
         who_joins_is_in_the_view_and_has_a_lease
         a_join_tried_again_after_an_unknown_outcome_makes_no_second_incarnation
+        a_join_that_comes_late_takes_nobodys_place
         incarnations_never_repeat_after_removal
         a_lease_counts_its_renewals_until_its_node_is_replaced_or_removed
         who_has_renewed_since_is_not_removed

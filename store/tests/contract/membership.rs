@@ -51,6 +51,32 @@ pub(crate) async fn a_join_tried_again_after_an_unknown_outcome_makes_no_second_
     assert_eq!(view(&store).await.members.len(), 1);
 }
 
+pub(crate) async fn a_join_that_comes_late_takes_nobodys_place(mut test: UnderTest) {
+    let store = test.store().await;
+    let late = |after, nonce| Join { after: Incarnation::new(after), ..node("a", 100, nonce) };
+    let first = join(&store, "a", 100, 1).await.id;
+    remove(&store, &first).await;
+    // It sent this before it died, and a successor came.
+    let second = join(&store, "a", 100, 3).await;
+    for after in [0, 1, 3] {
+        let outcome = commit(&store, late(after, 2)).await;
+        let overtaken = matches!(
+            outcome,
+            Err(JoinError::Overtaken { last, is_member: true }) if last == second.id.incarnation
+        );
+        assert!(overtaken, "{outcome:?}");
+    }
+    assert_eq!(view(&store).await, second.view);
+    assert_eq!(lease(&store).await, (2, 0));
+
+    remove(&store, &second.id).await;
+    let outcome = commit(&store, late(1, 2)).await;
+    assert!(matches!(outcome, Err(JoinError::Overtaken { is_member: false, .. })), "{outcome:?}");
+    // Whoever knows of it comes after it.
+    let third = commit(&store, late(2, 2)).await.expect("it knows the last");
+    assert_eq!(third.id.incarnation, Incarnation::new(3));
+}
+
 pub(crate) async fn incarnations_never_repeat_after_removal(mut test: UnderTest) {
     let store = test.store().await;
     let mut seen = Vec::new();

@@ -1,8 +1,8 @@
 //! Nodes for tests.
 
-use rookery_store::keys::node::{NodeId, NodeName};
+use rookery_store::keys::node::{Incarnation, NodeId, NodeName};
 use rookery_store::keys::view::ClusterView;
-use rookery_store::ops::{Join, Joined, RemoveNode, RemoveOutcome, Renew, RenewOutcome};
+use rookery_store::ops::{self, Join, Joined, RemoveNode, RemoveOutcome, Renew, RenewOutcome};
 use rookery_store::placement::Slot;
 use rookery_store::{Op, Store, queries};
 
@@ -14,6 +14,7 @@ pub(crate) fn name(text: &str) -> NodeName {
 pub(crate) fn node(text: &str, weight: u32, nonce: u64) -> Join {
     Join {
         name: name(text),
+        after: Incarnation::new(0),
         link: format!("{text}:7403"),
         admin: String::new(),
         clients: vec![format!("ws://{text}/v1")],
@@ -31,7 +32,7 @@ pub(crate) async fn commit<O: Op>(store: &Store, op: O) -> O::Answer {
 
 /// Joins for the first time, or again.
 pub(crate) async fn join(store: &Store, text: &str, weight: u32, nonce: u64) -> Joined {
-    commit(store, node(text, weight, nonce)).await.expect("there is room")
+    ops::join(store, node(text, weight, nonce)).await.expect("it commits").expect("there is room")
 }
 
 pub(crate) async fn renew(store: &Store, id: &NodeId) -> RenewOutcome {

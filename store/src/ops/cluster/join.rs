@@ -5,15 +5,19 @@ use crate::keys::node::{self, Incarnation, Lease, NodeId, NodeName};
 use crate::keys::view::{self, ClusterView, MEMBER_BYTES_MAX, MEMBERS_MAX, Member};
 use crate::keys::{self, mail};
 use crate::op::{KeyRange, Op, Reads, View, Writes};
+use crate::store::Store;
 
 /// The longest a lease may be, encoded: a member's description and its version.
 const LEASE_BYTES_MAX: usize = MEMBER_BYTES_MAX + 384;
 
-/// A node joins, in place of any earlier run of it. It gets the slots due to it; others do not move.
+/// A node joins, in place of the run of it that it knows as the last. It gets the slots due to it; others do not move.
 #[derive(Debug, Clone)]
 pub struct Join {
     /// Its name.
     pub name: NodeName,
+    /// The last run of it, as far as this one knows; 0: there has been none. If there has been a later one, it does not join:
+    /// so what a process has sent before it died takes nobody's place, however late it arrives.
+    pub after: Incarnation,
     /// Where it takes links from other nodes, `host:port`; empty: nowhere.
     pub link: String,
     /// The URL of its admin API; empty: none.
@@ -42,6 +46,14 @@ pub struct Joined {
 /// Why a node is not a member.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JoinError {
+    /// It does not know the last run of the node.
+    #[error("another run of this node has joined: {last}")]
+    Overtaken {
+        /// The last one.
+        last: Incarnation,
+        /// Whether a run of the node is a member.
+        is_member: bool,
+    },
     /// There are as many as there may be.
     #[error("the cluster already has {MEMBERS_MAX} nodes")]
     TooMany,
@@ -56,6 +68,20 @@ pub enum JoinError {
     /// Something in the store cannot be read.
     #[error(transparent)]
     Corrupt(#[from] StoreError),
+}
+
+/// Joins in place of whatever run of the node there is: the process that was started last is the node.
+///
+/// # Errors
+/// When the store does not take it; and as the operation answers, but for [`JoinError::Overtaken`].
+pub async fn join(store: &Store, mut op: Join) -> Result<Result<Joined, JoinError>, StoreError> {
+    loop {
+        match store.submit(&op.name, op.clone()).await?.answer {
+            // For this to come twice, somebody else must have joined in between.
+            Err(JoinError::Overtaken { last, .. }) => op.after = last,
+            answer => return Ok(answer),
+        }
+    }
 }
 
 impl Join {
@@ -107,6 +133,10 @@ impl Op for Join {
         }
         let last = view.get(&node::incarnation_key(&self.name));
         let last = last.map_or(Ok(Incarnation::new(0)), |value| node::decode_incarnation(&value))?;
+        if last != self.after {
+            let is_member = cluster.member(&self.name).is_some();
+            return Err(JoinError::Overtaken { last, is_member });
+        }
         let next = last.get().checked_add(1).expect("no node joins 2^64 times");
         let id = NodeId { name: self.name.clone(), incarnation: Incarnation::new(next) };
 

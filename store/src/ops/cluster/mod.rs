@@ -11,7 +11,7 @@ mod remove;
 mod renew;
 mod weights;
 
-pub use join::{Join, JoinError, Joined};
+pub use join::{Join, JoinError, Joined, join};
 pub use mail::{PostMail, PostOutcome, TakeMail};
 pub use move_slots::{MoveSlots, Moved};
 pub use remove::{RemoveNode, RemoveOutcome};

@@ -7,12 +7,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rookery_actors::{
     Actors, ActorsConfig, Authenticator, ClusterParts, DeviceToken, Expiring, Parts, Retention, TokenError,
-    VIEW, hand_over,
+    hand_over,
 };
 use rookery_protocol::{DeviceId, UserId};
 use rookery_store::engines::MemoryEngine;
-use rookery_store::keys::node::{NodeId, NodeName};
-use rookery_store::ops::Join;
+use rookery_store::keys::node::{Incarnation, NodeId, NodeName};
+use rookery_store::ops::{self, Join};
 use rookery_store::{Store, StoreConfig};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -107,6 +107,7 @@ impl Process {
         let store = Store::start(Arc::new(Way(way.clone())), StoreConfig::default());
         let join = Join {
             name: name.clone(),
+            after: Incarnation::new(0),
             link: format!("{name}:7411"),
             admin: String::new(),
             clients: vec![format!("tcp://{name}:7400")],
@@ -115,8 +116,8 @@ impl Process {
             pid: 1,
             nonce: rng.random(),
         };
-        let joined = match timeout(JOIN, store.submit(&VIEW, join.clone())).await {
-            Ok(Ok(committed)) => committed.answer.ok()?,
+        let joined = match timeout(JOIN, ops::join(&store, join.clone())).await {
+            Ok(Ok(answer)) => answer.ok()?,
             Ok(Err(_)) | Err(_) => {
                 power.set(Life::Over);
                 return None;
