@@ -14,6 +14,14 @@ pub fn grow_from(seed: u64) {
     STATE.store(seed ^ 0x5eed, Ordering::Relaxed);
 }
 
+/// Does something that is no part of the run, and takes no randomness from it: on a thread of its own, for the keys of maps are
+/// each thread's.
+pub fn apart(act: impl FnOnce() + Send) {
+    let state = STATE.load(Ordering::Relaxed);
+    std::thread::scope(|scope| scope.spawn(act).join().expect("what is done apart does not panic"));
+    STATE.store(state, Ordering::Relaxed);
+}
+
 fn next() -> u64 {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut drawn = STATE.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP);

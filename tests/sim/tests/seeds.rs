@@ -23,6 +23,17 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
+fn a_run_is_the_same_when_it_is_watched() {
+    let unwatched = sim(&["--seed", "3", "--minutes", "1", "--json"]).stdout;
+    assert!(unwatched.starts_with(b"{"));
+    for watched in ["--logs", "--steps"] {
+        let Output { stdout, stderr, .. } = sim(&["--seed", "3", "--minutes", "1", "--json", watched]);
+        assert!(!stderr.is_empty());
+        assert_eq!(String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&unwatched), "{watched}");
+    }
+}
+
+#[test]
 fn seeds_that_everybody_runs_hold() {
     holds(&["--seeds", "5..17", "--minutes", "3"]);
 }

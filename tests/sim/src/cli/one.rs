@@ -36,7 +36,9 @@ pub(super) fn run(seed: u64, arguments: &Arguments) -> Result<ExitCode> {
     let report = runtime.context("a runtime")?.block_on(async {
         let trace = Trace::new(arguments.steps);
         if arguments.logs {
-            show_logs(trace.clone());
+            let trace = trace.clone();
+            // With logs it is the same run.
+            entropy::apart(|| show_logs(trace));
         }
         carry_out(plan, trace, &panics).await
     })?;
