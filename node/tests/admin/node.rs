@@ -12,7 +12,7 @@ use rookery_node::logging::{self, LogControl};
 use rookery_node::{Node, NodeParts};
 use rookery_protocol::{DeviceId, GroupId, GroupSettings, MessageId, UserId};
 use rookery_store::keys::node::Incarnation;
-use rookery_store::ops::{Author, CreateGroup, Follow, Join, Outcome, Renew, Settled};
+use rookery_store::ops::{Author, CreateGroup, Follow, Join, Outcome, Renew, Settled, join};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -112,7 +112,7 @@ impl Admin {
 
     /// Another member, as another process on the same store would be. It takes no links.
     pub(crate) async fn join(&self, name: &str) -> Other {
-        let join = Join {
+        let op = Join {
             name: name.parse().unwrap(),
             after: Incarnation::new(0),
             link: String::new(),
@@ -124,7 +124,7 @@ impl Admin {
             nonce: 1,
         };
         let store = self.node.store().clone();
-        let id = store.submit(&"view", join).await.unwrap().answer.unwrap().id;
+        let id = join(&store, op).await.unwrap().unwrap().id;
         Other(tokio::spawn(async move {
             while store.submit(&"lease", Renew { id: id.clone() }).await.is_ok() {
                 tokio::time::sleep(RENEW_EVERY).await;
