@@ -162,10 +162,12 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         let (mut interrupted, mut terminated) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hung_up = signal(SignalKind::hangup())?;
         tokio::select! {
             ended = run(&matches) => ended,
             _ = interrupted.recv() => bail!("interrupted: nothing is kept"),
             _ = terminated.recv() => bail!("terminated: nothing is kept"),
+            _ = hung_up.recv() => bail!("its terminal is gone: nothing is kept"),
         }
     })
 }

@@ -48,4 +48,5 @@ fn ends_with(signal: Signal, told: &str) {
 fn a_run_that_is_told_to_end_takes_its_data_with_it() {
     ends_with(Signal::TERM, "terminated: nothing is kept");
     ends_with(Signal::INT, "interrupted: nothing is kept");
+    ends_with(Signal::HUP, "its terminal is gone: nothing is kept");
 }

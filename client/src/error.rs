@@ -91,7 +91,8 @@ pub enum BroadcastError {
 /// Why a message in the outbox was not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The server will never take it; it is gone from the outbox.
+    /// The server will not take it. The local store has it until [`Event::SendFailed`](crate::Event::SendFailed) has been taken,
+    /// too: if that is never, the next run asks the server once more.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The client ended first. A durable local store still has it and sends it at the next start.
