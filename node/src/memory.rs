@@ -24,9 +24,8 @@ fn laid_apart(layout: Layout) -> Layout {
     Layout::from_size_align(apart(layout.size()), layout.align()).unwrap_or(layout)
 }
 
-// SAFETY: each call goes on to mimalloc's, with the caller's pointer, the same alignment, and a size that is not smaller. That the
-// layout of a block that is freed or grown has another size than the one it was allocated with is of no matter there: mimalloc does
-// not read it, but finds a block's size by its address.
+// SAFETY: each call goes on to mimalloc's, with the caller's pointer, the same alignment, and a size that is not smaller. A block's
+// size becomes the same one at each call, so mimalloc is told the layout that it has given.
 #[allow(unsafe_code)]
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
@@ -44,13 +43,13 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { MiMalloc.dealloc(block, layout) }
+        unsafe { MiMalloc.dealloc(block, laid_apart(layout)) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: as above.
-        unsafe { MiMalloc.realloc(block, layout, apart(size)) }
+        unsafe { MiMalloc.realloc(block, laid_apart(layout), apart(size)) }
     }
 }
 
