@@ -11,7 +11,7 @@ use rustix::fs::{major, minor};
 const SECTOR_BYTES: u64 = 512;
 
 /// Written since the machine's start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
     /// Requests that the device has carried out.
     pub(crate) requests: u64,

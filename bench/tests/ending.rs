@@ -28,7 +28,7 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 fn ends_with(signal: Signal, told: &str) {
     let data = tempfile::tempdir().unwrap();
     let mut run = Command::new(env!("CARGO_BIN_EXE_rookery-bench"))
-        .args(["limits", "--repeat", "1000", "--data"])
+        .args(["limits", "--repeat", "5", "--data"])
         .arg(data.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
