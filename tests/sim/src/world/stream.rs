@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Bytes that are on their way in one direction at most.
 const UNDER_WAY_MAX: usize = 16 * 1024;
 
-/// A writer who has found no room waits for so much, as at a socket: else what is read in small pieces would be written in small
-/// pieces, too, however long each of them takes.
+/// With less room than this a writer waits, as at a socket that is full: else what is read in small pieces would be written in
+/// small pieces, too, however long each of them takes.
 const ROOM_MIN: usize = UNDER_WAY_MAX / 3;
 
 /// Both ends of it. Clones are the same connection.
