@@ -373,7 +373,7 @@ fn join(config: &Config, name: &NodeName, sockets: &Sockets, listening: &Listeni
     let bound: Vec<_> = bound.zip(listening.clients.iter().cloned()).collect();
     Join {
         name: name.clone(),
-        after: Incarnation::new(0),
+        after: Incarnation::NONE,
         link: link.map(|socket| config.cluster.link_advertised(reachable(socket))).unwrap_or_default(),
         admin: listening.admin.as_ref().map(|url| config.admin.advertised(url)).unwrap_or_default(),
         clients: config.cluster.clients_advertised(&bound),

@@ -60,7 +60,7 @@ mod tests {
     async fn join(store: &Store, name: &str) {
         let join = Join {
             name: name.parse().unwrap(),
-            after: Incarnation::new(0),
+            after: Incarnation::NONE,
             link: String::new(),
             admin: String::new(),
             clients: Vec::new(),

@@ -281,7 +281,7 @@ impl World {
         let name: NodeName = name.parse().expect("a name");
         let op = Join {
             name: name.clone(),
-            after: Incarnation::new(0),
+            after: Incarnation::NONE,
             link: format!("{name}:1"),
             admin: String::new(),
             clients: vec![format!("tcp://{name}:2")],

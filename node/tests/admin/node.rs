@@ -114,7 +114,7 @@ impl Admin {
     pub(crate) async fn join(&self, name: &str) -> Other {
         let op = Join {
             name: name.parse().unwrap(),
-            after: Incarnation::new(0),
+            after: Incarnation::NONE,
             link: String::new(),
             admin: String::new(),
             clients: Vec::new(),

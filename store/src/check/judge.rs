@@ -174,7 +174,7 @@ impl Page {
                 let is_member =
                     view.is_some_and(|view| view.is_err() || view.is_ok_and(|view| view.has(&id)));
                 let last = self.value(&node::incarnation_key(name));
-                let last = last.map_or(Ok(Incarnation::new(0)), |value| node::decode_incarnation(value));
+                let last = last.map_or(Ok(Incarnation::NONE), |value| node::decode_incarnation(value));
                 let mut findings = found(!is_member, || Finding::LeaseOfNobody { id: id.clone() });
                 if let Some(last) = last.ok().filter(|last| *last < id.incarnation) {
                     findings.push(Finding::IncarnationNotCounted { id, last });

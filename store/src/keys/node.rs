@@ -79,6 +79,9 @@ impl fmt::Display for NodeName {
 pub struct Incarnation(u64);
 
 impl Incarnation {
+    /// Before the first: it has never joined.
+    pub const NONE: Self = Self(0);
+
     /// The incarnation of this number.
     pub const fn new(number: u64) -> Self {
         Self(number)

@@ -440,7 +440,7 @@ pub(crate) async fn what_is_spoilt_is_found_and_nothing_else(mut test: UnderTest
             Finding::LeaseOfNobody { id: node("b", 1) },
         ]),
         ("an incarnation is forgotten", node::incarnation_key(&name("a")), None, vec![
-            Finding::IncarnationNotCounted { id: node("a", 1), last: Incarnation::new(0) },
+            Finding::IncarnationNotCounted { id: node("a", 1), last: Incarnation::NONE },
         ]),
         ("mail for nobody", mail::taken_key(&name("nobody")), Some(mail::encode_taken(1).into()), vec![
             Finding::MailOfNobody { name: name("nobody") },

@@ -14,7 +14,7 @@ pub(crate) fn name(text: &str) -> NodeName {
 pub(crate) fn node(text: &str, weight: u32, nonce: u64) -> Join {
     Join {
         name: name(text),
-        after: Incarnation::new(0),
+        after: Incarnation::NONE,
         link: format!("{text}:7403"),
         admin: String::new(),
         clients: vec![format!("ws://{text}/v1")],

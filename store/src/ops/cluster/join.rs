@@ -15,7 +15,7 @@ const LEASE_BYTES_MAX: usize = MEMBER_BYTES_MAX + 384;
 pub struct Join {
     /// Its name.
     pub name: NodeName,
-    /// The last run of it, as far as this one knows; 0: there has been none. If there has been a later one, it does not join:
+    /// The last run of it, as far as this one knows. If there has been a later one, it does not join:
     /// so what a process has sent before it died takes nobody's place, however late it arrives.
     pub after: Incarnation,
     /// Where it takes links from other nodes, `host:port`; empty: nowhere.
@@ -132,7 +132,7 @@ impl Op for Join {
             }
         }
         let last = view.get(&node::incarnation_key(&self.name));
-        let last = last.map_or(Ok(Incarnation::new(0)), |value| node::decode_incarnation(&value))?;
+        let last = last.map_or(Ok(Incarnation::NONE), |value| node::decode_incarnation(&value))?;
         if last != self.after {
             let is_member = cluster.member(&self.name).is_some();
             return Err(JoinError::Overtaken { last, is_member });

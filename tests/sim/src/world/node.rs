@@ -107,7 +107,7 @@ impl Process {
         let store = Store::start(Arc::new(Way(way.clone())), StoreConfig::default());
         let join = Join {
             name: name.clone(),
-            after: Incarnation::new(0),
+            after: Incarnation::NONE,
             link: format!("{name}:7411"),
             admin: String::new(),
             clients: vec![format!("tcp://{name}:7400")],
